@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make                  build/holdfast
+# make check            everything that must hold, ends in one line of totals
+# make demo             holdfast at work on real commands, in a throw-away directory
+# make bench            speed against the bare kernel mechanism
+# make fuzz SECONDS=60  each fuzz target for so long
+# make install          PREFIX=/usr/local DESTDIR=
+# make deps             what the distribution has to provide (root)
+#
+# DEV=1       warnings are errors                  CC=clang    another compiler
+# SANITIZE=1  ASan and UBSan, in build-asan/       BUILD=dir   another place
+# V=1         whole commands
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR = $(PREFIX)/bin
+SHAREDIR = $(PREFIX)/share/holdfast
+MANDIR = $(PREFIX)/share/man/man1
+DOCDIR = $(PREFIX)/share/doc/holdfast
+
+CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+SECONDS ?= 5
+VERSION := 0.1.0
+BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter 1,$(FUZZING)),-fuzz)
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
+
+LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium
+MISSING := $(strip $(foreach l,$(LIBS),$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
+
+# ---- flags
+
+is_gcc := $(shell $(CC) --version 2>/dev/null | grep -q 'Free Software Foundation' && echo yes)
+is_x86 := $(filter x86_64-%,$(shell $(CC) -dumpmachine))
+
+WARNINGS := -Wall -Wextra -Wformat=2 -Wshadow -Wundef -Wvla -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
+	-Wimplicit-fallthrough -Wswitch-enum -Wnull-dereference -Wconversion -Wno-sign-conversion
+GCC_WARNINGS := -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Walloca
+HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+	-fstack-clash-protection $(if $(is_x86),-fcf-protection=full) \
+	$(if $(is_gcc),-ftrivial-auto-var-init=zero)
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lpthread
+BASE_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -Iuserspace
+ALL_CFLAGS = $(BASE_FLAGS) $(WARNINGS) $(if $(is_gcc),$(GCC_WARNINGS)) \
+	$(if $(filter 1,$(DEV)),-Werror) $(CPPFLAGS) $(CFLAGS) -fPIE \
+	$(if $(filter 1,$(SANITIZE) $(FUZZING)),$(SANITIZERS),$(HARDENING)) \
+	$(if $(filter 1,$(FUZZING)),-fsanitize=fuzzer-no-link) $(LIB_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack \
+	$(if $(filter 1,$(SANITIZE) $(FUZZING)),$(SANITIZERS))
+
+# ---- what is built from what
+
+MAIN := userspace/cli/main.c
+SOURCES := $(filter-out $(MAIN),$(wildcard userspace/*/*.c loader/*.c))
+UNIT_TESTS := $(wildcard tests/unit/test_*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+BENCHES := $(wildcard tests/bench/bench_*.c)
+TOOLS := $(wildcard tools/*.c)
+EVERY_SOURCE := $(MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS)
+DEFINES = -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_POLICY_DIR='"$(SHAREDIR)/policies"'
+
+objects = $(1:%.c=$(BUILD)/%.o)
+programs = $(patsubst %.c,$(BUILD)/%,$(1))
+
+all: $(BUILD)/holdfast
+
+$(BUILD)/holdfast: $(call objects,$(MAIN)) $(BUILD)/libholdfast.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Made afresh: an archive that is updated keeps the members of deleted sources.
+$(BUILD)/libholdfast.a: $(call objects,$(SOURCES)) $(BUILD)/.sources
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(BUILD)/%.o: %.c $(BUILD)/.flags | have-libraries
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Only cli/ may know where it is installed, so a change of PREFIX rebuilds no more than that.
+$(BUILD)/userspace/cli/%.o: private CPPFLAGS += $(DEFINES)
+$(BUILD)/userspace/cli/%.o: $(BUILD)/.prefix
+
+# One program for each unit test, benchmark of a part and fuzz target. Tools stand alone.
+$(call programs,$(UNIT_TESTS) $(BENCHES) $(FUZZERS)): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libholdfast.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+$(call programs,$(UNIT_TESTS)): private LDLIBS += -lcmocka
+$(call programs,$(FUZZERS)): private LDLIBS += -fsanitize=fuzzer
+
+$(call programs,$(TOOLS)): $(BUILD)/%: $(BUILD)/%.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lpthread
+
+unit-tests: $(call programs,$(UNIT_TESTS))
+benches: $(call programs,$(BENCHES))
+tools: $(call programs,$(TOOLS))
+fuzzers: $(call programs,$(FUZZERS))
+
+# A stamp changes its time only when its content changes.
+define stamp
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(1))' | cmp -s - $@ || echo '$(subst ','\'',$(1))' > $@
+endef
+$(BUILD)/.flags: FORCE
+	$(call stamp,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))
+$(BUILD)/.prefix: FORCE
+	$(call stamp,$(VERSION) $(SHAREDIR))
+$(BUILD)/.sources: FORCE
+	$(call stamp,$(SOURCES))
+
+have-libraries:
+ifneq ($(MISSING),)
+	@echo 'Missing libraries: $(MISSING). Install them with: sudo make deps' >&2; exit 1
+endif
+
+$(BUILD)/holdfast.1: docs/holdfast.1.scd
+	$(call say,MAN)
+	@mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
+
+docs/syscalls.md: loader/syscalls.def userspace/cli/cmd_syscalls.c | $(BUILD)/holdfast
+	$(call say,GEN)
+	$(Q)$(BUILD)/holdfast syscalls --markdown > $@
+
+# ---- what people run
+
+deps:
+	tools/install-deps
+
+demo:
+	tools/demo
+
+check:
+	tools/run-tests
+
+# gcc's analyzer: worth reading from time to time, too often wrong to be a check.
+analyze: ALL_CFLAGS += -fanalyzer
+analyze:
+	@for f in $(MAIN) $(SOURCES); do $(CC) $(ALL_CFLAGS) $(DEFINES) -c -o /dev/null $$f; done
+
+check-clang: $(patsubst %.c,$(BUILD)/clang/%.o,$(EVERY_SOURCE))
+$(BUILD)/clang/%.o: %.c $(BUILD)/.flags
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)clang $(BASE_FLAGS) $(WARNINGS) $(DEFINES) -Werror -MMD -MP -c -o $@ $<
+
+# The libraries' headers do not depend on the machine, but the C library's do: those of the cross
+# compiler must come first.
+check-aarch64: $(patsubst %.c,$(BUILD)/aarch64/%.o,$(MAIN) $(SOURCES) $(TOOLS))
+$(BUILD)/aarch64/%.o: %.c $(BUILD)/.flags
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)aarch64-linux-gnu-gcc $(BASE_FLAGS) $(WARNINGS) $(GCC_WARNINGS) $(DEFINES) -Werror \
+		-idirafter /usr/include -O2 -MMD -MP -c -o $@ $<
+
+check-layers:
+	tools/check-layers
+
+check-size:
+	tools/check-size
+
+bench: all benches tools
+	BUILD=$(BUILD) HOLDFAST=$(abspath $(BUILD)/holdfast) tools/bench
+
+fuzz:
+	+$(MAKE) FUZZING=1 CC=clang fuzzers
+	tools/run-fuzz $(SECONDS)
+
+format:
+	clang-format -i $(wildcard userspace/*/*.[ch] loader/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+
+install: all $(BUILD)/holdfast.1
+	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
+	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
+	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/holdfast.1
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/holdfast.1
+	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR)
+
+clean:
+	rm -rf build build-asan build-fuzz
+
+.PHONY: all unit-tests benches tools fuzzers have-libraries deps demo check analyze \
+	check-clang check-aarch64 check-layers check-size bench fuzz format install uninstall \
+	clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program that is loaded is
+ *
+ *	a prologue of ours: native numbers above the table's knowledge -> ENOSYS
+ *	libseccomp's program: the table's rows -> USER_NOTIF, foreign ABIs -> USER_NOTIF, all else
+ *-> ALLOW
+ *
+ * Classic BPF jumps are forward and relative, so putting instructions in front of a finished
+ *program leaves it valid. libseccomp cannot express "number greater than"; writing the whole filter
+ *by hand was rejected because its argument comparison (64-bit halves, endianness) is exactly what a
+ *well-kept library should do.
+ */
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+
+#include "loader/filter.h"
+
+#if defined(__x86_64__)
+#define FILTER_NATIVE_ARCH AUDIT_ARCH_X86_64
+#define FILTER_X32_BIT     0x40000000U
+#elif defined(__aarch64__)
+#define FILTER_NATIVE_ARCH AUDIT_ARCH_AARCH64
+#define FILTER_X32_BIT     0xffffffffU /* no such bit: the jump below is never taken */
+#else
+#error "this architecture has no filter yet: add its AUDIT_ARCH and check loader/syscalls.def"
+#endif
+
+#define LOW32               UINT64_C(0xffffffff)
+#define FILTER_PROLOGUE_LEN 6
+
+static void filter_releasep(scmp_filter_ctx *ctx)
+{
+	if (*ctx)
+		seccomp_release(*ctx);
+}
+
+static int filter_trap(scmp_filter_ctx ctx, int nr, unsigned int n, const struct scmp_arg_cmp *cmp)
+{
+	return seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, nr, n, cmp);
+}
+
+/* Traps @nr once for each value of @bits found set in argument @arg: libseccomp has no "any of
+ * these bits". */
+static int filter_trap_bits(scmp_filter_ctx ctx, int nr, unsigned int arg, const uint64_t *bits,
+			    size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct scmp_arg_cmp cmp = SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, bits[i], bits[i]);
+		int r = filter_trap(ctx, nr, 1, &cmp);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Traps @nr for each value of the low 32 bits of argument @arg: the kernel looks at no more of an
+ * int. */
+static int filter_trap_values(scmp_filter_ctx ctx, int nr, unsigned int arg, const uint64_t *values,
+			      size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct scmp_arg_cmp cmp = SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, LOW32, values[i]);
+		int r = filter_trap(ctx, nr, 1, &cmp);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Opens that may change something: told apart by the flags, which are in a register, so without a
+ * race. */
+static int filter_open(scmp_filter_ctx ctx, const struct trap_row *row,
+		       const struct filter_plan *plan)
+{
+	/* O_TMPFILE holds O_DIRECTORY, which reads may set too; the bit below is what makes it a
+	 * temporary file. */
+	static const uint64_t change_bits[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC,
+					       O_TMPFILE & ~O_DIRECTORY};
+
+	if (plan->trap_reads)
+		return filter_trap(ctx, row->nr, 0, NULL);
+	return filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, change_bits,
+				ARRAY_SIZE(change_bits));
+}
+
+/*
+ * socket(): the families that policies speak of pass; all others, and raw sockets, are looked at. A
+ * value with high bits set is greater than AF_NETLINK as 64 bits, so it is trapped although the
+ * kernel would cut it to 32.
+ */
+static int filter_socket(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	static const uint64_t raw_types[] = {SOCK_RAW, SOCK_RDM, SOCK_DCCP, SOCK_PACKET};
+	struct scmp_arg_cmp above = SCMP_CMP(0, SCMP_CMP_GT, AF_NETLINK, 0);
+	int r = filter_trap(ctx, row->nr, 1, &above);
+
+	for (uint64_t family = AF_UNSPEC; r == 0 && family < AF_NETLINK; family++) {
+		struct scmp_arg_cmp one = SCMP_CMP(0, SCMP_CMP_EQ, family, 0);
+
+		if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+			r = filter_trap(ctx, row->nr, 1, &one);
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(raw_types); i++)
+		for (uint64_t family = AF_UNIX; r == 0 && family <= AF_INET6; family++) {
+			struct scmp_arg_cmp raw[] = {
+				SCMP_CMP(0, SCMP_CMP_EQ, family, 0),
+				SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, raw_types[i]),
+			};
+
+			if (family == AF_UNIX || family == AF_INET || family == AF_INET6)
+				r = filter_trap(ctx, row->nr, ARRAY_SIZE(raw), raw);
+		}
+	return r;
+}
+
+static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
+		      const struct filter_plan *plan)
+{
+	static const uint64_t ptrace_attaching[] = {PTRACE_ATTACH, PTRACE_SEIZE};
+	static const uint64_t ioctl_typing[] = {TIOCSTI, TIOCLINUX};
+	struct scmp_arg_cmp has_destination = SCMP_CMP(4, SCMP_CMP_NE, 0, 0);
+
+	switch (row->class) {
+	case TRAP_TOOL:
+	case TRAP_REFUSED:
+		return filter_trap(ctx, row->nr, 0, NULL);
+	case TRAP_OPEN:
+		return plan->trap_reads || plan->trap_changes ? filter_open(ctx, row, plan) : 0;
+	case TRAP_OPEN_MEMORY:
+		return plan->trap_reads || plan->trap_changes ? filter_trap(ctx, row->nr, 0, NULL)
+							      : 0;
+	case TRAP_CHANGE:
+		return plan->trap_changes ? filter_trap(ctx, row->nr, 0, NULL) : 0;
+	case TRAP_NETWORK:
+		return plan->trap_network ? filter_trap(ctx, row->nr, 0, NULL) : 0;
+	case TRAP_SENDTO:
+		return plan->trap_network ? filter_trap(ctx, row->nr, 1, &has_destination) : 0;
+	case TRAP_SOCKET:
+		return filter_socket(ctx, row);
+	case TRAP_PTRACE:
+		return filter_trap_values(ctx, row->nr, 0, ptrace_attaching,
+					  ARRAY_SIZE(ptrace_attaching));
+	case TRAP_IOCTL:
+		return filter_trap_values(ctx, row->nr, 1, ioctl_typing, ARRAY_SIZE(ioctl_typing));
+	case _TRAP_CLASS_MAX:
+		break;
+	}
+	return -EINVAL;
+}
+
+static int filter_context(const struct filter_plan *plan, scmp_filter_ctx *ret)
+{
+	_cleanup_(filter_releasep) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int r;
+
+	if (!ctx)
+		return -ENOMEM;
+	/* Foreign ABIs reach the supervisor, which refuses them with a record, rather than dying
+	 * without a word. */
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_NOTIFY);
+	if (r < 0)
+		return r;
+	/* A binary tree over the numbers instead of a chain: most calls of an agent are in no row.
+	 */
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < trap_table_size; i++) {
+		r = filter_row(ctx, &trap_table[i], plan);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(ctx);
+	return 0;
+}
+
+/* libseccomp 2.5 exports to a descriptor only. */
+static int filter_export(scmp_filter_ctx ctx, struct strbuf *out)
+{
+	_cleanup_(fd_closep) int fd = memfd_create("holdfast-filter", MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(ctx, fd);
+	if (r < 0)
+		return r;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return io_read_all(fd, out);
+}
+
+static void filter_fill_prologue(struct sock_filter out[static FILTER_PROLOGUE_LEN])
+{
+	const struct sock_filter prologue[FILTER_PROLOGUE_LEN] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_NATIVE_ARCH, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FILTER_X32_BIT, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (unsigned int)trap_highest_known(), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	};
+
+	memcpy(out, prologue, sizeof(prologue));
+}
+
+int filter_build(const struct filter_plan *plan, struct filter *ret)
+{
+	struct strbuf program = STRBUF_INIT(BPF_MAXINSNS * sizeof(struct sock_filter));
+	_cleanup_(filter_releasep) scmp_filter_ctx ctx = NULL;
+	struct sock_filter *insns;
+	size_t n;
+	int r;
+
+	r = filter_context(plan, &ctx);
+	if (r == 0)
+		r = filter_export(ctx, &program);
+	if (r < 0) {
+		strbuf_fini(&program);
+		return r;
+	}
+	n = program.len / sizeof(*insns) + FILTER_PROLOGUE_LEN;
+	insns = n <= BPF_MAXINSNS ? malloc(n * sizeof(*insns)) : NULL;
+	if (!insns) {
+		strbuf_fini(&program);
+		return -ENOMEM;
+	}
+	filter_fill_prologue(insns);
+	memcpy(insns + FILTER_PROLOGUE_LEN, program.p, program.len);
+	strbuf_fini(&program);
+	*ret = (struct filter){.insns = insns, .len = (unsigned short)n};
+	return 0;
+}
+
+void filter_fini(struct filter *f)
+{
+	free(f->insns);
+	*f = (struct filter){};
+}
+
+int filter_load(const struct filter *f, bool *ret_wait_killable)
+{
+	const struct sock_fprog prog = {.len = f->len, .filter = f->insns};
+	unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long fd;
+
+	/* Without it a signal handler turns a notified open or mkdir into EINTR, which programs do
+	 * not expect. */
+	fd = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+		     flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &prog);
+	*ret_wait_killable = fd >= 0;
+	if (fd < 0 && errno == EINVAL) /* before Linux 5.19 */
+		fd = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	return fd < 0 ? -errno : (int)fd;
+}

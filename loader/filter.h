@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seccomp filter of a session, built from the table by libseccomp and loaded with seccomp(2)
+ * itself, because libseccomp 2.5.4 cannot ask for SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (it came
+ * with 2.6).
+ */
+#pragma once
+
+#include <linux/filter.h>
+
+#include "loader/trap.h"
+
+struct filter_plan {
+	bool trap_reads; /* opens that only read; else only those that write, create or truncate */
+	bool trap_changes; /* the path operations that change something */
+	bool trap_network;
+};
+
+struct filter {
+	struct sock_filter *insns; /* owned */
+	unsigned short len;
+};
+
+/*
+ * Foreign ABIs (i386 by int 0x80, x32) are trapped too, so that the refusal is recorded; native
+ * numbers above trap_highest_known() get ENOSYS in the filter, as an old kernel would answer.
+ * Return: 0, -ENOMEM, -EINVAL (libseccomp refused; a programming error).
+ */
+int filter_build(const struct filter_plan *plan, struct filter *ret) _must_check_;
+void filter_fini(struct filter *f);
+
+/*
+ * Loads @f for the calling thread with a listener; no_new_privs must be set. Async-signal-safe, no
+ * allocation: it runs in the child between clone and exec. *ret_wait_killable tells whether the
+ * kernel took the flag (Linux 5.19). Return: the listener (O_CLOEXEC), -EBUSY (a filter with a
+ * listener is there already), -errno.
+ */
+int filter_load(const struct filter *f, bool *ret_wait_killable);

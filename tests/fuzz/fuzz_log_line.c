@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A line of a log that anybody may have written: `log` and `report` never crash, and what reaches
+ * the terminal is printable ASCII. */
+#include <assert.h>
+
+#include "audit/report.h"
+#include "audit/show.h"
+#include "base/clock.h"
+
+#define TEXT_MAX ((size_t)64 << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_text(struct strbuf *text)
+{
+	assert(strbuf_error(text) == 0);
+	for (size_t i = 0; i < text->len; i++)
+		assert(text->p[i] == '\n' || (text->p[i] >= 0x20 && text->p[i] < 0x7f));
+	strbuf_fini(text);
+}
+
+static void check_report(const struct reader_line *line)
+{
+	struct strbuf text = STRBUF_INIT(TEXT_MAX);
+	struct report *report = NULL;
+	json_t *o;
+
+	assert(report_new(&report) == 0);
+	assert(report_add(report, line) == 0);
+	assert(report_add(report, line) == 0);
+	o = report_finish(report, "log", false);
+	assert(o);
+	report_show(o, &text);
+	check_text(&text);
+	json_decref(o);
+	report_free(report);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct show_style style = {};
+	struct strbuf text = STRBUF_INIT(TEXT_MAX);
+	struct reader_line line = {
+		.root = json_loadb((const char *)data, size, JSON_ALLOW_NUL, NULL)};
+
+	if (!line.root)
+		return 0;
+	(void)clock_parse_rfc3339(reader_word(line.root, "time"), &line.time_ns);
+	show_line(&line, &style, &text);
+	check_text(&text);
+	check_report(&line);
+	json_decref(line.root);
+	return 0;
+}

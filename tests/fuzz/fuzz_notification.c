@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The notification decoder over hostile registers and memory.
+ *
+ * The decoder sees its target through struct action_source (action/decode.h) only; here that is the
+ * input for the memory and this process's own /proc directory for the rest. An input is
+ *
+ *	1 byte   which row of the table of trapped syscalls
+ *	1 byte   bit 0: a full argv is wanted; bit 1: a foreign ABI; bit 2: foreign roots
+ *	6 x 3    an argument: its form, and 16 bits
+ *	         form 0: the number; 1: an address in the memory; 2: AT_FDCWD; 3: all 64 bits of it
+ *set but those; anything else: the number shifted left by the form rest     the target's memory,
+ *from MEMORY_BASE on; nothing else is mapped
+ *
+ * Pointers in the memory (argv, msghdr) reach it too: MEMORY_BASE is small.
+ */
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "action/decode.h"
+
+#define MEMORY_BASE UINT64_C(0x10000)
+#define ARG_BYTES   3
+#define HEAD_BYTES  (2 + 6 * ARG_BYTES)
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#else
+#define ARCH AUDIT_ARCH_AARCH64
+#endif
+
+struct memory {
+	const uint8_t *p;
+	size_t len;
+};
+
+static ssize_t read_memory(void *ctx, pid_t tid, uint64_t address, void *buf, size_t len)
+{
+	const struct memory *m = ctx;
+	size_t n;
+
+	(void)tid;
+	/* What the header promises to a source. */
+	if (len == 0 || address / TARGET_PAGE_SIZE != (address + len - 1) / TARGET_PAGE_SIZE)
+		abort();
+	if (address < MEMORY_BASE || address - MEMORY_BASE >= m->len)
+		return -EFAULT;
+	n = MIN(len, m->len - (size_t)(address - MEMORY_BASE));
+	memcpy(buf, m->p + (address - MEMORY_BASE), n);
+	return (ssize_t)n;
+}
+
+static int read_identity(void *ctx, int dir, pid_t tid, pid_t *ret_tgid, pid_t *ret_ppid)
+{
+	(void)ctx;
+	(void)tid;
+	return target_read_status(dir, ret_tgid, ret_ppid);
+}
+
+static int open_proc(void *ctx, pid_t tid)
+{
+	int fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)ctx;
+	(void)tid;
+	return fd < 0 ? -errno : fd;
+}
+
+static uint64_t argument(const uint8_t *p)
+{
+	uint64_t v = (uint64_t)p[1] | (uint64_t)p[2] << 8;
+
+	switch (p[0]) {
+	case 0:
+		return v;
+	case 1:
+		return MEMORY_BASE + v;
+	case 2:
+		return (uint64_t)AT_FDCWD;
+	case 3:
+		return ~v;
+	default:
+		return v << (p[0] % 64);
+	}
+}
+
+static void require(bool condition, const char *what)
+{
+	if (condition)
+		return;
+	(void)fprintf(stderr, "broken: %s\n", what);
+	abort();
+}
+
+/* Looks at every byte, so that the sanitizer sees one that is not ours. */
+static unsigned touch(struct bytes b)
+{
+	unsigned sum = 0;
+
+	require(b.p || b.len == 0, "length without bytes");
+	for (size_t i = 0; i < b.len; i++)
+		sum += (uint8_t)b.p[i];
+	return sum;
+}
+
+static void check_step(const struct action_step *s)
+{
+	require((unsigned)s->kind < _KIND_MAX && (unsigned)s->op < _OP_MAX, "kind and operation");
+	require(s->object.p != NULL, "a step has an object");
+	require(s->n_names <= ACTION_MAX_NAMES, "number of names");
+	require((s->address != NULL) == (s->kind == KIND_NETWORK), "address of a network step");
+	(void)touch(s->object);
+	(void)touch(s->args);
+	for (size_t i = 0; i < s->n_names; i++)
+		(void)touch(s->names[i].name);
+}
+
+static void check(const struct action *a)
+{
+	const struct bytes all[] = {a->exe,   a->cwd,     a->object,
+				    a->asked, a->object2, a->interpreter};
+
+	require((unsigned)a->error < _ACTION_ERROR_MAX, "error");
+	require(a->kernel_errno >= 0 && a->kernel_errno < 4096, "errno");
+	require(a->error == ACTION_OK || a->kernel_errno == 0, "error and errno");
+	require((a->error == ACTION_OK && a->kernel_errno == 0) || a->n_steps == 0,
+		"steps of a failed call");
+	require(a->n_steps <= ACTION_MAX_STEPS, "number of steps");
+	require(a->argc <= a->argc_total || a->argv_truncated, "argc");
+	require(a->syscall != NULL, "name of the syscall");
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		(void)touch(all[i]);
+	for (size_t i = 0; i < a->argc; i++)
+		(void)touch(a->argv[i]);
+	for (size_t i = 0; i < a->n_steps; i++)
+		check_step(&a->steps[i]);
+}
+
+static struct memory memory;
+
+/* One decoder for each wish, kept: its caches are part of what is tested. */
+static struct action_decoder *decoder(bool need_full_argv, bool has_foreign_roots)
+{
+	static struct action_decoder *all[4];
+	struct action_decoder **d = &all[need_full_argv + 2 * has_foreign_roots];
+	const struct action_source source = {
+		.read_memory = read_memory,
+		.open_proc = open_proc,
+		.read_identity = read_identity,
+		.ctx = &memory,
+	};
+	const struct action_decoder_config config = {
+		.need_full_argv = need_full_argv,
+		.supervisor = getpid(),
+		.listener = -1,
+	};
+
+	if (!*d) {
+		require(action_decoder_new_source(&config, &source, d) == 0, "decoder");
+		if (has_foreign_roots)
+			action_decoder_set_foreign_roots(*d);
+	}
+	return *d;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct seccomp_notif n = {.id = 1, .pid = (uint32_t)getpid()};
+	struct action a;
+
+	if (size < HEAD_BYTES)
+		return -1;
+	n.data.nr = trap_table[data[0] % trap_table_size].nr;
+	n.data.arch = data[1] & 2 ? AUDIT_ARCH_I386 : ARCH;
+	for (size_t i = 0; i < 6; i++)
+		n.data.args[i] = argument(data + 2 + i * ARG_BYTES);
+	memory = (struct memory){.p = data + HEAD_BYTES, .len = size - HEAD_BYTES};
+	memset(&a, 0xa5, sizeof(a));
+	action_decode(decoder(data[1] & 1, data[1] & 4), &n, &a);
+	check(&a);
+	return 0;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The null supervisor: runs COMMAND under a seccomp filter whose notifications it receives and
+ * answers "continue", and does nothing else. No call is looked at, so what it costs is the floor of
+ * the mechanism, with which tools/bench compares Holdfast.
+ *
+ * With -l it looks: it reads the path from the caller's memory, has the kernel say what it resolves
+ * to, and asks whether the notification still stands. That is the least that any supervisor must do
+ * which decides by path without privilege, and so the floor of deciding; it still decides nothing
+ * and records nothing.
+ *
+ *   null-supervisor [-c CLASS] [-r RECEIVERS] [-l] [-p] [-S] [--] COMMAND...
+ *
+ * It uses nothing of Holdfast's own code, so that a mistake there cannot show in both.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Later than the headers of Debian 12: Linux 5.19 and 6.6. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+#ifndef __NR_openat2
+#define __NR_openat2 437
+#endif
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "null-supervisor: this architecture is not known here yet"
+#endif
+
+#define EXIT_OWN_FAILURE 125
+#define EXIT_CANNOT_RUN  126
+#define EXIT_NOT_FOUND   127
+#define RECEIVERS_MAX    64
+#define FILTER_MAX       64
+
+/* From most to least: each traps what the next one traps, and more. */
+enum trap_class {
+	CLASS_ALL,    /* every open, exec, connect */
+	CLASS_WRITES, /* opens that write, create or truncate, exec, connect */
+	CLASS_EXEC,   /* exec and connect */
+	_CLASS_MAX,
+};
+
+static const char *const class_names[_CLASS_MAX] = {
+	[CLASS_ALL] = "all",
+	[CLASS_WRITES] = "writes",
+	[CLASS_EXEC] = "exec",
+};
+
+struct options {
+	enum trap_class class;
+	unsigned receivers;
+	bool pin;
+	bool looks;
+	bool sync_wake_up;
+	char *const *command;
+};
+
+struct receiver {
+	int listener;
+	int cpu; /* -1: any */
+	bool looks;
+};
+
+struct program {
+	struct sock_filter insns[FILTER_MAX];
+	unsigned short len;
+};
+
+static void emit(struct program *p, struct sock_filter insn)
+{
+	if (p->len >= FILTER_MAX)
+		abort();
+	p->insns[p->len++] = insn;
+}
+
+static void emit_trap(struct program *p, unsigned int nr)
+{
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1));
+	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+}
+
+/* The lower half of the argument holds the flags; both architectures are little-endian. */
+static void emit_trap_if_changing(struct program *p, unsigned int nr, unsigned int arg)
+{
+	const unsigned int offset = (unsigned int)offsetof(struct seccomp_data, args) + 8 * arg;
+
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 4));
+	emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+					     O_ACCMODE | O_CREAT | O_TRUNC, 0, 1));
+	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+}
+
+static void emit_trap_open(struct program *p, enum trap_class class, unsigned int nr,
+			   unsigned int flags_arg)
+{
+	if (class == CLASS_ALL)
+		emit_trap(p, nr);
+	else
+		emit_trap_if_changing(p, nr, flags_arg);
+}
+
+static void build_filter(enum trap_class class, struct program *p)
+{
+	const unsigned int arch_at = offsetof(struct seccomp_data, arch);
+	const unsigned int nr_at = offsetof(struct seccomp_data, nr);
+
+	/* Other ABIs pass: nothing here is meant to protect. */
+	emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, arch_at));
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0));
+	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+	emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr_at));
+	emit_trap(p, __NR_execve);
+	emit_trap(p, __NR_execveat);
+	emit_trap(p, __NR_connect);
+	if (class != CLASS_EXEC) {
+		emit_trap(p, __NR_openat2); /* its flags are in memory */
+		emit_trap_open(p, class, __NR_openat, 2);
+#ifdef __NR_open
+		emit_trap_open(p, class, __NR_open, 1);
+		emit_trap(p, __NR_creat);
+#endif
+	}
+	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+}
+
+/* The child: loads the filter, tells the listener's number, executes. */
+static _Noreturn void run_command(const struct program *p, int tell, char *const *command)
+{
+	/* The kernel does not write to the program. */
+	struct sock_fprog fprog = {.len = p->len,
+				   .filter = (struct sock_filter *)(uintptr_t)p->insns};
+	int listener;
+
+	/* Without no_new_privs the filter is refused, which the next line reports. */
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	listener = (int)syscall(
+		__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+		SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
+	if (listener < 0)
+		listener = -errno;
+	if (write(tell, &listener, sizeof(listener)) != sizeof(listener) || listener < 0)
+		_exit(EXIT_OWN_FAILURE);
+	(void)execvp(command[0], command);
+	fprintf(stderr, "null-supervisor: cannot run %s: %s\n", command[0], strerror(errno));
+	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
+}
+
+/*
+ * CLONE_FILES: the listener that the child gets appears here under the same number; its exec
+ * gives it a table of its own, and closes its copy of the listener (O_CLOEXEC).
+ */
+static pid_t start(const struct options *o, int *ret_listener)
+{
+	struct program p = {.len = 0};
+	int ends[2];
+	pid_t pid;
+
+	build_filter(o->class, &p);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	pid = (pid_t)syscall(__NR_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		run_command(&p, ends[1], o->command);
+	if (pid < 0)
+		return -errno;
+	if (read(ends[0], ret_listener, sizeof(*ret_listener)) != sizeof(*ret_listener))
+		return -EPIPE;
+	return *ret_listener < 0 ? *ret_listener : pid;
+}
+
+static bool has_hung_up(int listener)
+{
+	struct pollfd p = {.fd = listener};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
+/* The pointer to the path among the arguments, -1 for calls without one that are trapped here. */
+static int path_argument(int nr)
+{
+	switch (nr) {
+#ifdef __NR_open
+	case __NR_open:
+#endif
+	case __NR_execve:
+		return 0;
+	case __NR_openat:
+	case __NR_openat2:
+	case __NR_execveat:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+/* What the path leads to, as the kernel says; the answer is not used. */
+static void resolve(const struct seccomp_notif *n, const char *path)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	char link[64], text[4096];
+	int dirfd = (int)n->data.args[0];
+	int fd = -1;
+
+	if (path[0] == '/') {
+		fd = (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
+		if (fd < 0)
+			return;
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	} else if (path_argument(n->data.nr) == 1 && dirfd != AT_FDCWD) {
+		(void)snprintf(link, sizeof(link), "/proc/%u/fd/%d", n->pid, dirfd);
+	} else {
+		(void)snprintf(link, sizeof(link), "/proc/%u/cwd", n->pid);
+	}
+	if (readlink(link, text, sizeof(text)) < 0)
+		text[0] = '\0';
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void look(int listener, const struct seccomp_notif *n)
+{
+	int arg = path_argument(n->data.nr);
+	uint64_t id = n->id;
+	char path[256];
+	struct iovec local = {.iov_base = path, .iov_len = sizeof(path)};
+	struct iovec remote = {.iov_len = sizeof(path)};
+
+	if (arg < 0)
+		return;
+	remote.iov_base = (void *)(uintptr_t)n->data.args[arg];
+	if (process_vm_readv((pid_t)n->pid, &local, 1, &remote, 1, 0) <= 0)
+		return;
+	path[sizeof(path) - 1] = '\0';
+	resolve(n, path);
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+}
+
+static void *receive(void *arg)
+{
+	const struct receiver *r = arg;
+	cpu_set_t cpus;
+
+	if (r->cpu >= 0) {
+		CPU_ZERO(&cpus);
+		CPU_SET(r->cpu, &cpus);
+		(void)sched_setaffinity(0, sizeof(cpus), &cpus);
+	}
+	for (;;) {
+		struct seccomp_notif n = {0};
+		struct seccomp_notif_resp answer = {.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+		if (ioctl(r->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0) {
+			if (errno != ENOENT && errno != EINTR)
+				abort();
+			if (has_hung_up(r->listener))
+				return NULL;
+			continue;
+		}
+		if (r->looks)
+			look(r->listener, &n);
+		answer.id = n.id;
+		/* ENOENT: the caller died meanwhile. */
+		(void)ioctl(r->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	}
+}
+
+/* Starts the receivers; they are never joined: the process ends with the command's tree. */
+static int start_receivers(const struct options *o, int listener)
+{
+	static struct receiver receivers[RECEIVERS_MAX];
+	pthread_t thread;
+	int e;
+
+	for (unsigned i = 0; i < o->receivers; i++) {
+		receivers[i] = (struct receiver){
+			.listener = listener, .cpu = o->pin ? (int)i : -1, .looks = o->looks};
+		e = pthread_create(&thread, NULL, receive, &receivers[i]);
+		if (e)
+			return -e;
+		(void)pthread_detach(thread);
+	}
+	return 0;
+}
+
+/* Returns when no task is under the filter any more. epoll always reports a hang-up, and without
+ * EPOLLIN it does not wake for each notification. */
+static int wait_for_end(int listener)
+{
+	struct epoll_event event = {.events = 0};
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0)
+		return -errno;
+	while (epoll_wait(epoll, &event, 1, -1) != 1)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int fail(const char *what, int error)
+{
+	fprintf(stderr, "null-supervisor: %s: %s\n", what, strerror(-error));
+	return EXIT_OWN_FAILURE;
+}
+
+static int supervise(const struct options *o)
+{
+	int listener = -1;
+	pid_t pid = start(o, &listener);
+	int status;
+	int r;
+
+	if (pid < 0)
+		return fail("cannot start the command under a filter", pid);
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		  o->sync_wake_up ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0UL) < 0 &&
+	    o->sync_wake_up)
+		fprintf(stderr, "null-supervisor: no synchronous wake-ups (Linux 6.6), ignoring\n");
+	r = start_receivers(o, listener);
+	if (r < 0)
+		return fail("cannot start a receiver", r);
+	r = wait_for_end(listener);
+	if (r < 0)
+		return fail("cannot wait for the command", r);
+	if (waitpid(pid, &status, 0) < 0)
+		return fail("cannot wait for the command", -errno);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static const char usage[] =
+	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-l] [-p] [-S] [--] COMMAND...\n"
+	"  -c  which opens are trapped, beside exec and connect (default: all)\n"
+	"  -r  receivers (default: 1)\n"
+	"  -l  look: read the path, resolve it, see that the caller still waits\n"
+	"  -p  pin each receiver to a CPU of its own\n"
+	"  -S  no synchronous wake-ups\n";
+
+static bool parse_class(const char *s, enum trap_class *ret)
+{
+	for (unsigned i = 0; i < _CLASS_MAX; i++) {
+		if (strcmp(class_names[i], s) == 0) {
+			*ret = (enum trap_class)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_receivers(const char *s, unsigned *ret)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = 0;
+
+	if (strcmp(s, "cpus") == 0)
+		n = cpus > 0 ? (unsigned)cpus : 1;
+	else
+		for (; *s >= '0' && *s <= '9' && n <= RECEIVERS_MAX; s++)
+			n = n * 10 + (unsigned)(*s - '0');
+	*ret = n < RECEIVERS_MAX ? n : RECEIVERS_MAX;
+	return n > 0;
+}
+
+static bool parse_options(int argc, char *argv[], struct options *ret)
+{
+	struct options o = {.class = CLASS_ALL, .receivers = 1, .sync_wake_up = true};
+	bool is_good = true;
+	int c;
+
+	while (is_good && (c = getopt(argc, argv, "+c:r:lpS")) != -1) {
+		switch (c) {
+		case 'c':
+			is_good = parse_class(optarg, &o.class);
+			break;
+		case 'r':
+			is_good = parse_receivers(optarg, &o.receivers);
+			break;
+		case 'l':
+			o.looks = true;
+			break;
+		case 'p':
+			o.pin = true;
+			break;
+		case 'S':
+			o.sync_wake_up = false;
+			break;
+		default:
+			is_good = false;
+		}
+	}
+	o.command = argv + optind;
+	*ret = o;
+	return is_good && optind < argc;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o;
+
+	if (!parse_options(argc, argv, &o)) {
+		fputs(usage, stderr);
+		return EXIT_OWN_FAILURE;
+	}
+	return supervise(&o);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "action/decode.h"
+#include "policy/aliases.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#define X32_BIT     0x40000000
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#define X32_BIT     0
+#else
+#error "this architecture is not known to the decoder"
+#endif
+
+const char *action_error_name(enum action_error e)
+{
+	static const char *const names[_ACTION_ERROR_MAX] = {
+		[ACTION_OK] = "ok",
+		[ACTION_GONE] = "gone",
+		[ACTION_UNREADABLE] = "unreadable-argument",
+		[ACTION_UNKNOWN] = "unknown-syscall",
+		[ACTION_TOO_LONG] = "argument-too-long",
+		[ACTION_NO_MEMORY] = "out-of-memory",
+	};
+
+	return (unsigned)e < _ACTION_ERROR_MAX ? names[e] : "unknown-error";
+}
+
+int action_decoder_new_source(const struct action_decoder_config *config,
+			      const struct action_source *source, struct action_decoder **ret)
+{
+	struct action_decoder *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->config = *config;
+	d->source = *source;
+	d->arena = ARENA_INIT(DECODE_ARENA_MAX);
+	d->self = getpid();
+	d->self_name_len =
+		(size_t)snprintf(d->self_name, sizeof(d->self_name), "/%d", (int)d->self);
+	d->self_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (d->self_fds < 0) {
+		int r = -errno;
+
+		free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+int action_decoder_new(const struct action_decoder_config *config, struct action_decoder **ret)
+{
+	return action_decoder_new_source(config, &action_source_kernel, ret);
+}
+
+struct action_decoder *action_decoder_free(struct action_decoder *d)
+{
+	if (!d)
+		return NULL;
+	target_drop_all(d);
+	d->self_fds = fd_close(d->self_fds);
+	arena_fini(&d->arena);
+	free(d);
+	return NULL;
+}
+
+void action_decoder_set_foreign_roots(struct action_decoder *d)
+{
+	d->has_foreign_roots = true;
+}
+
+int decode_copy(struct decode *c, const void *p, size_t len, struct bytes *ret)
+{
+	*ret = arena_copy(&c->d->arena, p, len);
+	return ret->p ? 0 : decode_fail(ACTION_NO_MEMORY);
+}
+
+int decode_format(struct decode *c, struct bytes *ret, const char *fmt, ...)
+{
+	char text[256]; /* only our own words, numbers and addresses go through here */
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return decode_fail(ACTION_TOO_LONG);
+	return decode_copy(c, text, (size_t)n, ret);
+}
+
+int step_add(struct decode *c, enum action_kind kind, enum action_op op, struct bytes object,
+	     struct bytes args, struct action_step **ret)
+{
+	const struct policy_name *aliases;
+	struct action_step *s;
+
+	if (c->a->n_steps == ACTION_MAX_STEPS)
+		return decode_fail(ACTION_TOO_LONG);
+	s = &c->a->steps[c->a->n_steps++];
+	s->kind = kind;
+	s->op = op;
+	s->object = object;
+	s->args = args;
+	s->address = NULL;
+	aliases = policy_op_aliases(op, &s->n_names);
+	memcpy(s->names, aliases, s->n_names * sizeof(*aliases));
+	*ret = s;
+	return 0;
+}
+
+void step_add_name(struct action_step *s, struct bytes name, bool is_untrusted)
+{
+	if (name.len == 0)
+		return;
+	for (size_t i = 0; i < s->n_names; i++)
+		if (bytes_eq(s->names[i].name, name))
+			return;
+	if (s->n_names < ACTION_MAX_NAMES)
+		s->names[s->n_names++] =
+			(struct policy_name){.name = name, .is_untrusted = is_untrusted};
+}
+
+int step_add_path(struct decode *c, enum action_op op, struct bytes path)
+{
+	struct action_step *s;
+
+	return step_add(c, KIND_PATH, op, path, path, &s);
+}
+
+static int decode_by_shape(struct decode *c)
+{
+	static int (*const decoders[_SHAPE_MAX])(struct decode *) = {
+		[SHAPE_EXEC] = decode_exec,       [SHAPE_OPEN] = decode_open,
+		[SHAPE_OPENAT2] = decode_openat2, [SHAPE_PATH] = decode_path,
+		[SHAPE_FD] = decode_fd,           [SHAPE_TWO_PATH] = decode_two_path,
+		[SHAPE_SYMLINK] = decode_symlink, [SHAPE_SOCKADDR] = decode_sockaddr,
+		[SHAPE_MSGHDR] = decode_msghdr,   [SHAPE_MMSGHDR] = decode_mmsghdr,
+		[SHAPE_LISTEN] = decode_listen,   [SHAPE_SOCKET] = decode_socket,
+		[SHAPE_PID] = decode_pid,         [SHAPE_NONE] = decode_none,
+	};
+
+	return decoders[c->row->shape](c);
+}
+
+static enum action_kind kind_of_class(enum trap_class class)
+{
+	static const enum action_kind kinds[_TRAP_CLASS_MAX] = {
+		[TRAP_TOOL] = KIND_TOOL,        [TRAP_OPEN] = KIND_PATH,
+		[TRAP_OPEN_MEMORY] = KIND_PATH, [TRAP_CHANGE] = KIND_PATH,
+		[TRAP_NETWORK] = KIND_NETWORK,  [TRAP_SENDTO] = KIND_NETWORK,
+		[TRAP_SOCKET] = KIND_SYSTEM,    [TRAP_PTRACE] = KIND_SYSTEM,
+		[TRAP_IOCTL] = KIND_SYSTEM,     [TRAP_REFUSED] = KIND_SYSTEM,
+	};
+
+	return kinds[class];
+}
+
+/* The call's own properties, known without a look at the target. Return: false when foreign. */
+static bool describe(struct decode *c)
+{
+	struct action *a = c->a;
+	const struct seccomp_data *data = &c->n->data;
+
+	a->syscall_nr = data->nr;
+	a->grant = _GRANT_MAX;
+	a->tid = (pid_t)c->n->pid;
+	if (data->arch != NATIVE_ARCH || (data->nr & X32_BIT)) {
+		a->kind = KIND_SYSTEM;
+		a->op = OP_SYSCALL;
+		a->syscall = "unknown";
+		a->grant = GRANT_FOREIGN_ABI;
+		a->is_foreign_abi = true;
+		return false;
+	}
+	c->row = trap_find(data->nr);
+	a->syscall = c->row ? c->row->name : "unknown";
+	a->kind = c->row ? kind_of_class(c->row->class) : KIND_SYSTEM;
+	a->op = c->row ? c->row->op : OP_SYSCALL;
+	if (c->row)
+		a->grant = c->row->grant;
+	return true;
+}
+
+static int decode_target(struct decode *c, bool is_native)
+{
+	int r;
+
+	if (c->n->pid == 0)
+		return decode_fail(ACTION_UNREADABLE); /* a task that our /proc does not show */
+	r = target_get(c);
+	if (r)
+		return r;
+	c->a->pid = c->t->tgid;
+	c->a->exe = c->t->exe;
+	if (c->a->kind == KIND_TOOL)
+		target_refresh_parent(c);
+	c->a->ppid = c->t->ppid;
+	if (!is_native)
+		return decode_foreign(c);
+	if (!c->row)
+		return decode_fail(ACTION_UNKNOWN);
+	return decode_by_shape(c);
+}
+
+/* All that was read is the caller's only if the caller still waits: after a death its tid, and with
+ * it /proc/TID, may be another's. */
+static int check_still_valid(const struct decode *c)
+{
+	uint64_t id = c->n->id;
+
+	if (c->d->config.listener < 0)
+		return 0;
+	if (ioctl(c->d->config.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0)
+		return 0;
+	return decode_fail(errno == ENOENT ? ACTION_GONE : ACTION_UNREADABLE);
+}
+
+static void clear(struct action *a)
+{
+	/* The steps (most of the bytes) are set one by one as they are added. */
+	a->kind = KIND_SYSTEM;
+	a->op = OP_SYSCALL;
+	a->syscall = "unknown";
+	a->syscall_nr = -1;
+	a->grant = _GRANT_MAX;
+	a->is_foreign_abi = false;
+	a->tid = a->pid = a->ppid = 0;
+	a->exe = a->cwd = BYTES_NULL;
+	a->object = a->asked = a->object2 = a->interpreter = BYTES_NULL;
+	a->exists = false;
+	a->argv = NULL;
+	a->argc = a->argc_total = a->argv_bytes_total = 0;
+	a->argv_truncated = false;
+	a->n_steps = 0;
+	a->error = ACTION_OK;
+	a->kernel_errno = 0;
+}
+
+void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret)
+{
+	struct decode c = {.d = d, .n = n, .a = ret};
+	int r, valid;
+
+	arena_reset(&d->arena);
+	clear(ret);
+	r = decode_target(&c, describe(&c));
+	valid = check_still_valid(&c);
+	if (valid)
+		r = valid;
+	if (r > 0)
+		ret->kernel_errno = r;
+	else if (r < 0)
+		ret->error = (enum action_error) - r;
+	if (r)
+		ret->n_steps = 0;
+}

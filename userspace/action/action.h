@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an agent is about to do, in the user's terms. action_decode() makes it from a seccomp
+ * notification and is, with the files of this module, the only code that reads another process's
+ * memory and /proc entries.
+ *
+ * Memory: everything in struct action points into the decoder's arena or caches and is valid until
+ * the next action_decode() with the same decoder. One decoder per receiver thread.
+ */
+#pragma once
+
+#include <linux/seccomp.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "policy/policy.h"
+
+/* Limits on what one action may carry. */
+#define ACTION_PATH_MAX 4096 /* PATH_MAX, the NUL included: what the kernel accepts */
+#define ACTION_ARGV_MAX_BYTES                                                                      \
+	((size_t)8 << 20) /* over this the action is not readable (MAX_ARG_STRLEN * ... < 6 MiB)   \
+			   */
+#define ACTION_ARGV_LOG_BYTES                                                                      \
+	((size_t)8192) /* read when no rule needs more; the rest is counted, not read */
+#define ACTION_MAX_NAMES        8
+#define ACTION_MAX_INTERPRETERS 5 /* binfmt_script recursion limit, exec(2) */
+#define ACTION_MAX_STEPS        8
+
+/* One thing the policy must decide on; an action is the conjunction of its steps: the strictest
+ * verdict counts. */
+struct action_step {
+	enum action_kind kind;
+	enum action_op op;
+	struct bytes object; /* resolved path, image, or "address:port" */
+	struct bytes args;   /* argument text */
+	struct policy_name names[ACTION_MAX_NAMES];
+	size_t n_names;
+	const struct policy_address *address; /* NULL unless network */
+};
+
+/* Why a notification could not be turned into an action. Each means deny (fail closed), with this
+ * word as reason. */
+enum action_error {
+	ACTION_OK,
+	ACTION_GONE, /* the target died or was interrupted: no answer is possible, nothing to record
+		      */
+	ACTION_UNREADABLE, /* its memory or /proc entries cannot be read */
+	ACTION_UNKNOWN,    /* a syscall, flag or size this version does not know */
+	ACTION_TOO_LONG,   /* more than the limits above */
+	ACTION_NO_MEMORY,
+	_ACTION_ERROR_MAX,
+};
+
+const char *
+action_error_name(enum action_error e); /* "unreadable-argument", "unknown-syscall", ... */
+
+struct action {
+	enum action_kind kind;
+	enum action_op op;   /* the main operation, as recorded */
+	const char *syscall; /* "openat"; "syscall_1234" is never made: unknown numbers read
+				"unknown" */
+	int syscall_nr;
+	enum grant grant; /* KIND_SYSTEM: the group that would permit it */
+	bool is_foreign_abi;
+
+	pid_t tid, pid, ppid; /* as the supervisor sees them */
+	struct bytes exe;     /* image of the process, .p NULL if unknown */
+	struct bytes cwd;     /* tool only; else .p NULL */
+
+	struct bytes object;  /* resolved: absolute path, "1.2.3.4:443", "[::1]:80",
+				 "unix:/run/x.sock", syscall name */
+	struct bytes asked;   /* as the agent wrote it */
+	struct bytes object2; /* rename, link: the other name; symlink: the link's text. .p NULL if
+				 none */
+	struct bytes interpreter; /* tool: resolved "#!" interpreter, .p NULL if none */
+	bool exists; /* path: false when it was looked for and is missing; else true, also unlooked
+		      */
+
+	const struct bytes *argv; /* tool: the arguments that were read */
+	size_t argc;              /* how many of them */
+	size_t argc_total;        /* how many there are */
+	size_t argv_bytes_total;  /* sum of lengths, NULs included, as far as counted */
+	bool argv_truncated;      /* argv holds less than there is */
+
+	struct action_step steps[ACTION_MAX_STEPS];
+	size_t n_steps; /* 0: nothing for the policy to decide (e.g. AF_UNSPEC connect): continue
+			   unrecorded */
+
+	enum action_error error;
+	int kernel_errno; /* >0: the kernel would fail the call with this whatever is decided
+			   * (ENOTDIR, ELOOP, EFAULT, EBADF, ...): the answer is this errno, no
+			   * policy is asked */
+};
+
+/*
+ * Shared by the decoders of one session: lets them keep what they know of a process until it may
+ * have changed its image. Zero-initialised by the owner, which outlives the decoders.
+ */
+struct action_epoch {
+	atomic_uint execs;           /* exec calls seen so far */
+	atomic_bool has_thread_exec; /* one came from a thread that does not lead its group: nothing
+					is kept any more */
+};
+
+struct action_decoder;
+
+struct action_decoder_config {
+	struct action_epoch *epoch; /* borrowed; NULL: look anew at each notification */
+	bool need_full_argv;        /* policy_stack_needs_args() */
+	pid_t supervisor;           /* its /proc/self must never be taken for the agent's */
+	int listener;               /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */
+};
+
+int action_decoder_new(const struct action_decoder_config *config,
+		       struct action_decoder **ret) _must_check_;
+struct action_decoder *action_decoder_free(struct action_decoder *d);
+
+/*
+ * Never fails as a call: what goes wrong is in ret->error. After a return with ACTION_OK the
+ * notification id has been checked valid once after the last read of the target.
+ */
+void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret);
+
+/* A chroot, mount or setns was let through: from now on paths are resolved through each target's
+ * own root. */
+void action_decoder_set_foreign_roots(struct action_decoder *d);
+
+/* The parent of @pid, from /proc. Return: 0, -errno (-ENOENT: there is no such process). */
+int action_pid_parent(pid_t pid, pid_t *ret);
+/* True when @pid is @ancestor or descends from it, by parent links in /proc. Orphans of a session
+ * hang on its supervisor, which is their subreaper. Return: 1 yes, 0 no, -errno when it cannot be
+ * told (treat as worst case). */
+int action_pid_descends_from(pid_t pid, pid_t ancestor);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of action/: what the decoders share. Nothing outside this module and its tests includes
+ * it.
+ *
+ * Every decoder function returns
+ *      0   done;
+ *     >0   the errno with which the kernel would fail the call whatever is decided;
+ *     <0   minus an enum action_error: the call cannot be decoded and is denied.
+ *
+ * The target is looked at through struct action_source only: its memory, and a directory laid out
+ * like /proc/TID (status, exe, cwd, root, fd/). The fuzzer puts its own memory and directory there.
+ */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "action/action.h"
+#include "base/arena.h"
+#include "loader/trap.h"
+
+#define TARGET_CACHE_SIZE 128
+#define TARGET_EXE_KEPT   256
+/* A process that is not looked at anew for so long could be another one with the same pid: far less
+ * than it takes to go round the pids. */
+#define TARGET_TRUST_NS (50 * NS_PER_MSEC)
+#define TARGET_PAGE_SIZE                                                                           \
+	((uint64_t)4096) /* the smallest there is: larger ones only cost a read                    \
+			  */
+#define DECODE_ARENA_MAX (ACTION_ARGV_MAX_BYTES * 8)
+
+struct action_source {
+	/* Reads at most @len bytes, which do not cross a page. Return: how many (more than 0),
+	 * -errno. */
+	ssize_t (*read_memory)(void *ctx, pid_t tid, uint64_t address, void *buf, size_t len);
+	/* Return: an O_PATH descriptor of the task's /proc directory, -errno. */
+	int (*open_proc)(void *ctx, pid_t tid);
+	bool has_proc_paths; /* the directory is also /proc/TID, so it need not be opened */
+	/* Thread group and parent of @tid, whose directory @dir is (or -1). Return: 0, -errno. */
+	int (*read_identity)(void *ctx, int dir, pid_t tid, pid_t *ret_tgid, pid_t *ret_ppid);
+	void *ctx; /* borrowed */
+};
+
+extern const struct action_source action_source_kernel;
+
+/* As action_decoder_new(), but looks at targets through @source (copied). */
+int action_decoder_new_source(const struct action_decoder_config *config,
+			      const struct action_source *source,
+			      struct action_decoder **ret) _must_check_;
+
+/* What is kept of a task that made notifications. */
+struct target {
+	pid_t tid, tgid, ppid;
+	/* Its /proc directory, -1 until it was looked at often enough: most processes of a build
+	 * live too briefly to be worth a descriptor, whose closing costs more than some lookups by
+	 * name. Nothing depends on which it is: while a notification stands, its tid is nobody
+	 * else's. */
+	int dir;
+	unsigned n_looks;
+	struct bytes exe;    /* in exe_text, or in the arena when it is longer */
+	uint64_t checked_ns; /* when exe was read; 0: it cannot be kept */
+	unsigned execs;      /* the epoch's count at that time */
+	char exe_text[TARGET_EXE_KEPT];
+};
+
+struct action_decoder {
+	struct action_decoder_config config;
+	struct action_source source;
+	struct arena arena;
+	pid_t self;         /* /proc/self of this process must never be taken for the target's */
+	int self_fds;       /* /proc/self/fd */
+	char self_name[16]; /* "/PID" of this process */
+	size_t self_name_len;
+	bool has_foreign_roots;
+	uint64_t clock; /* of the cache */
+	uint64_t used[TARGET_CACHE_SIZE];
+	pid_t tids[TARGET_CACHE_SIZE]; /* 0: free */
+	struct target targets[TARGET_CACHE_SIZE];
+};
+
+/* One notification being decoded. */
+struct decode {
+	struct action_decoder *d;
+	const struct seccomp_notif *n;
+	const struct trap_row *row;
+	struct target *t;
+	struct action *a;
+	bool is_new_target; /* looked at in full for this notification */
+};
+
+static inline int decode_fail(enum action_error e)
+{
+	return -(int)e;
+}
+
+static inline uint64_t decode_arg(const struct decode *c, int i)
+{
+	return c->n->data.args[i];
+}
+
+/* The kernel takes 32 bits of an int argument, whatever the upper half of the register holds. */
+static inline int decode_arg_int(const struct decode *c, int i)
+{
+	return (int)(uint32_t)c->n->data.args[i];
+}
+
+/* target.c */
+int target_get(struct decode *c);
+/* Thread group and parent from the "status" file in @dir. Return: 0, -errno. */
+int target_read_status(int dir, pid_t *ret_tgid, pid_t *ret_ppid);
+/* The target is about to execute: what is known of its image is good no longer. */
+void target_note_exec(struct decode *c);
+void target_drop(struct action_decoder *d, pid_t tid);
+void target_drop_all(struct action_decoder *d);
+/* Reads "PPid:" again: orphans get a new parent. Keeps the old one when it cannot be read. */
+void target_refresh_parent(struct decode *c);
+/* openat(2) below the target's /proc directory; makes room once when descriptors run out. Return:
+ * a descriptor, -errno. */
+int target_open(struct decode *c, const char *name, int flags);
+/* The same relative to any descriptor of ours, with RESOLVE_* of openat2(2). */
+int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve);
+/* Text of a link in the target's /proc directory. 0, or as a decoder; ENOENT and EACCES come back
+ * as errno. */
+int target_readlink(struct decode *c, const char *name, struct bytes *ret);
+/* Exactly @len bytes. 0, EFAULT, -ACTION_UNREADABLE. */
+int target_read(struct decode *c, uint64_t address, void *buf, size_t len);
+/* At least one byte and at most @len; for arrays whose end is not known. */
+int target_read_some(struct decode *c, uint64_t address, void *buf, size_t len, size_t *ret_len);
+/* A string of at most @max bytes, NUL included; @over is returned when there is no NUL in them. */
+int target_read_string(struct decode *c, uint64_t address, size_t max, int over, struct bytes *ret);
+
+/* resolve.c */
+#define LOOK_FOLLOW     0x1u /* the last component too */
+#define LOOK_EMPTY_PATH 0x2u /* "" means the dirfd itself */
+#define LOOK_WANT_FD    0x4u /* keep an O_PATH descriptor of what was found */
+#define LOOK_NAME_ONLY  0x8u /* whether it exists does not matter to the caller */
+
+struct look {
+	unsigned flags;
+	uint64_t resolve; /* RESOLVE_* of openat2(2) */
+};
+
+struct resolved {
+	struct bytes path; /* absolute, or "pipe:[1]" and the like */
+	bool exists;
+	bool is_own_pathless; /* a pipe or socket that the target itself holds, by /proc/self/fd */
+	int fd;               /* LOOK_WANT_FD, else -1; the caller closes */
+};
+
+#define RESOLVED_INIT ((struct resolved){.fd = -1})
+
+static inline void resolved_fini(struct resolved *r)
+{
+	r->fd = fd_close(r->fd);
+}
+
+/* @path is NUL-terminated. */
+int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look look,
+		 struct resolved *ret);
+/* The object behind a descriptor of the target. */
+int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret);
+/* The name the kernel gives to a descriptor of ours. */
+int resolve_text(struct decode *c, int fd, struct bytes *ret);
+/* "/a/./b//../c" below "/base": "/base/a/c". Nothing on disk is looked at. */
+int resolve_lexical(struct decode *c, struct bytes base, struct bytes path, struct bytes *ret);
+/* True for text that the kernel gives to what has no name in the tree: "pipe:[1]". */
+static inline bool resolve_is_pathless(struct bytes text)
+{
+	return text.len == 0 || text.p[0] != '/';
+}
+
+/* walk.c: the same, component by component, as the target would see /proc/self. @base is a
+ * descriptor, or -1 for the root. */
+int walk_path(struct decode *c, int base, struct bytes path, struct look look,
+	      struct resolved *ret);
+
+/* decode_*.c: one function for each shape. */
+int decode_exec(struct decode *c);
+int decode_open(struct decode *c);
+int decode_openat2(struct decode *c);
+int decode_path(struct decode *c);
+int decode_fd(struct decode *c);
+int decode_two_path(struct decode *c);
+int decode_symlink(struct decode *c);
+int decode_sockaddr(struct decode *c);
+int decode_msghdr(struct decode *c);
+int decode_mmsghdr(struct decode *c);
+int decode_listen(struct decode *c);
+int decode_socket(struct decode *c);
+int decode_pid(struct decode *c);
+int decode_none(struct decode *c);
+int decode_foreign(struct decode *c);
+
+/* action.c: steps. A step past the limit is -ACTION_TOO_LONG. */
+int step_add(struct decode *c, enum action_kind kind, enum action_op op, struct bytes object,
+	     struct bytes args, struct action_step **ret);
+void step_add_name(struct action_step *s, struct bytes name, bool is_untrusted);
+int step_add_path(struct decode *c, enum action_op op, struct bytes path);
+/* printf into the arena. */
+int decode_format(struct decode *c, struct bytes *ret, const char *fmt, ...) _printf_(3, 4);
+int decode_copy(struct decode *c, const void *p, size_t len, struct bytes *ret);
+
+/* script.c: what the image at @r will make the kernel run besides itself. Adds steps. */
+int script_add_steps(struct decode *c, const struct resolved *r, struct bytes asked);
+/* The arguments from @from on, joined by blanks, after @head. */
+int script_join_args(struct decode *c, struct bytes head, size_t from, struct bytes *ret);
+int script_add_tool_step(struct decode *c, const struct resolved *r, struct bytes asked,
+			 struct bytes args);
+
+/* sockaddr.c */
+struct endpoint {
+	enum action_op op;
+	int fd;                /* of the target */
+	struct bytes sockaddr; /* our copy */
+	bool is_fastopen;      /* MSG_FASTOPEN: this send is a connect as well */
+};
+
+/* Adds the step of one destination; nothing when there is nothing to decide. */
+int endpoint_add(struct decode *c, const struct endpoint *e);
+/* A duplicate of the target's socket. Return: a descriptor, -errno. */
+int endpoint_duplicate(struct decode *c, int fd);
+enum policy_protocol endpoint_protocol(struct decode *c, int fd, enum action_op op, int *ret_errno);

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an exec really runs: the image, the interpreters that its "#!" line names (as
+ * fs/binfmt_script.c reads it), and the program that a dynamic loader was told to load. Each is one
+ * step. Arguments of later steps are those that the kernel would hand over.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "action/decode.h"
+
+#define BINPRM_SIZE 256 /* BINPRM_BUF_SIZE */
+
+/* Directories whose names are the administrator's: a link in them is trusted to be what it says. */
+static const char *const trusted_dirs[] = {
+	"/bin",           "/sbin",           "/usr/bin",          "/usr/sbin",
+	"/usr/local/bin", "/usr/local/sbin", "/usr/lib/git-core",
+};
+
+/*
+ * Whether @asked, made absolute, lies directly in one of those. Compared byte by byte: a ".." or a
+ * link on the way ("/tmp/link/../../usr/bin/git") could lead elsewhere than the text says.
+ */
+static bool is_trusted_alias(const struct decode *c, struct bytes asked)
+{
+	struct bytes base = bytes_base_name(asked);
+	struct bytes dir = {.p = asked.p, .len = asked.len - base.len};
+
+	if (c->d->has_foreign_roots)
+		return false;
+	if (dir.len == 0 || dir.p[0] != '/') {
+		if (c->row->dirfd != TRAP_NO_ARG && decode_arg_int(c, c->row->dirfd) != AT_FDCWD)
+			return false;
+		if (dir.len && !bytes_eq_str(dir, "./"))
+			return false;
+		dir = c->a->cwd;
+	}
+	while (dir.len > 1 && dir.p[dir.len - 1] == '/')
+		dir.len--;
+	for (size_t i = 0; i < ARRAY_SIZE(trusted_dirs); i++)
+		if (bytes_eq_str(dir, trusted_dirs[i]))
+			return true;
+	return false;
+}
+
+/* "/memfd:NAME (deleted)" answers to "memfd:NAME". */
+static struct bytes image_name(struct bytes path)
+{
+	struct bytes tail = BYTES_LIT(" (deleted)");
+	struct bytes name = bytes_base_name(path);
+
+	if (bytes_has_prefix(path, BYTES_LIT("/memfd:")))
+		name = (struct bytes){.p = path.p + 1, .len = path.len - 1};
+	if (name.len > tail.len && memcmp(name.p + name.len - tail.len, tail.p, tail.len) == 0)
+		name.len -= tail.len;
+	return name;
+}
+
+int script_add_tool_step(struct decode *c, const struct resolved *r, struct bytes asked,
+			 struct bytes args)
+{
+	struct bytes name = image_name(r->path);
+	struct bytes alias = bytes_base_name(asked);
+	struct action_step *s;
+	int e;
+
+	e = step_add(c, KIND_TOOL, OP_EXEC, r->path, args, &s);
+	if (e)
+		return e;
+	step_add_name(s, name, false);
+	step_add_name(s, alias, !bytes_eq(alias, name) && !is_trusted_alias(c, asked));
+	return 0;
+}
+
+int script_join_args(struct decode *c, struct bytes head, size_t from, struct bytes *ret)
+{
+	const struct action *a = c->a;
+	size_t size = head.len + 1;
+	char *buf, *p;
+
+	for (size_t i = from; i < a->argc; i++)
+		size += a->argv[i].len + 1;
+	buf = p = arena_alloc(&c->d->arena, size);
+	if (!buf)
+		return decode_fail(ACTION_NO_MEMORY);
+	if (head.len)
+		p = mempcpy(p, head.p, head.len);
+	for (size_t i = from; i < a->argc; i++) {
+		if (p != buf)
+			*p++ = ' ';
+		p = mempcpy(p, a->argv[i].p, a->argv[i].len);
+	}
+	*p = '\0';
+	*ret = (struct bytes){.p = buf, .len = (size_t)(p - buf)};
+	return 0;
+}
+
+/* The "#!" line: interpreter and at most one argument. */
+struct shebang {
+	struct bytes interpreter;
+	struct bytes argument; /* .p NULL: none */
+};
+
+static bool is_blank(char ch)
+{
+	return ch == ' ' || ch == '\t';
+}
+
+static const char *skip_blanks(const char *p, const char *end)
+{
+	while (p < end && is_blank(*p))
+		p++;
+	return p;
+}
+
+static const char *find_terminator(const char *p, const char *end)
+{
+	while (p < end && !is_blank(*p) && *p != '\0')
+		p++;
+	return p;
+}
+
+/*
+ * load_script(): @head are the first BINPRM_SIZE bytes, padded with zeros. Return: false when the
+ * file is no script, or the kernel refuses it (ENOEXEC): no newline, and the name may be cut. The
+ * last byte counts as a terminator, but not as text: the kernel overwrites it.
+ */
+static bool parse_shebang(const char head[static BINPRM_SIZE], struct shebang *ret)
+{
+	const char *buf_end = head + BINPRM_SIZE - 1;
+	const char *p = head + 2, *end, *name_end;
+
+	if (head[0] != '#' || head[1] != '!')
+		return false;
+	end = memchr(head, '\n', BINPRM_SIZE);
+	if (!end) {
+		const char *name = skip_blanks(p, buf_end);
+
+		if (name == buf_end || find_terminator(name, buf_end + 1) > buf_end)
+			return false;
+		end = buf_end;
+	}
+	while (end > p && is_blank(end[-1]))
+		end--;
+	p = skip_blanks(p, end);
+	name_end = find_terminator(p, end);
+	if (p == end || name_end == p)
+		return false;
+	ret->interpreter = (struct bytes){.p = p, .len = (size_t)(name_end - p)};
+	ret->argument = BYTES_NULL;
+	if (name_end < end && *name_end != '\0') {
+		p = skip_blanks(name_end, end);
+		if (p < end && *p != '\0')
+			ret->argument =
+				(struct bytes){.p = p, .len = strnlen(p, (size_t)(end - p))};
+	}
+	return true;
+}
+
+/*
+ * The first bytes of the image. Return: 0; ENOEXEC when there is nothing for us to read: not a
+ * file, or not readable and not the agent's own, so that the agent cannot have made a script of it.
+ */
+static int read_head(struct decode *c, const struct resolved *r, char head[static BINPRM_SIZE])
+{
+	_cleanup_(fd_closep) int fd = -1;
+	char name[24];
+	struct stat st;
+	ssize_t n;
+
+	if (r->fd < 0 || fstat(r->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return ENOEXEC;
+	(void)snprintf(name, sizeof(name), "%d", r->fd);
+	fd = target_open_at(c, c->d->self_fds, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd == -EACCES && st.st_uid != geteuid())
+		return ENOEXEC;
+	if (fd < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	memset(head, 0, BINPRM_SIZE);
+	n = pread(fd, head, BINPRM_SIZE, 0);
+	return n < 0 ? decode_fail(ACTION_UNREADABLE) : 0;
+}
+
+static bool is_loader(struct bytes path)
+{
+	struct bytes name = bytes_base_name(path);
+
+	return bytes_has_prefix(name, BYTES_LIT("ld-linux")) ||
+	       bytes_has_prefix(name, BYTES_LIT("ld-musl")) ||
+	       (bytes_has_prefix(name, BYTES_LIT("ld-")) && name.len > 3 &&
+		memmem(name.p, name.len, ".so", 3)) ||
+	       bytes_eq_str(name, "ld.so");
+}
+
+/* The program in a loader's arguments; its options and their values are passed over. */
+static size_t find_loaded_program(const struct action *a)
+{
+	static const char *const with_value[] = {
+		"--library-path",         "--inhibit-rpath",     "--audit", "--preload", "--argv0",
+		"--glibc-hwcaps-prepend", "--glibc-hwcaps-mask",
+	};
+	size_t i = 1;
+
+	while (i < a->argc && bytes_has_prefix(a->argv[i], BYTES_LIT("--"))) {
+		size_t skip = 1;
+
+		if (a->argv[i].len == 2)
+			return i + 1; /* "--" */
+		for (size_t k = 0; k < ARRAY_SIZE(with_value); k++)
+			if (bytes_eq_str(a->argv[i], with_value[k]))
+				skip = 2;
+		i += skip;
+	}
+	return i;
+}
+
+static int add_program(struct decode *c, struct bytes asked, struct bytes args)
+{
+	_cleanup_(resolved_fini) struct resolved found = RESOLVED_INIT;
+	int r;
+
+	r = resolve_path(c, AT_FDCWD, asked, (struct look){.flags = LOOK_FOLLOW}, &found);
+	if (r > 0)
+		return 0; /* the loader will not find it either */
+	if (r < 0)
+		return r;
+	return script_add_tool_step(c, &found, asked, args);
+}
+
+static int add_loaded_program(struct decode *c)
+{
+	size_t i = find_loaded_program(c->a);
+	struct bytes args;
+	int r;
+
+	if (i >= c->a->argc || c->a->argv[i].len == 0)
+		return 0;
+	r = script_join_args(c, BYTES_NULL, i, &args);
+	if (r)
+		return r;
+	return add_program(c, c->a->argv[i], args);
+}
+
+/* "#!/lib64/ld-linux-x86-64.so.2 /usr/bin/x": the loader as an interpreter loads its argument. */
+static int add_loaded_by_line(struct decode *c, const struct shebang *line, struct bytes args)
+{
+	struct bytes asked;
+	int r;
+
+	if (!line->argument.p || line->argument.p[0] == '-')
+		return 0;
+	r = decode_copy(c, line->argument.p, line->argument.len, &asked);
+	return r ? r : add_program(c, asked, args);
+}
+
+/* One interpreter: resolved, and with what the kernel puts before the arguments. */
+static int add_interpreter(struct decode *c, const struct shebang *line, struct bytes *head,
+			   struct resolved *found)
+{
+	struct bytes asked, args;
+	char *p;
+	size_t size = line->interpreter.len + 1 + line->argument.len + 1 + head->len;
+	int r;
+
+	r = decode_copy(c, line->interpreter.p, line->interpreter.len, &asked);
+	if (r)
+		return r;
+	r = resolve_path(c, AT_FDCWD, asked, (struct look){.flags = LOOK_FOLLOW | LOOK_WANT_FD},
+			 found);
+	if (r)
+		return r;
+	p = arena_alloc(&c->d->arena, size + 1);
+	if (!p)
+		return decode_fail(ACTION_NO_MEMORY);
+	args.p = p;
+	p = mempcpy(p, asked.p, asked.len);
+	if (line->argument.p) {
+		*p++ = ' ';
+		p = mempcpy(p, line->argument.p, line->argument.len);
+	}
+	*p++ = ' ';
+	p = mempcpy(p, head->p, head->len);
+	*p = '\0';
+	*head = (struct bytes){.p = args.p, .len = (size_t)(p - args.p)};
+	c->a->interpreter = found->path;
+	r = script_join_args(c, *head, 1, &args);
+	if (r)
+		return r;
+	r = script_add_tool_step(c, found, asked, args);
+	if (r || !is_loader(found->path))
+		return r;
+	return add_loaded_by_line(c, line, args);
+}
+
+static int follow_chain(struct decode *c, const struct resolved *image, struct bytes asked)
+{
+	struct resolved level = {.path = image->path, .exists = true, .fd = image->fd};
+	struct bytes words = asked.len ? asked : image->path; /* what stands before argv[1] */
+	int owned = -1;
+	int r = 0;
+
+	for (int i = 0; i <= ACTION_MAX_INTERPRETERS; i++) {
+		struct resolved next = RESOLVED_INIT;
+		char head[BINPRM_SIZE];
+		struct shebang line;
+
+		r = read_head(c, &level, head);
+		if (r || !parse_shebang(head, &line))
+			break;
+		if (i == ACTION_MAX_INTERPRETERS) {
+			r = ELOOP;
+			break;
+		}
+		r = add_interpreter(c, &line, &words, &next);
+		(void)fd_close(owned);
+		owned = next.fd;
+		if (r)
+			break;
+		level = next;
+	}
+	(void)fd_close(owned);
+	return r == ENOEXEC ? 0 : r;
+}
+
+int script_add_steps(struct decode *c, const struct resolved *image, struct bytes asked)
+{
+	struct bytes args;
+	int r;
+
+	r = script_join_args(c, c->a->argc ? BYTES_NULL : asked, 0, &args);
+	if (r)
+		return r;
+	r = script_add_tool_step(c, image, asked, args);
+	if (r || !image->exists)
+		return r;
+	if (is_loader(image->path))
+		return add_loaded_program(c);
+	return follow_chain(c, image, asked);
+}

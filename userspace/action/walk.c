@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path walk in user space, component by component, on descriptors: for the paths on which the
+ * kernel, asked by us, would not see what the target sees. "self" in a procfs is the target's
+ * process there, and "/" its root.
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/vfs.h>
+
+#include "action/decode.h"
+
+#define WALK_MAX_LINKS  40 /* MAXSYMLINKS: more are ELOOP */
+#define WALK_NAME_MAX   255
+#define PROC_ROOT_INODE 1
+
+struct walk {
+	struct decode *c;
+	struct look look;
+	int root;          /* where "/" is */
+	int at;            /* the directory reached so far */
+	struct bytes rest; /* what is still to be walked */
+	unsigned n_links;
+	bool is_own; /* the last magic link was one of the target's own */
+};
+
+static void walk_fini(struct walk *w)
+{
+	w->root = fd_close(w->root);
+	w->at = fd_close(w->at);
+}
+
+static int duplicate(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+static void move_to(struct walk *w, int fd)
+{
+	(void)fd_close(w->at);
+	w->at = fd;
+}
+
+static int go_to_root(struct walk *w)
+{
+	int fd = duplicate(w->root);
+
+	if (fd < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	move_to(w, fd);
+	return 0;
+}
+
+static int open_root(struct walk *w, int base)
+{
+	int fd;
+
+	if (base >= 0 && (w->look.resolve & RESOLVE_IN_ROOT))
+		fd = duplicate(base);
+	else if (w->c->d->has_foreign_roots)
+		fd = target_open(w->c, "root", O_PATH | O_DIRECTORY);
+	else
+		fd = target_open_at(w->c, AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	w->root = fd;
+	return 0;
+}
+
+static bool is_same_object(int a, int b)
+{
+	struct stat sa, sb;
+
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+/* Gives up looking: the rest is joined as text. The kernel will find out itself what is there. */
+static int finish_lexical(struct walk *w, const char *name, struct resolved *ret)
+{
+	struct bytes at, path;
+	int r;
+
+	r = resolve_text(w->c, w->at, &at);
+	if (r)
+		return r;
+	r = resolve_lexical(w->c, at, bytes_of(name), &path);
+	if (r)
+		return r;
+	ret->exists = false;
+	while (w->rest.len && w->rest.p[0] == '/') {
+		w->rest.p++;
+		w->rest.len--;
+	}
+	return resolve_lexical(w->c, path, w->rest, &ret->path);
+}
+
+static int finish_found(struct walk *w, int *fd, struct resolved *ret)
+{
+	int r = resolve_text(w->c, *fd, &ret->path);
+
+	if (r)
+		return r;
+	ret->exists = true;
+	ret->is_own_pathless = w->is_own && resolve_is_pathless(ret->path);
+	if (w->look.flags & LOOK_WANT_FD)
+		ret->fd = TAKE_FD(*fd);
+	return 0;
+}
+
+/* Puts the text of a link before what is left of the path. */
+static int follow_text(struct walk *w, struct bytes text)
+{
+	char *p;
+
+	if (text.len == 0)
+		return ENOENT;
+	p = arena_alloc(&w->c->d->arena, text.len + w->rest.len + 1);
+	if (!p)
+		return decode_fail(ACTION_NO_MEMORY);
+	memcpy(p, text.p, text.len);
+	if (w->rest.len)
+		memcpy(p + text.len, w->rest.p, w->rest.len); /* it begins with '/' */
+	p[text.len + w->rest.len] = '\0';
+	w->rest = (struct bytes){.p = p, .len = text.len + w->rest.len};
+	return text.p[0] == '/' ? go_to_root(w) : 0;
+}
+
+static int read_link(struct walk *w, int link, struct bytes *ret)
+{
+	char text[ACTION_PATH_MAX];
+	ssize_t n = readlinkat(link, "", text, sizeof(text));
+
+	if (n < 0 || n == sizeof(text))
+		return decode_fail(n < 0 ? ACTION_UNREADABLE : ACTION_TOO_LONG);
+	return decode_copy(w->c, text, (size_t)n, ret);
+}
+
+/* True when the directory reached is the target's own /proc/TGID/fd, or that of one of its threads.
+ */
+static bool is_own_fd_dir(struct walk *w)
+{
+	struct bytes text, prefix;
+
+	return resolve_text(w->c, w->at, &text) == 0 &&
+	       decode_format(w->c, &prefix, "/proc/%d/", (int)w->c->t->tgid) == 0 &&
+	       bytes_has_prefix(text, prefix) && bytes_eq_str(bytes_base_name(text), "fd");
+}
+
+/*
+ * A link of procfs: sets *ret_text where the target's "self" differs from ours, *ret_fd where the
+ * link leads to an object and not to a path (-1 when we may not follow it), neither where it is a
+ * link like any other.
+ */
+static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_text, int *ret_fd,
+			    bool *ret_is_magic)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(w->at, &st) < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	if (st.st_ino == PROC_ROOT_INODE && streq(name, "self"))
+		return decode_format(w->c, ret_text, "%d", (int)w->c->t->tgid);
+	if (st.st_ino == PROC_ROOT_INODE && streq(name, "thread-self"))
+		return decode_format(w->c, ret_text, "%d/task/%d", (int)w->c->t->tgid,
+				     (int)w->c->t->tid);
+	fd = target_open_at(w->c, w->at, name, O_PATH, RESOLVE_NO_MAGICLINKS);
+	(void)fd_close(fd);
+	if (fd != -ELOOP)
+		return 0;
+	*ret_is_magic = true;
+	w->is_own = is_own_fd_dir(w);
+	fd = target_open_at(w->c, w->at, name, O_PATH, 0);
+	*ret_fd = fd < 0 ? -1 : fd;
+	return 0;
+}
+
+/* Follows the link @name, opened as @link. *ret_fd is what it led to, -1 when the path goes on. */
+static int follow(struct walk *w, const char *name, int link, int *ret_fd)
+{
+	struct bytes text = BYTES_NULL;
+	bool is_magic = false;
+	struct statfs fs;
+	int r;
+
+	*ret_fd = -1;
+	if (++w->n_links > WALK_MAX_LINKS)
+		return ELOOP;
+	if (fstatfs(w->at, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
+		r = follow_proc_link(w, name, &text, ret_fd, &is_magic);
+		if (r || *ret_fd >= 0)
+			return r;
+	}
+	if (!text.p) {
+		r = read_link(w, link, &text);
+		if (r)
+			return r;
+	}
+	if (is_magic && resolve_is_pathless(text))
+		return decode_fail(ACTION_UNREADABLE);
+	return follow_text(w, text);
+}
+
+static int go_up(struct walk *w)
+{
+	int fd;
+
+	if (is_same_object(w->at, w->root))
+		return 0;
+	fd = target_open_at(w->c, w->at, "..", O_PATH | O_DIRECTORY, 0);
+	if (fd == -ENOTDIR)
+		return ENOTDIR;
+	if (fd < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	move_to(w, fd);
+	return 0;
+}
+
+/* Takes the next name off the path. Return: false when nothing is left. */
+static bool next_name(struct walk *w, struct bytes *ret)
+{
+	const char *slash;
+
+	while (w->rest.len && w->rest.p[0] == '/') {
+		w->rest.p++;
+		w->rest.len--;
+	}
+	if (w->rest.len == 0)
+		return false;
+	slash = memchr(w->rest.p, '/', w->rest.len);
+	ret->p = w->rest.p;
+	ret->len = slash ? (size_t)(slash - w->rest.p) : w->rest.len;
+	w->rest.p += ret->len;
+	w->rest.len -= ret->len;
+	return true;
+}
+
+#define WALK_ON (-1000)
+
+/* One name that is neither "." nor "..". Return: WALK_ON, or as a decoder when *ret is complete. */
+static int step_into(struct walk *w, const char *name, struct resolved *ret)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	bool is_last = w->rest.len == 0; /* a trailing slash makes a link be followed */
+	struct stat st;
+	int r;
+
+	fd = target_open_at(w->c, w->at, name, O_PATH | O_NOFOLLOW, 0);
+	if (fd == -ENOTDIR)
+		return ENOTDIR;
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return decode_fail(ACTION_UNREADABLE);
+	if (fd < 0)
+		return finish_lexical(w, name, ret);
+	if (fstat(fd, &st) < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	if (S_ISLNK(st.st_mode) && (!is_last || (w->look.flags & LOOK_FOLLOW))) {
+		int direct;
+
+		r = follow(w, name, fd, &direct);
+		if (r)
+			return r;
+		if (direct < 0)
+			return WALK_ON;
+		(void)fd_close(fd);
+		fd = direct;
+	}
+	if (is_last)
+		return finish_found(w, &fd, ret);
+	w->is_own = false;
+	move_to(w, TAKE_FD(fd));
+	return WALK_ON;
+}
+
+static int walk_all(struct walk *w, struct resolved *ret)
+{
+	struct bytes name;
+	int r;
+
+	while (next_name(w, &name)) {
+		char text[WALK_NAME_MAX + 1];
+
+		if (name.len > WALK_NAME_MAX)
+			return ENAMETOOLONG;
+		memcpy(text, name.p, name.len);
+		text[name.len] = '\0';
+		if (streq(text, "."))
+			continue;
+		r = streq(text, "..") ? go_up(w) : step_into(w, text, ret);
+		if (r == 0 && streq(text, ".."))
+			continue;
+		if (r != WALK_ON)
+			return r;
+	}
+	return finish_found(w, &w->at, ret);
+}
+
+int walk_path(struct decode *c, int base, struct bytes path, struct look look, struct resolved *ret)
+{
+	_cleanup_(walk_fini) struct walk w = {
+		.c = c, .look = look, .root = -1, .at = -1, .rest = path};
+	int r;
+
+	r = open_root(&w, base);
+	if (r)
+		return r;
+	w.at = duplicate(path.p[0] == '/' || base < 0 ? w.root : base);
+	if (w.at < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	return walk_all(&w, ret);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Held actions: notifications whose verdict is ask, waiting for an answer or a deadline. The table
+ * owns copies of all that a person needs to see and of all that the final record needs; nothing in
+ * it points into a receiver's arena.
+ *
+ * Threads: receivers add, the supervisor's main thread does the rest; the table has a mutex of its
+ * own.
+ */
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include "action/action.h"
+#include "audit/record.h"
+#include "base/json.h"
+#include "engine/engine.h"
+
+#define HELD_ID_SIZE 9     /* 8 letters and digits, random, and a NUL */
+#define HELD_MAX     10000 /* over this an ask is denied: reason held-limit */
+
+struct held_table;
+
+struct held {
+	char id[HELD_ID_SIZE];
+	uint64_t seq; /* order of arrival, from 1 */
+	uint64_t notif_id;
+	pid_t tid;
+	uint64_t since_ns;    /* monotonic */
+	uint64_t deadline_ns; /* monotonic */
+	/* Its strings, argv too, belong to this struct; syscall and layer are static. */
+	struct audit_record record;
+};
+
+int held_table_new(uint64_t timeout_ns, struct held_table **ret) _must_check_;
+/* Answers nothing; the caller has emptied it. */
+struct held_table *held_table_free(struct held_table *t);
+/* eventfd, readable when something was added since the last held_table_ack(). Borrowed. */
+int held_table_fd(const struct held_table *t);
+void held_table_ack(struct held_table *t);
+
+/*
+ * Copies @r (event AUDIT_HELD's fields). @before, unless NULL, is called with the id and the table
+ * locked, before anybody else can see the action: what it records comes before what an answer
+ * records. Not 0 from it cancels. Return: 0 and the id in @ret_id; -ENOSPC at HELD_MAX; -ENOMEM;
+ * what @before returned.
+ */
+int held_table_add(struct held_table *t, uint64_t notif_id, const struct audit_record *r,
+		   int (*before)(void *arg, const char *id), void *arg,
+		   char ret_id[static HELD_ID_SIZE]);
+/* Takes one out, so that nobody else can answer it. Return: owned by the caller, or NULL. */
+struct held *held_table_take(struct held_table *t, const char *id);
+/* Takes any one whose deadline has passed at @now_ns. NULL when none. */
+struct held *held_table_take_expired(struct held_table *t, uint64_t now_ns);
+struct held *held_table_take_any(struct held_table *t);
+/* A copy of the oldest, for a prompt to show; the original stays in the table. NULL when empty or
+ * out of memory. */
+struct held *held_table_copy_oldest(struct held_table *t);
+struct held *held_free(struct held *h);
+size_t held_table_count(struct held_table *t);
+/* The earliest deadline, UINT64_MAX when empty. O(log n) or better. */
+uint64_t held_table_next_deadline(struct held_table *t);
+/* Calls @fn with the table locked, oldest first, until it returns false. */
+void held_table_each(struct held_table *t, bool (*fn)(const struct held *h, void *arg), void *arg);
+/* As above, from the first that arrived after the one with ->seq @after_seq (which may be gone). */
+void held_table_each_after(struct held_table *t, uint64_t after_seq,
+			   bool (*fn)(const struct held *h, void *arg), void *arg);
+/*
+ * One JSON object that describes @h for `holdfast held --json`, with seconds left at @now_ns. Of
+ * each string, and of all arguments together, at most about @max_bytes raw bytes: head, "...[N
+ * bytes]...", tail; then "truncated" is true.
+ */
+void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struct json *j);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log of one session. Producers (receivers) append records to a ring in a file mapped
+ * MAP_SHARED beside the log, FILE.ring: what is in it survives the supervisor's death and is
+ * recovered by audit_recover(). One writer thread turns records into JSON Lines, off the decision
+ * path, and batches its write(2)s.
+ *
+ * Back-pressure, not loss: when the ring is full, audit_append() waits for the writer. When the
+ * writer cannot write (ENOSPC, EIO, EDQUOT, EFBIG), the log is failed: every audit_append() from
+ * then on returns the error, and the caller denies.
+ */
+#pragma once
+
+#include "audit/record.h"
+#include "base/diag.h"
+#include "base/json.h"
+
+struct audit;
+
+struct audit_config {
+	const char *path; /* the log file */
+	const char *session;
+	const char *agent;
+	size_t ring_bytes; /* 0: 1 MiB; else a power of two from 128 KiB to 64 MiB, for tests */
+};
+
+/*
+ * Creates FILE (0600, O_EXCL|O_NOFOLLOW when it is new; an existing FILE must be a regular file of
+ * ours, not a symlink, with one link, and is appended to) and FILE.ring. Missing directories are
+ * made with 0700. Does not start the writer. Return: 0; -EINVAL with @reterr_diag (what is wrong
+ * with the place, what to do); -errno with @reterr_diag.
+ */
+int audit_open(const struct audit_config *config, struct audit **ret,
+	       struct diag *reterr_diag) _must_check_;
+/* Starts the writer thread (all signals blocked in it). After fork, in the supervisor. Return: 0,
+ * -errno. */
+int audit_start(struct audit *a);
+/*
+ * Copies @r and gives it the next sequence number. Any thread; a short critical section, no system
+ * call unless the ring is full or the writer sleeps. Return: 0; -errno of the failed log.
+ */
+int audit_append(struct audit *a, const struct audit_record *r);
+/*
+ * Writes a line that the caller built: session_start and session_end. @add fills in further keys
+ * after the common ones (v, seq, time, event, session, agent). Waits until it is written. Keys of
+ * more than 256 KiB give way to "truncated": true. Return: 0, -errno.
+ */
+int audit_append_event(struct audit *a, const char *event, void (*add)(struct json *j, void *arg),
+		       void *arg);
+/* Waits until all that was appended is in the file. Return: 0, -errno of the failed log. */
+int audit_flush(struct audit *a);
+/* Counts so far, for session_end and the launcher: records by verdict and kind. */
+struct audit_counts {
+	uint64_t total;                    /* AUDIT_ACTION records */
+	uint64_t by_verdict[_VERDICT_MAX]; /* AUDIT_ACTION records by `verdict` (an answered hold
+					      counts as its answer) */
+	uint64_t would_have[_VERDICT_MAX];
+	uint64_t by_kind[_KIND_MAX];
+	uint64_t held, approved, timed_out;
+};
+/* Any thread. Also in the launcher, after the supervisor is gone: the counts are shared. */
+void audit_get_counts(const struct audit *a, struct audit_counts *ret);
+/*
+ * Flushes, stops the writer, removes the ring file (which stays when something could not be
+ * written, for audit_recover()). In a process other than the one that called audit_start(), such as
+ * the launcher, only lets go of its copy. NULL-safe. Return: NULL.
+ */
+struct audit *audit_close(struct audit *a);
+/* Lets go of a copy that another process writes with: in the launcher, right after the fork.
+ * Touches no file. NULL-safe. Return: NULL. */
+struct audit *audit_release(struct audit *a);
+/* The log file, absolute, its directory resolved. Borrowed. */
+const char *audit_path(const struct audit *a);
+
+/* True while a session writes to @path. */
+bool audit_is_live(const char *path);
+/*
+ * Appends what a dead supervisor left in @path.ring to @path, then removes the ring. Return: lines
+ * recovered (0: there was no ring); -EBUSY: a live session has it, it was left alone; -EPERM: it is
+ * another user's; -errno; all with @reterr_diag.
+ */
+int audit_recover(const char *path, struct diag *reterr_diag);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/stat.h>
+
+#include "audit/internal.h"
+
+/* Brings the file to where the ring says it was: what is behind that is a batch that was written,
+ * wholly or in part, but not yet accounted for, and is still in the ring. */
+static int rewind_file(struct audit *a)
+{
+	struct stat st;
+
+	a->done = ring_get_commit(&a->ring);
+	if (fstat(a->file.fd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size > a->done.file_bytes &&
+	    ftruncate(a->file.fd, (off_t)a->done.file_bytes) < 0)
+		return -errno;
+	return audit_begin_at_end(a);
+}
+
+static const char *recovery_error(int r)
+{
+	switch (r) {
+	case -EBADMSG:
+	case -EPROTO:
+		return "it is damaged or of another version; move it away";
+	case -EBUSY:
+		return "a session is still writing to it";
+	case -EPERM:
+		return "it belongs to another user, who recovers it with 'holdfast log'";
+	default:
+		return strerror(-r);
+	}
+}
+
+static int refuse_recovery(const struct audit *a, int r, struct diag *reterr_diag)
+{
+	(void)diag_set(reterr_diag, NULL, 0, 0,
+		       "cannot recover the last records of the log '%s' from '%s': %s",
+		       a->file.path, a->file.ring_name, recovery_error(r));
+	return r;
+}
+
+/* Takes over the ring of a dead session. Return: 1: done; 0: there is nothing to recover; -errno.
+ */
+static int adopt_ring(struct audit *a)
+{
+	int r;
+
+	r = ring_open_stale(a->file.dirfd, a->file.ring_name, &a->ring);
+	if (r == 0)
+		return 1;
+	if (r == RING_E_EMPTY)
+		return unlinkat(a->file.dirfd, a->file.ring_name, 0) < 0 ? -errno : 0;
+	if (r == RING_E_BUSY)
+		return -EBUSY;
+	if (r == RING_E_FOREIGN)
+		return -EPROTO;
+	return r == -ENOENT ? 0 : r;
+}
+
+int audit_recover(const char *path, struct diag *reterr_diag)
+{
+	_cleanup_(audit_freep) struct audit *a = NULL;
+	int r;
+
+	r = audit_new(&a);
+	if (r < 0)
+		return logfile_refuse(path, -r, reterr_diag);
+	r = logfile_init(path, false, &a->file, reterr_diag);
+	if (r < 0)
+		return r;
+	r = adopt_ring(a);
+	if (r <= 0)
+		return r < 0 ? refuse_recovery(a, r, reterr_diag) : 0;
+	r = logfile_open(&a->file, true, reterr_diag);
+	if (r < 0)
+		return r;
+	r = rewind_file(a);
+	if (r < 0)
+		return refuse_recovery(a, r, reterr_diag);
+	a->tail = a->done.tail;
+	r = audit_drain(a);
+	if (r < 0)
+		return refuse_recovery(a, r, reterr_diag);
+	audit_finish(a);
+	return a->lines;
+}

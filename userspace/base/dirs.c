@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/dirs.h"
+
+char *str_format(const char *fmt, ...)
+{
+	char *s = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : s;
+}
+
+/* The value of @name if it is an absolute path: the specification says to ignore relative ones. */
+static const char *env_absolute(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v && v[0] == '/' ? v : NULL;
+}
+
+char *dirs_home(void)
+{
+	const char *home = env_absolute("HOME");
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+
+	if (home)
+		return strdup(home);
+	if (getpwuid_r(getuid(), &pw, buf, sizeof(buf), &found) == 0 && found &&
+	    found->pw_dir[0] == '/')
+		return strdup(found->pw_dir);
+	return NULL;
+}
+
+/* $@variable/holdfast@tail, else ~/@fallback/holdfast@tail. */
+static char *dirs_xdg(const char *variable, const char *fallback, const char *tail)
+{
+	const char *base = env_absolute(variable);
+	_cleanup_(freep) char *home = NULL;
+
+	if (base)
+		return str_format("%s/holdfast%s", base, tail);
+	home = dirs_home();
+	return home ? str_format("%s/%s/holdfast%s", home, fallback, tail) : NULL;
+}
+
+char *dirs_state(void)
+{
+	if (geteuid() == 0 && !env_absolute("XDG_STATE_HOME"))
+		return strdup("/var/log/holdfast");
+	return dirs_xdg("XDG_STATE_HOME", ".local/state", "");
+}
+
+char *dirs_runtime(void)
+{
+	const char *runtime = env_absolute("XDG_RUNTIME_DIR");
+	_cleanup_(freep) char *state = NULL;
+
+	if (runtime)
+		return str_format("%s/holdfast", runtime);
+	if (geteuid() == 0)
+		return strdup("/run/holdfast");
+	state = dirs_state();
+	return state ? str_format("%s/run", state) : NULL;
+}
+
+char *dirs_user_policies(void)
+{
+	if (geteuid() == 0 && !env_absolute("XDG_CONFIG_HOME"))
+		return strdup("/etc/holdfast/policies");
+	return dirs_xdg("XDG_CONFIG_HOME", ".config", "/policies");
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where files live, after the XDG Base Directory Specification 0.8; root uses the system's places.
+ * The home directory comes from $HOME only if absolute, else from the user database. All strings
+ * are heap copies for the caller to free; NULL when out of memory or when there is no home.
+ */
+#pragma once
+
+#include "base/util.h"
+
+char *dirs_home(void);
+/* Logs: root /var/log/holdfast, others $XDG_STATE_HOME/holdfast. Not created. */
+char *dirs_state(void);
+/* Control sockets: root /run/holdfast, others $XDG_RUNTIME_DIR/holdfast, else dirs_state()/run. Not
+ * created. */
+char *dirs_runtime(void);
+/* The user's policies: root /etc/holdfast/policies, others $XDG_CONFIG_HOME/holdfast/policies. */
+char *dirs_user_policies(void);
+/* A formatted heap string; NULL when out of memory. */
+char *str_format(const char *fmt, ...) _printf_(1, 2);

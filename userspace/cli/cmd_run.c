@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `holdfast run`: everything that can go wrong before a process exists is found and said here.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "audit/place.h"
+#include "base/dirs.h"
+#include "base/say.h"
+#include "control/session.h"
+#include "loader/features.h"
+
+#include "cli/commands.h"
+#include "cli/policy_dirs.h"
+#include "cli/run_options.h"
+
+#define SESSION_ID_SIZE 32
+#define N_OWN_PATHS     4 /* log, ring, runtime directory, binary */
+
+extern char **environ;
+
+/* "20261121T051234-k3f9qz": sorts by time, unique among sessions of one second. */
+static int make_session_id(char out[static SESSION_ID_SIZE])
+{
+	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+	unsigned char random[6];
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t n;
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -EIO;
+	(void)gmtime_r(&now, &tm);
+	n = strftime(out, SESSION_ID_SIZE, "%Y%m%dT%H%M%S-", &tm);
+	for (size_t i = 0; i < sizeof(random); i++)
+		out[n++] = letters[random[i] % 32];
+	out[n] = '\0';
+	return 0;
+}
+
+/* Return: 0 and an absolute path; RUN_EXIT_*: why it cannot run. Searches as execvp(3). */
+static int try_command(const char *path, char **ret)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == EACCES ? RUN_EXIT_NOT_EXECUTABLE : RUN_EXIT_NOT_FOUND;
+	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+		return RUN_EXIT_NOT_EXECUTABLE;
+	*ret = strdup(path);
+	return *ret ? 0 : RUN_EXIT_FAILED;
+}
+
+static int search_path(const char *name, char **ret)
+{
+	const char *path = getenv("PATH");
+	int found = RUN_EXIT_NOT_FOUND;
+
+	for (const char *p = path ? path : "/usr/local/bin:/bin:/usr/bin"; p;) {
+		const char *end = strchrnul(p, ':');
+		_cleanup_(freep) char *candidate =
+			str_format("%.*s%s%s", (int)(end - p), p, end == p ? "./" : "/", name);
+		int r = candidate ? try_command(candidate, ret) : RUN_EXIT_FAILED;
+
+		if (r == 0)
+			return 0;
+		if (r == RUN_EXIT_NOT_EXECUTABLE)
+			found = r;
+		p = *end ? end + 1 : NULL;
+	}
+	return found;
+}
+
+static int find_command(const char *name, char **ret)
+{
+	int r = strchr(name, '/') ? try_command(name, ret) : search_path(name, ret);
+	struct stat st;
+
+	if (r == RUN_EXIT_NOT_FOUND)
+		say("command not found: '%s'", name);
+	else if (r == RUN_EXIT_NOT_EXECUTABLE)
+		say("cannot execute '%s': %s", name,
+		    stat(name, &st) == 0 && S_ISDIR(st.st_mode)
+			    ? "it is a directory"
+			    : "permission denied; is it executable (chmod +x)?");
+	return r;
+}
+
+static char *resolve_project(const char *option)
+{
+	char *dir = realpath(option ? option : ".", NULL);
+	struct stat st;
+
+	if (!dir && !option)
+		return strdup("/nonexistent"); /* the current directory was removed: nothing is in
+						  the project */
+	if (!dir) {
+		say("--project '%s': %s", option, strerror(errno));
+	} else if (option && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))) {
+		say("--project '%s': not a directory", option);
+		free(dir);
+		return NULL;
+	}
+	return dir;
+}
+
+/* Policies match what the kernel resolved, so what they are told is resolved as well. */
+static char *resolve_home(void)
+{
+	_cleanup_(freep) char *home = dirs_home();
+	char *real = home ? realpath(home, NULL) : NULL;
+
+	return real ? real : TAKE_PTR(home);
+}
+
+static char *resolve_tmp(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = tmp && tmp[0] == '/' ? realpath(tmp, NULL) : NULL;
+
+	return dir ? dir : strdup("/tmp");
+}
+
+struct run {
+	struct run_options options;
+	struct policy_dirs dirs;
+	struct policyset policies;
+	char session[SESSION_ID_SIZE];
+	char *command;
+	char *home;
+	char *project;
+	char *tmp;
+	char *log_path;
+	char *ring_path;
+	char *runtime_dir;
+	char *binary;
+	const char *protected_paths[POLICY_MAX_STACK + N_OWN_PATHS];
+	size_t n_protected;
+};
+
+static void run_fini(struct run *r)
+{
+	policy_dirs_fini(&r->dirs);
+	policyset_fini(&r->policies);
+	free(r->command);
+	free(r->home);
+	free(r->project);
+	free(r->tmp);
+	free(r->log_path);
+	free(r->ring_path);
+	free(r->runtime_dir);
+	free(r->binary);
+}
+
+static int run_load_policies(struct run *r)
+{
+	struct policyset_config config = {.names = r->options.policies,
+					  .n_names = r->options.n_policies,
+					  .force_audit = r->options.is_audit};
+	struct diag d = {};
+	char text[1280];
+	int rc;
+
+	r->home = resolve_home();
+	r->tmp = resolve_tmp();
+	r->project = resolve_project(r->options.project);
+	if (!r->project || !r->tmp)
+		return RUN_EXIT_FAILED;
+	config.vars = (struct policy_vars){
+		.home = r->home ? r->home : "/nonexistent", .project = r->project, .tmp = r->tmp};
+	if (policy_dirs_init(&r->dirs) < 0)
+		return RUN_EXIT_FAILED;
+	config.dirs = r->dirs.dirs;
+	config.n_dirs = r->dirs.n;
+	rc = policyset_load(&config, &r->policies, &d);
+	if (rc == 0)
+		return 0;
+	diag_format(&d, text, sizeof(text));
+	say("%s", rc == -ENOMEM ? "out of memory while loading the policies" : text);
+	return RUN_EXIT_FAILED;
+}
+
+/* The real path of something that may not exist yet: its directory's, which is made when missing,
+ * plus its name. */
+static char *resolve_place(const char *path)
+{
+	_cleanup_(freep) char *copy = strdup(path), *dir = NULL;
+	char *slash = copy ? strrchr(copy, '/') : NULL;
+
+	if (!copy)
+		return NULL;
+	if (!slash) {
+		dir = realpath(".", NULL);
+		return dir ? str_format("%s/%s", dir, path) : strdup(path);
+	}
+	*slash = '\0';
+	dir = realpath(slash == copy ? "/" : copy, NULL);
+	return dir ? str_format("%s/%s", streq(dir, "/") ? "" : dir, slash + 1) : strdup(path);
+}
+
+static void protect(struct run *r, const char *path)
+{
+	if (path && r->n_protected < ARRAY_SIZE(r->protected_paths))
+		r->protected_paths[r->n_protected++] = path;
+}
+
+static int run_find_places(struct run *r)
+{
+	_cleanup_(freep) char *log = NULL, *runtime = NULL;
+	struct diag d = {};
+	char text[1280];
+
+	if (make_session_id(r->session) < 0) {
+		say("the kernel gives no random bytes; nothing was run");
+		return RUN_EXIT_FAILED;
+	}
+	if (audit_place(r->options.log, r->session, &log, &d) < 0) {
+		diag_format(&d, text, sizeof(text));
+		say("%s", text);
+		return RUN_EXIT_FAILED;
+	}
+	r->log_path = resolve_place(log);
+	r->ring_path = r->log_path ? str_format("%s.ring", r->log_path) : NULL;
+	runtime = dirs_runtime();
+	r->runtime_dir = runtime ? resolve_place(runtime) : NULL;
+	r->binary = realpath("/proc/self/exe", NULL);
+	if (!r->ring_path || !r->runtime_dir) {
+		say("no place for the log or the control socket: set HOME, or XDG_STATE_HOME and XDG_RUNTIME_DIR");
+		return RUN_EXIT_FAILED;
+	}
+	protect(r, r->log_path);
+	protect(r, r->ring_path);
+	protect(r, r->runtime_dir);
+	protect(r, r->binary);
+	for (size_t i = 0; i < r->policies.n; i++)
+		protect(r, r->policies.entries[i].file);
+	return 0;
+}
+
+static int run_start(struct run *r)
+{
+	const char *slash = strrchr(r->options.command[0], '/');
+	struct session_config config = {
+		.session = r->session,
+		.agent = r->options.name ? r->options.name
+			 : slash         ? slash + 1
+					 : r->options.command[0],
+		.policies = &r->policies,
+		.ask = r->options.ask,
+		.ask_timeout_ns = r->options.ask_timeout_ns,
+		.is_quiet = r->options.is_quiet,
+		.log_path = r->log_path,
+		.runtime_dir = r->runtime_dir,
+		.command = r->command,
+		.argv = r->options.command,
+		.envp = environ,
+		.keep_fds = r->options.keep_fds,
+		.n_keep_fds = r->options.n_keep_fds,
+		.launcher = getpid(),
+		.protected_paths = r->protected_paths,
+		.n_protected = r->n_protected,
+	};
+
+	return launch_run(session_run, &config);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	_cleanup_(run_fini) struct run r = {};
+	int rc = run_options_parse(argc, argv, &r.options);
+
+	if (rc == RUN_OPTIONS_HELP)
+		return 0;
+	if (rc < 0)
+		return RUN_EXIT_FAILED;
+	if (!features_has_proc()) { /* before the policies: they are looked for beside our binary */
+		say("%s", SESSION_NO_PROC);
+		return RUN_EXIT_FAILED;
+	}
+	rc = run_load_policies(&r);
+	if (rc == 0)
+		rc = find_command(r.options.command[0], &r.command);
+	if (rc == 0)
+		rc = run_find_places(&r);
+	return rc ? rc : run_start(&r);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands of the holdfast program. Each takes argv with its own name as argv[0], prints its
+ * data on standard output and what goes wrong on standard error, and returns the exit status: 0 ok,
+ * 1 it did not work, 2 it was called wrongly; `run` as docs/holdfast.1 says.
+ */
+#pragma once
+
+struct command {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *args; /* for the list of commands */
+	const char *help;
+};
+
+int cmd_run(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_held(int argc, char **argv);
+int cmd_approve(int argc, char **argv);
+int cmd_deny(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_syscalls(int argc, char **argv);

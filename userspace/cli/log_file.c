@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/audit.h"
+#include "audit/place.h"
+#include "base/say.h"
+
+#include "cli/log_file.h"
+
+void log_file_recover(const char *path)
+{
+	struct diag d = {};
+	int r;
+
+	r = audit_recover(path, &d);
+	if (r > 0)
+		say("recovered %d records of a session that was killed", r);
+	else if (r < 0 && r != -EBUSY)
+		say("%s, ignoring", d.message);
+}
+
+int log_file_open(const char *what, char **ret_path, struct reader **ret)
+{
+	_cleanup_(freep) char *path = NULL;
+	struct diag d = {};
+	int r;
+
+	r = audit_find(what, &path, &d);
+	if (r == 0 && access(path, R_OK) == 0)
+		log_file_recover(path);
+	if (r == 0)
+		r = reader_open(path, ret, &d);
+	if (r < 0) {
+		say("%s", r == -ENOMEM ? "out of memory" : d.message);
+		return r;
+	}
+	*ret_path = TAKE_PTR(path);
+	return 0;
+}

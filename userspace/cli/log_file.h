@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `log` and `report` do before they read: find the file, and bring home what a killed session
+ * left in its ring.
+ */
+#pragma once
+
+#include "audit/reader.h"
+
+/* Finds the log that @what (NULL: the newest) names, recovers and opens it; says what is wrong.
+ * Return: 0, -errno. */
+int log_file_open(const char *what, char **ret_path, struct reader **ret);
+/* Appends to the log what a session that was killed left in its ring, and says so. */
+void log_file_recover(const char *path);

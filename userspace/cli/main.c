@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/say.h"
+
+#include "cli/commands.h"
+
+static const struct command commands[] = {
+	{"run", cmd_run, "[OPTIONS] [--] COMMAND...", "run COMMAND under supervision"},
+	{"log", cmd_log, "[OPTIONS] [FILE|SESSION]", "show what was decided"},
+	{"report", cmd_report, "[OPTIONS] [FILE|SESSION]", "sum a session up"},
+	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
+	{"approve", cmd_approve, "ID...", "let held actions go on"},
+	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
+	{"policy", cmd_policy, "check FILE... | list", "check policies, list those that ship"},
+	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
+};
+
+static void print_usage(FILE *out)
+{
+	(void)fprintf(out, "usage: holdfast COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(out, "  %-9s %-28s %s\n", commands[i].name, commands[i].args,
+			      commands[i].help);
+	(void)fprintf(
+		out,
+		"\n`holdfast COMMAND --help` says more. To start: holdfast run -- YOUR-AGENT\n");
+}
+
+/*
+ * A standard stream that is closed would give its number to the next file that is opened: the log,
+ * or the listener. What stands in for it here is O_CLOEXEC: a command finds it closed, as without
+ * us.
+ */
+static int fill_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
+			return -errno;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (fill_standard_streams() < 0)
+		return 125;
+	if (argc < 2) {
+		print_usage(stderr);
+		return 2;
+	}
+	if (streq(argv[1], "--help") || streq(argv[1], "-h") || streq(argv[1], "help")) {
+		print_usage(stdout);
+		return 0;
+	}
+	if (streq(argv[1], "--version") || streq(argv[1], "-V")) {
+		(void)printf("holdfast %s\n", HOLDFAST_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (streq(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	say("unknown command '%s'; to run it under supervision: holdfast run -- %s. `holdfast --help` lists the commands",
+	    argv[1], argv[1]);
+	return 2;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/io.h"
+#include "base/say.h"
+
+#include "cli/run_options.h"
+
+#define ASK_TIMEOUT_DEFAULT_S 300
+#define ASK_TIMEOUT_MAX_S     86400
+
+static const char usage[] =
+	"usage: holdfast run [OPTIONS] [--] COMMAND [ARGUMENTS]\n"
+	"\n"
+	"Runs COMMAND as its own process tree under supervision: what it executes, opens, changes and\n"
+	"connects to is allowed, flagged, held for your answer or denied, as the policies say, and logged.\n"
+	"\n"
+	"  -p, --policy NAME|FILE   add a policy; several stack, the strictest verdict wins\n"
+	"                           (default: coding-agent; `holdfast policy list` shows what ships)\n"
+	"      --mode MODE          enforce, or audit: log what would have happened, refuse nothing\n"
+	"      --ask HOW            where held actions are answered: queue (default; holdfast approve ID),\n"
+	"                           terminal, or at once: deny, allow\n"
+	"      --ask-timeout S      seconds until an unanswered action is denied (default 300)\n"
+	"      --log FILE|DIR       where the log goes (default: $XDG_STATE_HOME/holdfast, root /var/log/holdfast)\n"
+	"      --name AGENT         the agent's name in the log (default: the command's name)\n"
+	"      --project DIR        what ${project} means in policies (default: the current directory)\n"
+	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
+	"  -q, --quiet              do not print a line when an action is held\n"
+	"  -h, --help               this text\n"
+	"\n"
+	"Exit status: COMMAND's own; 128+n if signal n killed it; 125 if Holdfast failed and COMMAND was\n"
+	"not run; 126 if COMMAND cannot be executed (or a policy denies it); 127 if it is not found.\n";
+
+enum option_id {
+	OPT_MODE = 256,
+	OPT_ASK,
+	OPT_ASK_TIMEOUT,
+	OPT_LOG,
+	OPT_NAME,
+	OPT_PROJECT,
+	OPT_KEEP_FD,
+};
+
+static const struct option options[] = {
+	{"policy", required_argument, NULL, 'p'},
+	{"mode", required_argument, NULL, OPT_MODE},
+	{"ask", required_argument, NULL, OPT_ASK},
+	{"ask-timeout", required_argument, NULL, OPT_ASK_TIMEOUT},
+	{"log", required_argument, NULL, OPT_LOG},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"project", required_argument, NULL, OPT_PROJECT},
+	{"keep-fd", required_argument, NULL, OPT_KEEP_FD},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{},
+};
+
+static const struct {
+	const char *word;
+	enum ask_mode mode;
+} ask_words[] = {
+	{"terminal", ASK_TERMINAL},
+	{"queue", ASK_QUEUE},
+	{"deny", ASK_DENY},
+	{"allow", ASK_ALLOW},
+};
+
+static int set_mode(struct run_options *o, const char *arg)
+{
+	if (!streq(arg, "audit") && !streq(arg, "enforce")) {
+		say("--mode '%s': expected enforce or audit", arg);
+		return -EINVAL;
+	}
+	o->is_audit = streq(arg, "audit");
+	return 0;
+}
+
+static int set_ask(struct run_options *o, const char *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ask_words); i++)
+		if (streq(arg, ask_words[i].word)) {
+			o->ask = ask_words[i].mode;
+			return 0;
+		}
+	say("--ask '%s': expected terminal, queue, deny or allow", arg);
+	return -EINVAL;
+}
+
+static int set_ask_timeout(struct run_options *o, const char *arg)
+{
+	uint64_t seconds;
+
+	if (parse_u64(bytes_of(arg), ASK_TIMEOUT_MAX_S, &seconds) < 0 || seconds == 0) {
+		say("--ask-timeout '%s': expected whole seconds from 1 to %d", arg,
+		    ASK_TIMEOUT_MAX_S);
+		return -EINVAL;
+	}
+	o->ask_timeout_ns = seconds * NS_PER_SEC;
+	return 0;
+}
+
+static int add_policy(struct run_options *o, const char *arg)
+{
+	if (o->n_policies == POLICY_MAX_STACK) {
+		say("--policy '%s': at most %d policies stack", arg, POLICY_MAX_STACK);
+		return -EINVAL;
+	}
+	o->policies[o->n_policies++] = arg;
+	return 0;
+}
+
+static int add_keep_fd(struct run_options *o, const char *arg)
+{
+	uint64_t fd;
+
+	if (parse_u64(bytes_of(arg), INT32_MAX, &fd) < 0 || fcntl((int)fd, F_GETFD) < 0) {
+		say("--keep-fd '%s': not an open descriptor", arg);
+		return -EINVAL;
+	}
+	if (o->n_keep_fds == RUN_MAX_KEEP_FDS) {
+		say("--keep-fd: at most %d", RUN_MAX_KEEP_FDS);
+		return -EINVAL;
+	}
+	if (fd > 2)
+		o->keep_fds[o->n_keep_fds++] = (int)fd;
+	return 0;
+}
+
+static int set_option(struct run_options *o, int id, const char *arg)
+{
+	switch (id) {
+	case 'p':
+		return add_policy(o, arg);
+	case 'q':
+		o->is_quiet = true;
+		return 0;
+	case 'h':
+		(void)fputs(usage, stdout);
+		return RUN_OPTIONS_HELP;
+	case OPT_MODE:
+		return set_mode(o, arg);
+	case OPT_ASK:
+		return set_ask(o, arg);
+	case OPT_ASK_TIMEOUT:
+		return set_ask_timeout(o, arg);
+	case OPT_LOG:
+		o->log = arg;
+		return 0;
+	case OPT_NAME:
+		o->name = arg;
+		return 0;
+	case OPT_PROJECT:
+		o->project = arg;
+		return 0;
+	case OPT_KEEP_FD:
+		return add_keep_fd(o, arg);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* What getopt_long() refused, in our words. */
+static int refuse(int id, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (id == ':')
+		say("option '%s' needs a value; `holdfast run --help` shows all", word);
+	else
+		say("unknown option '%s' before the command; `holdfast run --help` shows all, and `--` ends Holdfast's own",
+		    word);
+	return -EINVAL;
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *ret)
+{
+	struct run_options o = {.ask = ASK_QUEUE,
+				.ask_timeout_ns = ASK_TIMEOUT_DEFAULT_S * NS_PER_SEC};
+	int id, r;
+
+	optind = 0;
+	opterr = 0;
+	/* '+': the first word that is no option is the command, and all after it is the command's.
+	 */
+	while ((id = getopt_long(argc, argv, "+:p:qh", options, NULL)) != -1) {
+		r = id == '?' || id == ':' ? refuse(id, argv) : set_option(&o, id, optarg);
+		if (r != 0)
+			return r;
+	}
+	if (optind >= argc) {
+		say("no command to run: holdfast run [OPTIONS] -- COMMAND [ARGUMENTS]");
+		return -EINVAL;
+	}
+	o.command = argv + optind;
+	if (o.command[0][0] == '\0') {
+		say("the command's name is empty");
+		return -EINVAL;
+	}
+	if (o.n_policies == 0)
+		o.policies[o.n_policies++] = "coding-agent";
+	*ret = o;
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options of `holdfast run`, checked; nothing here opens or starts anything.
+ */
+#pragma once
+
+#include "engine/engine.h"
+
+#define RUN_MAX_KEEP_FDS 64
+
+struct run_options {
+	const char *policies[POLICY_MAX_STACK];
+	size_t n_policies;
+	bool is_audit;
+	enum ask_mode ask;
+	uint64_t ask_timeout_ns;
+	const char *log;     /* NULL: the default place */
+	const char *name;    /* NULL: the command's base name */
+	const char *project; /* NULL: the current directory */
+	bool is_quiet;
+	int keep_fds[RUN_MAX_KEEP_FDS];
+	size_t n_keep_fds;
+	char **command; /* NULL-terminated, at least one */
+};
+
+enum {
+	RUN_OPTIONS_HELP = 1, /* usage was asked for and printed */
+};
+
+/* Return: 0; RUN_OPTIONS_HELP; -EINVAL after saying what is wrong. */
+int run_options_parse(int argc, char **argv, struct run_options *ret);

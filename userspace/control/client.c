@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include "base/dirs.h"
+
+#include "control/client.h"
+#include "control/socket.h"
+
+#define RUN_USER "/run/user" /* where login sessions have their XDG_RUNTIME_DIR */
+
+static void client_fini(struct control_client *c)
+{
+	c->fd = fd_close(c->fd);
+	free(c->session);
+	c->session = NULL;
+}
+
+/* ---- one packet */
+
+static int receive(int fd, json_t **ret)
+{
+	_cleanup_(freep) char *packet = malloc(CONTROL_PACKET_MAX + 1);
+	_cleanup_(json_decrefp) json_t *root = NULL;
+	const json_t *word;
+	ssize_t n;
+
+	if (!packet)
+		return -ENOMEM;
+	do {
+		n = recv(fd, packet, CONTROL_PACKET_MAX + 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (n == 0)
+		return -ECONNRESET;
+	if ((size_t)n > CONTROL_PACKET_MAX)
+		return -EPROTO;
+	root = json_loadb(packet, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	if (!root || json_integer_value(json_object_get(root, "v")) != CONTROL_VERSION)
+		return -EPROTO;
+	word = json_object_get(root, "error");
+	*ret = TAKE_PTR(root);
+	if (json_is_true(json_object_get(*ret, "ok")))
+		return 0;
+	return (int)control_error_parse(json_is_string(word) ? json_string_value(word) : "");
+}
+
+int control_call(struct control_client *c, const struct control_request *q, json_t **ret)
+{
+	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(CONTROL_PACKET_MAX);
+	struct json j = JSON_INIT(&b);
+
+	control_request_write(q, &j);
+	if (strbuf_error(&b))
+		return strbuf_error(&b);
+	if (send(c->fd, b.p, b.len, MSG_NOSIGNAL) < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	return receive(c->fd, ret);
+}
+
+/* ---- one session */
+
+static int connect_to(int dirfd, const char *dir, const char *name, int *ret_fd)
+{
+	const struct timeval limit = {.tv_sec = CONTROL_CALL_MS / 1000};
+	_cleanup_(fd_closep) int fd = -1;
+	struct sockaddr_un a;
+	int r = control_socket_address(dirfd, dir, name, &a);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/*
+ * Nobody listens, so nobody ever will: a session's name is used once. Only a socket of ours in a
+ * directory of ours: root looks into directories that others fill.
+ */
+static void remove_stale(int dirfd, const char *name)
+{
+	struct stat dir, st;
+
+	if (fstat(dirfd, &dir) == 0 && dir.st_uid == geteuid() &&
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
+	    st.st_uid == geteuid())
+		(void)unlinkat(dirfd, name, 0);
+}
+
+struct visit {
+	const char *session; /* only this one; NULL: all */
+	control_session_fn fn;
+	control_refused_fn refused;
+	void *arg;
+};
+
+static int visit_socket(const struct visit *v, int dirfd, const char *dir, const char *name)
+{
+	_cleanup_(client_fini) struct control_client c = {.fd = -1};
+	_cleanup_(json_decrefp) json_t *greeting = NULL;
+	const char *message;
+	int r;
+
+	c.session = strndup(name, strlen(name) - strlen(CONTROL_SUFFIX));
+	if (!c.session)
+		return -ENOMEM;
+	r = connect_to(dirfd, dir, name, &c.fd);
+	if (r == -ECONNREFUSED) {
+		remove_stale(dirfd, name);
+		return 0;
+	}
+	if (r == -ENOENT) /* it ended meanwhile */
+		return 0;
+	if (r == 0)
+		r = receive(c.fd, &greeting);
+	if (r == 0)
+		return v->fn(&c, v->arg);
+	message = json_string_value(json_object_get(greeting, "message"));
+	if (!message)
+		message = r < 0 ? strerror(-r) : control_error_name((enum control_error)r);
+	v->refused(c.session, r, message, v->arg);
+	return 0;
+}
+
+/* ---- all sessions */
+
+static int is_socket_name(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name), suffix = strlen(CONTROL_SUFFIX);
+
+	return len > suffix && streq(entry->d_name + len - suffix, CONTROL_SUFFIX);
+}
+
+static int is_uid_name(const struct dirent *entry)
+{
+	return entry->d_name[0] >= '0' && entry->d_name[0] <= '9';
+}
+
+static void free_names(struct dirent **names, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+static int visit_dir(const struct visit *v, const char *dir)
+{
+	_cleanup_(fd_closep) int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dirent **names;
+	int n, r = 0;
+
+	if (dirfd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	n = scandirat(dirfd, ".", &names, is_socket_name, alphasort);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n && r == 0; i++) {
+		const char *name = names[i]->d_name;
+
+		if (!v->session || (strlen(v->session) + strlen(CONTROL_SUFFIX) == strlen(name) &&
+				    strncmp(v->session, name, strlen(v->session)) == 0))
+			r = visit_socket(v, dirfd, dir, name);
+	}
+	free_names(names, n);
+	return r;
+}
+
+/* Root answers for everybody, so it also looks where the others' sessions are. */
+static int visit_users(const struct visit *v, const char *visited)
+{
+	struct dirent **names;
+	int n = scandir(RUN_USER, &names, is_uid_name, alphasort), r = 0;
+
+	if (n < 0)
+		return 0; /* no login sessions on this machine */
+	for (int i = 0; i < n && r == 0; i++) {
+		_cleanup_(freep) char *dir = str_format(RUN_USER "/%s/holdfast", names[i]->d_name);
+
+		if (!dir)
+			r = -ENOMEM;
+		else if (!streq(dir, visited))
+			r = visit_dir(v, dir);
+	}
+	free_names(names, n);
+	return r;
+}
+
+int control_each_session(const char *session, control_session_fn fn, control_refused_fn refused,
+			 void *arg)
+{
+	const struct visit v = {.session = session, .fn = fn, .refused = refused, .arg = arg};
+	_cleanup_(freep) char *dir = dirs_runtime();
+	int r;
+
+	if (!dir)
+		return -ENOMEM;
+	r = visit_dir(&v, dir);
+	if (r == 0 && geteuid() == 0 && !streq(dir, "/run/holdfast"))
+		r = visit_dir(&v, "/run/holdfast");
+	return r == 0 && geteuid() == 0 ? visit_users(&v, dir) : r;
+}

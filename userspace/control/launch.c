@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+#include "base/say.h"
+
+#include "control/launch.h"
+#include "control/tree.h"
+
+#define KILL_TIMEOUT_NS (5 * NS_PER_SEC)
+
+struct launcher {
+	pid_t supervisor;
+	pid_t command; /* 0 until it is started */
+	int sock;
+	int signals;
+	bool has_result;
+	int exit_status;
+	int terminal;            /* -1: none */
+	struct termios settings; /* of the terminal, as they were at the start */
+};
+
+int launch_send(int sock, enum launch_message_type type, int value, const char *fmt, ...)
+{
+	struct launch_message m = {.type = type, .value = value};
+	size_t len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(m.text, sizeof(m.text), fmt, ap);
+	va_end(ap);
+	len = offsetof(struct launch_message, text) + strlen(m.text) + 1;
+	if (send(sock, &m, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return -errno;
+	return 0;
+}
+
+static int status_of_wait(int wait_status)
+{
+	if (WIFSIGNALED(wait_status))
+		return RUN_EXIT_SIGNAL + WTERMSIG(wait_status);
+	return WEXITSTATUS(wait_status);
+}
+
+/* The command stopped: stop as well, so that the shell takes its terminal back. */
+static void launcher_stop(void)
+{
+	/*
+	 * SIGSTOP rather than the signal that stopped the command: SIGTSTP is blocked here, and is
+	 * discarded anyway in an orphaned process group, where the command could not have been
+	 * stopped by it either.
+	 */
+	(void)kill(getpid(), SIGSTOP);
+}
+
+/*
+ * Signals that the terminal sends go to the whole foreground group, so the command has had them;
+ * those that a process sent were meant for the command and reach only us.
+ */
+static void launcher_forward(const struct launcher *l, const struct signalfd_siginfo *si)
+{
+	if (l->command <= 0)
+		return;
+	if (si->ssi_signo == SIGCONT || si->ssi_code <= 0)
+		(void)kill(l->command, (int)si->ssi_signo);
+}
+
+static void launcher_signals(struct launcher *l)
+{
+	struct signalfd_siginfo si;
+
+	while (read(l->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		if (si.ssi_signo != SIGCHLD)
+			launcher_forward(l, &si);
+}
+
+static void launcher_message(struct launcher *l, const struct launch_message *m)
+{
+	switch (m->type) {
+	case LAUNCH_STARTED:
+		l->command = m->value;
+		return;
+	case LAUNCH_NOTICE:
+		say("%s", m->text);
+		return;
+	case LAUNCH_STOPPED:
+		launcher_stop();
+		return;
+	case LAUNCH_FAILED:
+		say("%s", m->text);
+		/* Nothing runs, so it ends at once; until then it has the log. */
+		(void)waitpid(l->supervisor, NULL, 0);
+		l->exit_status = m->value;
+		l->has_result = true;
+		return;
+	case LAUNCH_ENDED:
+		/* The supervisor exits at once: leave no zombie, and nothing that ps(1) would show,
+		 * behind. */
+		(void)waitpid(l->supervisor, NULL, 0);
+		l->exit_status = status_of_wait(m->value);
+		l->has_result = true;
+		return;
+	case LAUNCH_EXITED:
+		l->exit_status = status_of_wait(m->value);
+		l->has_result = true;
+		return;
+	}
+}
+
+/* Return: false when the supervisor has gone without a result. */
+static bool launcher_receive(struct launcher *l)
+{
+	for (;;) {
+		struct launch_message m = {};
+		ssize_t n = recv(l->sock, &m, sizeof(m) - 1, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		if (n == 0)
+			return false;
+		launcher_message(l, &m);
+		if (l->has_result)
+			return true;
+	}
+}
+
+static void terminal_save(struct launcher *l)
+{
+	l->terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (l->terminal >= 0 && tcgetattr(l->terminal, &l->settings) < 0)
+		l->terminal = fd_close(l->terminal);
+}
+
+/* A question on the terminal, or a full-screen program, died without giving it back. */
+static void terminal_restore(const struct launcher *l)
+{
+	if (l->terminal < 0)
+		return;
+	(void)tcsetpgrp(l->terminal, getpgrp()); /* SIGTTOU is blocked, as all signals are */
+	(void)tcsetattr(l->terminal, TCSANOW, &l->settings);
+}
+
+/*
+ * The supervisor died. Calls that the filter notifies fail from now on (ENOSYS), but all others
+ * would go on unsupervised; so its tree, which the kernel gave to us as the next subreaper, is
+ * killed.
+ */
+static int launcher_bereaved(struct launcher *l)
+{
+	int left;
+
+	(void)waitpid(l->supervisor, NULL, 0);
+	left = tree_kill(0, KILL_TIMEOUT_NS);
+	terminal_restore(l);
+	if (l->command > 0)
+		say("the supervisor died; the command and its processes were killed%s",
+		    left ? ", but some could not be" : "");
+	else
+		say("the supervisor died before the command started");
+	return l->command > 0 ? RUN_EXIT_SIGNAL + SIGKILL : RUN_EXIT_FAILED;
+}
+
+static int launcher_loop(struct launcher *l)
+{
+	struct pollfd fds[] = {{.fd = l->sock, .events = POLLIN},
+			       {.fd = l->signals, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return RUN_EXIT_FAILED;
+		if (fds[1].revents)
+			launcher_signals(l);
+		if (!launcher_receive(l))
+			return launcher_bereaved(l);
+		if (l->has_result)
+			return l->exit_status;
+	}
+}
+
+int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg)
+{
+	struct launcher l = {.sock = -1, .signals = -1, .terminal = -1};
+	sigset_t all, original;
+	int socks[2];
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &original);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0) {
+		say("cannot start: socketpair: %s", strerror(errno));
+		return RUN_EXIT_FAILED;
+	}
+	l.supervisor = fork();
+	if (l.supervisor < 0) {
+		say("cannot start: fork: %s", strerror(errno));
+		return RUN_EXIT_FAILED;
+	}
+	if (l.supervisor == 0) {
+		fd_close(socks[0]);
+		_exit(supervisor(arg, socks[1], &original));
+	}
+	/* Dispositions are left as they were until now: the command inherits them through the
+	 * supervisor. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	terminal_save(&l);
+	fd_close(socks[1]);
+	l.sock = socks[0];
+	l.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l.signals < 0) {
+		say("cannot start: signalfd: %s", strerror(errno));
+		return RUN_EXIT_FAILED;
+	}
+	return launcher_loop(&l);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is at the other end of a control connection, and may it answer? The kernel says who, never
+ * the peer:
+ *
+ * - SO_PEERCRED names the process that connected. It must be the session's user or root.
+ * - It must not be in the session's process tree; if that cannot be told, it counts as being there.
+ * - It must not be another session's agent: it may not have more seccomp filters than the
+ * supervisor together with no_new_privs, which every agent has and no shell of a person's. If that
+ * cannot be told, it is refused.
+ * - It must still be alive *after* its ancestry was read, or else the pid that was looked at may be
+ * another process's: a pidfd (SO_PEERPIDFD, Linux 6.5; pidfd_open() before) says so.
+ * - Each message carries its sender's pid (SO_PASSCRED), which must be the one that connected. So
+ * neither an agent that was handed a connection nor one that handed its own to an outsider and died
+ * gets through; before Linux 6.5 this is also what closes the time between connect and accept, in
+ * which a pid could be used anew.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/user.h"
+
+#define CONTROL_APPROVER_MAX 160
+
+/* Names of the two users that may answer, looked up once. */
+struct control_users {
+	uid_t owner;
+	char owner_name[USER_NAME_SIZE];
+	char root_name[USER_NAME_SIZE];
+};
+
+struct control_peer {
+	pid_t pid;
+	uid_t uid;
+	int pidfd; /* owned; -1 when there is none: then the peer is refused */
+};
+
+enum control_peer_verdict {
+	CONTROL_PEER_OK,
+	CONTROL_PEER_USER,     /* another user */
+	CONTROL_PEER_SESSION,  /* in the session, gone, or cannot be told */
+	CONTROL_PEER_CONFINED, /* some agent: see above */
+};
+
+void control_users_init(struct control_users *u, uid_t owner);
+/* Who connected @fd. What cannot be learnt makes control_peer_check() refuse. */
+void control_peer_init(struct control_peer *p, int fd);
+void control_peer_fini(struct control_peer *p);
+/* Looks anew at each call. */
+enum control_peer_verdict control_peer_check(const struct control_peer *p,
+					     const struct control_users *u, pid_t supervisor);
+/* "alice (pid 12 on /dev/pts/3)" for the record. */
+void control_peer_describe(const struct control_peer *p, const struct control_users *u, char *out,
+			   size_t size);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds and reads the policies that the user named, and compiles them into the session's stack. All
+ * file access of the policy side is here: policy/ itself is pure.
+ */
+#pragma once
+
+#include "base/diag.h"
+#include "policy/policy.h"
+
+#define POLICYSET_HASH_SIZE 65 /* SHA-256 in lower-case hex and a NUL */
+
+struct policyset_entry {
+	char *name;
+	char *file; /* resolved absolute path */
+	char hash[POLICYSET_HASH_SIZE];
+};
+
+struct policyset {
+	struct policyset_entry entries[POLICY_MAX_STACK];
+	size_t n;
+	struct policy_stack *stack;
+};
+
+struct policyset_config {
+	const char *const *names; /* NAME, or a FILE: it holds a '/' or ends in .yaml or .yml */
+	size_t n_names;
+	const char *const *dirs; /* searched in order for NAME.yaml */
+	size_t n_dirs;
+	struct policy_vars vars;
+	bool force_audit;
+};
+
+/* Return: 0; -EINVAL with @reterr_diag (position, what to do); -ENOMEM. */
+int policyset_load(const struct policyset_config *config, struct policyset *ret,
+		   struct diag *reterr_diag) _must_check_;
+void policyset_fini(struct policyset *s);

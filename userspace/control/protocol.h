@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes over the control socket, a SOCK_SEQPACKET unix socket. One packet is one JSON object.
+ * The server speaks first: {"v":1,"ok":true}, or an error and the end of the connection (were the
+ * client first, a server that refuses it would have to close over an unread packet, and the kernel
+ * would turn the refusal into ECONNRESET). Then a client sends a request, gets exactly one reply,
+ * and may send the next. Anything else ends the connection after an error.
+ *
+ *   {"v":1,"op":"status"} {"v":1,"ok":true,"session":"...","pid":12,"held":3,...}
+ *   {"v":1,"op":"held","after":0}               {"v":1,"ok":true,"held":[{...},...],"next":17}
+ *   {"v":1,"op":"approve","id":"abcd2345"}      {"v":1,"ok":true}
+ *   {"v":1,"op":"deny","id":"...","reason":""}
+ * {"v":1,"ok":false,"error":"unknown-id","message":"..."}
+ *
+ * The list comes in pages of as many entries as fit: "next" is what to ask for as "after"; the last
+ * page has none. The server keeps nothing between pages. Strings are bytes in the form of
+ * escape_json().
+ */
+#pragma once
+
+#include "approve/held.h"
+
+#define CONTROL_VERSION    1
+#define CONTROL_PACKET_MAX ((size_t)64 * 1024) /* bytes of a request or a reply */
+#define CONTROL_REASON_MAX 1024                /* bytes, decoded */
+#define CONTROL_SUFFIX     ".sock"
+
+enum control_op {
+	CONTROL_STATUS,
+	CONTROL_HELD,
+	CONTROL_APPROVE,
+	CONTROL_DENY,
+	_CONTROL_OP_MAX,
+};
+
+enum control_error {
+	CONTROL_E_MALFORMED = 1,
+	CONTROL_E_VERSION,
+	CONTROL_E_UNKNOWN_OP,
+	CONTROL_E_AGENT, /* the peer is in the session, or it cannot be told that it is not */
+	CONTROL_E_USER,  /* the peer is another user */
+	CONTROL_E_UNKNOWN_ID,
+	CONTROL_E_ANSWERED, /* it was held, and has ended: the message says how */
+	CONTROL_E_BUSY,     /* too many clients */
+	CONTROL_E_INTERNAL,
+	_CONTROL_E_MAX,
+};
+
+struct control_request {
+	enum control_op op;
+	char id[HELD_ID_SIZE];           /* approve, deny */
+	char reason[CONTROL_REASON_MAX]; /* deny: raw bytes of the person's, not a string */
+	size_t reason_len;
+	uint64_t after; /* held */
+};
+
+/* True when @s has the form of a held action's id. */
+bool control_is_id(const char *s);
+/* "status", ...; never NULL. */
+const char *control_op_name(enum control_op op);
+/* "unknown-id", ...; never NULL. */
+const char *control_error_name(enum control_error e);
+/* Reads a word of control_error_name(); CONTROL_E_INTERNAL for words this version does not know. */
+enum control_error control_error_parse(const char *word);
+/*
+ * Reads a request of @len hostile bytes. Unknown keys are an error: both ends are one program.
+ * Return: 0; CONTROL_E_MALFORMED, CONTROL_E_VERSION, CONTROL_E_UNKNOWN_OP.
+ */
+int control_request_parse(const char *p, size_t len, struct control_request *ret);
+void control_request_write(const struct control_request *q, struct json *j);

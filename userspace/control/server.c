@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#include "base/clock.h"
+#include "base/dirs.h"
+
+#include "control/history.h"
+#include "control/peer.h"
+#include "control/protocol.h"
+#include "control/server.h"
+#include "control/socket.h"
+
+#define ACCEPT_BATCH        16 /* connections of one dispatch: the main thread has other work */
+#define TIMER_NS            (5 * NS_PER_SEC)
+#define ATTEMPT_INTERVAL_NS NS_PER_SEC
+#define MESSAGE_MAX         512
+/* What one held action may take of a page: first its strings nearly whole; if that is too much,
+ * short. */
+#define ENTRY_STRING_LONG  ((size_t)4096)
+#define ENTRY_STRING_SHORT ((size_t)400)
+#define ENTRY_MAX          (CONTROL_PACKET_MAX / 2)
+#define PAGE_TAIL_BYTES    64 /* for the end of the reply */
+
+/* epoll's data: a client's slot, or one of these. */
+enum {
+	EVENT_LISTENER = CONTROL_MAX_CLIENTS,
+	EVENT_TIMER,
+	_EVENT_MAX,
+};
+
+struct client {
+	int fd; /* -1: the slot is free */
+	uint64_t heard_ns;
+	struct control_peer peer;
+};
+
+struct control_server {
+	char *path, *session, *name;
+	pid_t supervisor;
+	struct held_table *held;
+	const struct control_ops *ops;
+	void *arg;
+
+	int dir, listener, epoll, timer;
+	bool is_paused; /* accept() ran out of something: the listener is off until the timer fires
+			 */
+	size_t n_clients;
+	struct client clients[CONTROL_MAX_CLIENTS];
+
+	struct control_users users;
+	struct control_history history;
+	uint64_t attempt_ns; /* when the last one was told */
+	uint64_t attempts_untold;
+
+	struct strbuf reply;
+	char packet[CONTROL_PACKET_MAX + 1];
+};
+
+/* ---- timer, slots */
+
+static int watch(struct control_server *s, int op, int fd, uint32_t events, unsigned data)
+{
+	struct epoll_event ev = {.events = events, .data.u32 = data};
+
+	return epoll_ctl(s->epoll, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void arm_timer(struct control_server *s)
+{
+	struct itimerspec when = {};
+
+	if (s->n_clients || s->is_paused)
+		when.it_value.tv_sec = (time_t)(TIMER_NS / NS_PER_SEC);
+	(void)timerfd_settime(s->timer, 0, &when, NULL);
+}
+
+static void client_close(struct control_server *s, struct client *c)
+{
+	if (c->fd < 0)
+		return;
+	c->fd = fd_close(c->fd); /* leaves epoll: there is no other reference to the description */
+	control_peer_fini(&c->peer);
+	s->n_clients--;
+}
+
+static struct client *free_slot(struct control_server *s)
+{
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+		if (s->clients[i].fd < 0)
+			return &s->clients[i];
+	}
+	return NULL;
+}
+
+/* ---- replies */
+
+static bool send_reply(struct control_server *s, int fd)
+{
+	if (strbuf_error(&s->reply))
+		return false;
+	return send(fd, s->reply.p, s->reply.len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	       (ssize_t)s->reply.len;
+}
+
+static struct json begin_reply(struct control_server *s, bool is_ok)
+{
+	struct json j = JSON_INIT(&s->reply);
+
+	strbuf_reset(&s->reply);
+	json_begin_object(&j);
+	json_key_u64(&j, "v", CONTROL_VERSION);
+	json_key_bool(&j, "ok", is_ok);
+	return j;
+}
+
+/* Return: false, so that 'return send_error(...)' ends the connection. */
+static bool send_error(struct control_server *s, int fd, enum control_error e, const char *message)
+{
+	struct json j = begin_reply(s, false);
+
+	json_key_cstr(&j, "error", control_error_name(e));
+	json_key_cstr(&j, "message", message);
+	json_end_object(&j);
+	(void)send_reply(s, fd); /* the connection ends either way */
+	return false;
+}
+
+static bool send_ok(struct control_server *s, int fd)
+{
+	struct json j = begin_reply(s, true);
+
+	json_end_object(&j);
+	return send_reply(s, fd);
+}
+
+/* ---- who may */
+
+static void tell_attempt(struct control_server *s, const struct control_peer *p, const char *who)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	char note[MESSAGE_MAX];
+	int n;
+
+	s->attempts_untold++;
+	if (s->attempt_ns && now_ns - s->attempt_ns < ATTEMPT_INTERVAL_NS)
+		return;
+	n = snprintf(
+		note, sizeof(note),
+		"%s (pid %d, uid %d) tried to use the session's control socket and was refused",
+		who, p->pid, (int)p->uid);
+	if (s->attempts_untold > 1)
+		n += snprintf(note + n, sizeof(note) - (size_t)n,
+			      "; %llu such attempts since the last note",
+			      (unsigned long long)s->attempts_untold);
+	s->attempt_ns = now_ns;
+	s->attempts_untold = 0;
+	s->ops->attempt(s->arg, (struct bytes){.p = note, .len = (size_t)n});
+}
+
+/* Return: false when the peer was refused, and has heard so. */
+static bool check_peer(struct control_server *s, const struct control_peer *p, int fd)
+{
+	switch (control_peer_check(p, &s->users, s->supervisor)) {
+	case CONTROL_PEER_OK:
+		return true;
+	case CONTROL_PEER_USER:
+		tell_attempt(s, p, "A process of another user");
+		return send_error(s, fd, CONTROL_E_USER, "this session belongs to another user");
+	case CONTROL_PEER_CONFINED:
+		tell_attempt(s, p, "A process under another supervisor");
+		return send_error(s, fd, CONTROL_E_AGENT,
+				  "a supervised process cannot answer held actions");
+	case CONTROL_PEER_SESSION:
+		break;
+	}
+	tell_attempt(s, p, "A process of the session");
+	return send_error(s, fd, CONTROL_E_AGENT, "an agent cannot answer its own held actions");
+}
+
+/* ---- requests */
+
+static bool handle_status(struct control_server *s, struct client *c)
+{
+	struct json j = begin_reply(s, true);
+
+	json_key_cstr(&j, "session", s->session);
+	json_key_u64(&j, "pid", (uint64_t)s->supervisor);
+	json_key_u64(&j, "held", held_table_count(s->held));
+	s->ops->status(s->arg, &j);
+	json_end_object(&j);
+	return send_reply(s, c->fd);
+}
+
+struct page {
+	struct control_server *server;
+	uint64_t now_ns;
+	uint64_t last_seq; /* of the last entry in it */
+	bool has_more;
+};
+
+static void write_entry(const struct held *h, uint64_t now_ns, struct strbuf *out)
+{
+	static const size_t limits[] = {ENTRY_STRING_LONG, ENTRY_STRING_SHORT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct json j = JSON_INIT(out);
+
+		strbuf_reset(out);
+		held_to_json(h, now_ns, limits[i], &j);
+		if (!strbuf_error(out))
+			return;
+	}
+}
+
+static bool add_to_page(const struct held *h, void *arg)
+{
+	_cleanup_(strbuf_fini) struct strbuf entry = STRBUF_INIT(ENTRY_MAX);
+	struct page *page = arg;
+	struct strbuf *reply = &page->server->reply;
+
+	write_entry(h, page->now_ns, &entry);
+	if (strbuf_error(&entry) || reply->len + entry.len + PAGE_TAIL_BYTES > CONTROL_PACKET_MAX) {
+		page->has_more = true;
+		return false;
+	}
+	if (page->last_seq)
+		strbuf_add_char(reply, ',');
+	strbuf_add_bytes(reply, strbuf_bytes(&entry));
+	page->last_seq = h->seq;
+	return true;
+}
+
+static bool handle_held(struct control_server *s, struct client *c, uint64_t after)
+{
+	struct page page = {.server = s, .now_ns = clock_monotonic_ns()};
+
+	strbuf_reset(&s->reply);
+	strbuf_add_fmt(&s->reply, "{\"v\":%d,\"ok\":true,\"held\":[", CONTROL_VERSION);
+	held_table_each_after(s->held, after, add_to_page, &page);
+	strbuf_add_char(&s->reply, ']');
+	if (page.has_more && page.last_seq)
+		strbuf_add_fmt(&s->reply, ",\"next\":%llu", (unsigned long long)page.last_seq);
+	strbuf_add_char(&s->reply, '}');
+	if (page.has_more && !page.last_seq) /* not even one: no memory */
+		return send_error(s, c->fd, CONTROL_E_INTERNAL, "out of memory");
+	return send_reply(s, c->fd);
+}
+
+/* An id that is not held is the person's mistake, not the client's: the connection goes on. */
+static bool send_not_held(struct control_server *s, struct client *c, const char *id)
+{
+	const struct control_ended *e = control_history_find(&s->history, id);
+	char message[MESSAGE_MAX];
+
+	if (e) {
+		control_history_describe(e, clock_monotonic_ns(), message, sizeof(message));
+		(void)send_error(s, c->fd, CONTROL_E_ANSWERED, message);
+	} else {
+		(void)send_error(s, c->fd, CONTROL_E_UNKNOWN_ID, "no such held action");
+	}
+	return true;
+}
+
+static bool handle_answer(struct control_server *s, struct client *c,
+			  const struct control_request *q)
+{
+	char approver[CONTROL_APPROVER_MAX];
+	int r;
+
+	control_peer_describe(&c->peer, &s->users, approver, sizeof(approver));
+	r = s->ops->answer(s->arg, q->id, q->op == CONTROL_APPROVE,
+			   (struct bytes){.p = q->reason, .len = q->reason_len},
+			   bytes_of(approver));
+	if (r == -ENOENT)
+		return send_not_held(s, c, q->id);
+	if (r < 0)
+		return send_error(s, c->fd, CONTROL_E_INTERNAL, strerror(-r));
+	return send_ok(s, c->fd);
+}
+
+static bool handle_packet(struct control_server *s, struct client *c, size_t len)
+{
+	struct control_request q;
+
+	switch (control_request_parse(s->packet, len, &q)) {
+	case 0:
+		break;
+	case CONTROL_E_VERSION:
+		return send_error(s, c->fd, CONTROL_E_VERSION,
+				  "this session runs another version of holdfast");
+	case CONTROL_E_UNKNOWN_OP:
+		return send_error(s, c->fd, CONTROL_E_UNKNOWN_OP, "unknown request");
+	default:
+		return send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
+	}
+	switch (q.op) {
+	case CONTROL_STATUS:
+		return handle_status(s, c);
+	case CONTROL_HELD:
+		return handle_held(s, c, q.after);
+	case CONTROL_APPROVE:
+	case CONTROL_DENY:
+		return handle_answer(s, c, &q);
+	case _CONTROL_OP_MAX:
+		break;
+	}
+	return false;
+}
+
+/* The pid that the kernel put on the packet; 0 when there is none. */
+static pid_t sender_of(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	struct ucred cred;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS ||
+	    cmsg->cmsg_len != CMSG_LEN(sizeof(cred)))
+		return 0;
+	memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+	return cred.pid;
+}
+
+/* Return: whether the connection goes on. */
+static bool client_read(struct control_server *s, struct client *c)
+{
+	/* No room for descriptors: the kernel drops what it cannot deliver (MSG_CTRUNC). */
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec iov = {.iov_base = s->packet, .iov_len = sizeof(s->packet)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (len < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (len == 0)
+		return false;
+	c->heard_ns = clock_monotonic_ns();
+	if (sender_of(&msg) != c->peer.pid) {
+		tell_attempt(s, &c->peer, "A process that was handed the connection of another");
+		return send_error(s, c->fd, CONTROL_E_AGENT,
+				  "only the process that connected may use a connection");
+	}
+	if (!check_peer(s, &c->peer, c->fd))
+		return false;
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)len > CONTROL_PACKET_MAX)
+		return send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
+	return handle_packet(s, c, (size_t)len);
+}
+
+/* ---- connections */
+
+/* Takes @fd over if the peer may be here; else tells it why not. */
+static void client_add(struct control_server *s, int *fd)
+{
+	struct client *c = free_slot(s);
+	struct control_peer peer;
+
+	control_peer_init(&peer, *fd);
+	if (!check_peer(s, &peer, *fd) ||
+	    (!c && !send_error(s, *fd, CONTROL_E_BUSY, "too many clients; try again")) ||
+	    !send_ok(s, *fd) ||
+	    watch(s, EPOLL_CTL_ADD, *fd, EPOLLIN | EPOLLRDHUP, (unsigned)(c - s->clients)) < 0) {
+		control_peer_fini(&peer);
+		return;
+	}
+	*c = (struct client){.fd = TAKE_FD(*fd), .peer = peer, .heard_ns = clock_monotonic_ns()};
+	s->n_clients++;
+}
+
+static void accept_clients(struct control_server *s)
+{
+	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+		_cleanup_(fd_closep) int fd =
+			accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			client_add(s, &fd);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno != EAGAIN) { /* EMFILE and the like: a level-triggered loop would spin */
+			s->is_paused = true;
+			(void)watch(s, EPOLL_CTL_MOD, s->listener, 0, EVENT_LISTENER);
+		}
+		return;
+	}
+}
+
+static void on_timer(struct control_server *s)
+{
+	uint64_t now_ns = clock_monotonic_ns(), expirations;
+
+	(void)!read(s->timer, &expirations, sizeof(expirations)); /* EAGAIN: it was set anew */
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+		struct client *c = &s->clients[i];
+
+		if (c->fd >= 0 && now_ns - c->heard_ns >= CONTROL_IDLE_NS)
+			client_close(s, c);
+	}
+	if (s->is_paused && watch(s, EPOLL_CTL_MOD, s->listener, EPOLLIN, EVENT_LISTENER) == 0)
+		s->is_paused = false;
+}
+
+static void on_event(struct control_server *s, unsigned data)
+{
+	if (data == EVENT_LISTENER) {
+		accept_clients(s);
+	} else if (data == EVENT_TIMER) {
+		on_timer(s);
+	} else {
+		struct client *c = &s->clients[data];
+
+		if (c->fd >= 0 && !client_read(s, c))
+			client_close(s, c);
+	}
+}
+
+void control_server_dispatch(struct control_server *s)
+{
+	struct epoll_event events[_EVENT_MAX];
+	int n = epoll_wait(s->epoll, events, _EVENT_MAX, 0);
+
+	/*
+	 * The listener last: a slot that is freed and filled anew in one round must not get an
+	 * event that was its predecessor's.
+	 */
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 != EVENT_LISTENER)
+			on_event(s, events[i].data.u32);
+	}
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 == EVENT_LISTENER)
+			on_event(s, EVENT_LISTENER);
+	}
+	if (n > 0)
+		arm_timer(s);
+}
+
+/* ---- the server */
+
+static void server_freep(struct control_server **s)
+{
+	control_server_free(*s);
+}
+
+static struct control_server *server_alloc(const struct control_server_config *config)
+{
+	struct control_server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->dir = s->listener = s->epoll = s->timer = -1;
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++)
+		s->clients[i].fd = -1;
+	s->reply = STRBUF_INIT(CONTROL_PACKET_MAX);
+	s->supervisor = config->supervisor;
+	s->held = config->held;
+	s->ops = config->ops;
+	s->arg = config->arg;
+	s->session = strdup(config->session);
+	s->name = str_format("%s" CONTROL_SUFFIX, config->session);
+	s->path = str_format("%s/%s" CONTROL_SUFFIX, config->runtime_dir, config->session);
+	if (s->session && s->name && s->path)
+		return s;
+	return control_server_free(s);
+}
+
+static int watch_all(struct control_server *s)
+{
+	int r;
+
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->epoll < 0 || s->timer < 0)
+		return -errno;
+	r = watch(s, EPOLL_CTL_ADD, s->listener, EPOLLIN, EVENT_LISTENER);
+	return r < 0 ? r : watch(s, EPOLL_CTL_ADD, s->timer, EPOLLIN, EVENT_TIMER);
+}
+
+int control_server_new(const struct control_server_config *config, struct control_server **ret,
+		       struct diag *reterr_diag)
+{
+	_cleanup_(server_freep) struct control_server *s = NULL;
+	int r;
+
+	if (!config->session[0] || strchr(config->session, '/'))
+		return diag_set(reterr_diag, NULL, 0, 0, "'%s' cannot be a session's name",
+				config->session);
+	s = server_alloc(config);
+	if (!s) {
+		(void)diag_set(reterr_diag, NULL, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	control_users_init(&s->users, config->owner);
+	s->dir = control_socket_open_dir(config->runtime_dir, reterr_diag);
+	if (s->dir < 0)
+		return s->dir;
+	s->listener = control_socket_listen(s->dir, config->runtime_dir, s->name, reterr_diag);
+	if (s->listener < 0)
+		return s->listener;
+	r = watch_all(s);
+	if (r < 0) {
+		(void)diag_set(reterr_diag, NULL, 0, 0, "cannot watch the control socket: %s",
+			       strerror(-r));
+		return r;
+	}
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+struct control_server *control_server_free(struct control_server *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++)
+		client_close(s, &s->clients[i]);
+	if (s->listener >= 0)
+		(void)unlinkat(s->dir, s->name, 0);
+	fd_close(s->listener);
+	fd_close(s->dir);
+	fd_close(s->epoll);
+	fd_close(s->timer);
+	strbuf_fini(&s->reply);
+	free(s->session);
+	free(s->name);
+	free(s->path);
+	free(s);
+	return NULL;
+}
+
+int control_server_fd(const struct control_server *s)
+{
+	return s->epoll;
+}
+
+const char *control_server_path(const struct control_server *s)
+{
+	return s->path;
+}
+
+void control_server_note_end(struct control_server *s, const char *id, enum control_end how,
+			     struct bytes approver)
+{
+	control_history_add(&s->history, id, how, approver, clock_monotonic_ns());
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket of a session, RUNTIME_DIR/SESSION.sock (protocol.h): how a person at another
+ * terminal sees and answers held actions. Lives in the supervisor's main thread; never blocks;
+ * lockstep: each request has one reply.
+ *
+ * Who may: the session's user and root, unless the peer is in the session's own process tree. An
+ * agent, whatever its uid, can never answer. See peer.h for how that is told.
+ */
+#pragma once
+
+#include "approve/held.h"
+#include "base/diag.h"
+#include "base/json.h"
+
+#define CONTROL_MAX_CLIENTS 32
+#define CONTROL_IDLE_NS     (30 * NS_PER_SEC)
+#define CONTROL_HISTORY     256 /* ended held actions that are remembered */
+
+struct control_ops {
+	/*
+	 * An answer from a person. @reason may be empty; @approver is "alice (pid 12 on
+	 * /dev/pts/3)". Both borrowed. Return: 0; -ENOENT (not held: never was, or has ended);
+	 * -errno.
+	 */
+	int (*answer)(void *arg, const char *id, bool approve, struct bytes reason,
+		      struct bytes approver);
+	/* Adds keys to the open object of a status reply: agent, command, counts; session and pid
+	 * are there. */
+	void (*status)(void *arg, struct json *j);
+	/* Somebody who may not was refused; @note is one sentence for the log. At most one call a
+	 * second. */
+	void (*attempt)(void *arg, struct bytes note);
+};
+
+struct control_server_config {
+	const char *runtime_dir; /* dirs_runtime(); made with 0700 when missing */
+	const char *session;     /* the session's id; no '/', not empty */
+	pid_t supervisor;        /* the root of the session's process tree */
+	uid_t owner;             /* whose session this is */
+	struct held_table *held; /* borrowed, for listing */
+	const struct control_ops *ops;
+	void *arg;
+};
+
+enum control_end {
+	CONTROL_END_APPROVED,
+	CONTROL_END_DENIED,
+	CONTROL_END_TIMED_OUT,
+	CONTROL_END_GONE, /* the process died or was interrupted */
+	_CONTROL_END_MAX,
+};
+
+struct control_server;
+
+/* The strings of @config are copied. Return: 0; -EINVAL or -errno with @reterr_diag. */
+int control_server_new(const struct control_server_config *config, struct control_server **ret,
+		       struct diag *reterr_diag) _must_check_;
+/* Closes all connections and unlinks the socket. NULL-safe. Return: NULL. */
+struct control_server *control_server_free(struct control_server *s);
+/* An epoll descriptor, readable when control_server_dispatch() has something to do. Borrowed. */
+int control_server_fd(const struct control_server *s);
+void control_server_dispatch(struct control_server *s);
+/* The socket's path: what the engine must protect from the agent. Borrowed. */
+const char *control_server_path(const struct control_server *s);
+/*
+ * The caller tells of every held action that ended, those that ops->answer() ended too, so that a
+ * late answer hears how.
+ * @approver may be .p NULL.
+ */
+void control_server_note_end(struct control_server *s, const char *id, enum control_end how,
+			     struct bytes approver);

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "base/clock.h"
+
+#include "control/session_private.h"
+#include "control/tree.h"
+
+#define KILL_TIMEOUT_NS (5 * NS_PER_SEC)
+
+/* Tells the launcher why the command will not run. Return: -ECANCELED. */
+static int fail(struct session *s, const char *what)
+{
+	(void)launch_send(s->sock, LAUNCH_FAILED, RUN_EXIT_FAILED, "%s", what);
+	s->has_told = true;
+	return -ECANCELED;
+}
+
+static int fail_errno(struct session *s, const char *what, int r)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "%s: %s; the command was not run", what, strerror(-r));
+	return fail(s, text);
+}
+
+static int fail_diag(struct session *s, const struct diag *d)
+{
+	char text[1280];
+
+	diag_format(d, text, sizeof(text));
+	return fail(s, text);
+}
+
+/* What the launcher's shell left open would live on in a process that outlasts the job. */
+static void close_inherited(const struct session *s)
+{
+	const struct session_config *c = s->config;
+	int last = s->sock;
+
+	for (size_t i = 0; i < c->n_keep_fds; i++)
+		last = MAX(last, c->keep_fds[i]);
+	for (int fd = 3; fd <= last; fd++) {
+		bool keep = fd == s->sock;
+
+		for (size_t i = 0; i < c->n_keep_fds; i++)
+			keep = keep || fd == c->keep_fds[i];
+		if (!keep)
+			(void)close(fd);
+	}
+	(void)syscall(__NR_close_range, (unsigned int)last + 1, ~0U, 0);
+}
+
+/*
+ * Soft limits that were meant for the command and would stop its supervisor: the log grows past
+ * ulimit -f, and the listener, the sockets and what the decoder opens go past ulimit -n.
+ */
+static const int own_limits[] = {RLIMIT_NOFILE, RLIMIT_FSIZE};
+_Static_assert(ARRAY_SIZE(own_limits) == SESSION_N_OWN_LIMITS, "one saved limit for each");
+
+static int raise_limits(struct session *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_limits); i++) {
+		struct spawn_limit *l = &s->original_limits[i];
+		struct rlimit limit;
+
+		l->resource = own_limits[i];
+		if (getrlimit(own_limits[i], &l->value) < 0)
+			return -errno;
+		limit = (struct rlimit){.rlim_cur = l->value.rlim_max,
+					.rlim_max = l->value.rlim_max};
+		if (setrlimit(own_limits[i], &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int explain_spawn(struct session *s, int r)
+{
+	if (r == -EBUSY)
+		return fail(
+			s,
+			"another supervisor is active: a seccomp listener already watches this process tree, and "
+			"the kernel allows one. Start the command outside of it (e.g. not inside another "
+			"`holdfast run`)");
+	return fail_errno(s, "cannot load the seccomp filter", r);
+}
+
+static int check_features(struct session *s)
+{
+	int r = features_probe(&s->features);
+
+	if (r < 0)
+		return fail_errno(s, "cannot ask the kernel about its features", r);
+	if (s->features.listener_taken)
+		return explain_spawn(s, -EBUSY);
+	if (!s->features.has_proc)
+		return fail(s, SESSION_NO_PROC);
+	if (!s->features.user_notif || !s->features.notif_sizes_match)
+		return fail(
+			s,
+			"this kernel has no usable seccomp user notification (Linux 5.19 or newer has; some "
+			"containers and emulators refuse it); nothing was run");
+	return 0;
+}
+
+static void plan_filter(struct session *s)
+{
+	const struct policy_stack *stack = s->config->policies->stack;
+
+	s->plan = (struct filter_plan){
+		.trap_reads = (policy_stack_decided_ops(stack) & OP_BIT(OP_READ)) ||
+			      policy_stack_logs_reads(stack),
+		.trap_changes = true,
+		.trap_network = true,
+	};
+}
+
+static int open_log(struct session *s)
+{
+	const struct audit_config config = {.path = s->config->log_path,
+					    .session = s->config->session,
+					    .agent = s->config->agent};
+	struct diag d = {};
+
+	if (audit_open(&config, &s->audit, &d) < 0)
+		return fail_diag(s, &d);
+	return 0;
+}
+
+static int open_control(struct session *s)
+{
+	struct control_server_config config = {
+		.runtime_dir = s->config->runtime_dir,
+		.session = s->config->session,
+		.supervisor = getpid(),
+		.owner = getuid(),
+		.ops = &session_control_ops,
+		.arg = s,
+	};
+	const struct prompt_config prompt = {.job_pgrp = getpgid(s->config->launcher),
+					     .supervisor = getpid()};
+	struct diag d = {};
+	int r;
+
+	r = held_table_new(s->config->ask_timeout_ns, &s->held);
+	if (r < 0)
+		return fail_errno(s, "cannot make the table of held actions", r);
+	config.held = s->held;
+	if (control_server_new(&config, &s->server, &d) < 0)
+		return fail_diag(s, &d);
+	if (s->config->ask != ASK_TERMINAL)
+		return 0;
+	r = prompt_new(&prompt, &s->prompt);
+	if (r == -ENXIO)
+		return fail(
+			s,
+			"--ask terminal needs a terminal, and there is none: use --ask queue and answer with "
+			"`holdfast approve ID`");
+	return r < 0 ? fail_errno(s, "cannot open the terminal for --ask terminal", r) : 0;
+}
+
+/* Deciding means reading the agent's memory; better to find out now than to deny everything. */
+static int check_can_read(struct session *s)
+{
+	char path[32];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", s->command);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		(void)kill(s->command, SIGKILL);
+		return fail_errno(
+			s,
+			"cannot read the memory of the command (kernel.yama.ptrace_scope of 2 or more, or a "
+			"container without ptrace)",
+			-errno);
+	}
+	fd_close(fd);
+	return 0;
+}
+
+static int spawn(struct session *s)
+{
+	const struct session_config *c = s->config;
+	struct filter filter = {};
+	struct spawn_config config = {
+		.path = c->command,
+		.argv = c->argv,
+		.envp = c->envp,
+		.process_group = getpgid(c->launcher),
+		.keep_fds = c->keep_fds,
+		.n_keep_fds = c->n_keep_fds,
+		.signal_mask = s->original_mask,
+		.limits = s->original_limits,
+		.n_limits = ARRAY_SIZE(s->original_limits),
+		.filter = &filter,
+	};
+	struct spawn_result result;
+	int r;
+
+	plan_filter(s);
+	r = filter_build(&s->plan, &filter);
+	if (r < 0)
+		return fail_errno(s, "cannot build the seccomp filter", r);
+	r = spawn_agent(&config, &result);
+	filter_fini(&filter);
+	if (r < 0)
+		return explain_spawn(s, r);
+	s->command = result.pid;
+	s->listener = result.listener;
+	s->exec_status = result.exec_status;
+	s->features.wait_killable = result.wait_killable;
+	s->features.sync_wake_up = features_set_sync_wake_up(s->listener, true);
+	(void)launch_send(s->sock, LAUNCH_STARTED, s->command, "%s", "");
+	return check_can_read(s);
+}
+
+/*
+ * From here on the agent may run and shares our user: nothing of this process may be read, traced
+ * or taken by it, and nothing of the terminal's job may stop or end it. The command has its own
+ * copy of the standard streams by now; ours would keep pipes open after it ended.
+ */
+static int harden(struct session *s)
+{
+	static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGXCPU, SIGTTIN, SIGTTOU,
+				      SIGTSTP, SIGHUP,  SIGINT,  SIGQUIT};
+	_cleanup_(fd_closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return fail_errno(s, "cannot open /dev/null", -errno);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		(void)dup3(null, fd, 0);
+	for (size_t i = 0; i < s->config->n_keep_fds; i++)
+		(void)close(s->config->keep_fds[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	return 0;
+}
+
+static int start_deciding(struct session *s)
+{
+	struct supervise_config config = {
+		.listener = s->listener,
+		.audit = s->audit,
+		.held = s->held,
+		.engine = {.stack = s->config->policies->stack,
+			   .ask = s->config->ask,
+			   .supervisor = getpid(),
+			   .launcher = s->config->launcher},
+		.command = s->command,
+		.hold_ended = session_hold_ended,
+		.arg = s,
+	};
+	struct receivers_config receivers = {
+		.listener = s->listener,
+		.max_receivers = RECEIVERS_MAX,
+		.thread_new = supervise_context_new,
+		.thread_free = supervise_context_free,
+		.handle = supervise_handle,
+		.sync_wake_up = s->features.sync_wake_up,
+	};
+	struct engine_config *e = &config.engine;
+	int r;
+
+	for (size_t i = 0; i < s->config->n_protected && e->n_protected < ENGINE_MAX_PROTECTED; i++)
+		e->protected_paths[e->n_protected++] = s->config->protected_paths[i];
+	r = supervise_new(&config, &s->supervise);
+	if (r < 0)
+		return fail_errno(s, "cannot start deciding", r);
+	/* Before the writer has a thread of its own: then nobody has to be waited for. */
+	r = session_record_start(s);
+	if (r == 0)
+		r = audit_start(s->audit);
+	if (r < 0)
+		return fail_errno(s, "cannot write the log", r);
+	if (chdir("/") < 0) /* a session that outlasts its command must not keep a mount busy */
+		return fail_errno(s, "cannot change to /", -errno);
+	receivers.arg = s->supervise;
+	r = receivers_start(&receivers, &s->receivers);
+	return r < 0 ? fail_errno(s, "cannot start the receivers", r) : 0;
+}
+
+static int session_setup(struct session *s)
+{
+	int r;
+
+	close_inherited(s);
+	/* A group of its own in the launcher's session: Ctrl-C and Ctrl-Z of the job pass by. */
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	r = raise_limits(s);
+	if (r < 0)
+		return fail_errno(s, "cannot raise the limits of open files and file size", r);
+	r = check_features(s);
+	if (r == 0)
+		r = open_log(s);
+	if (r == 0)
+		r = open_control(s);
+	if (r == 0)
+		r = spawn(s);
+	if (r == 0)
+		r = harden(s);
+	if (r == 0)
+		r = session_loop_init(s);
+	if (r == -ENOMEM)
+		r = fail_errno(s, "cannot watch the session", r);
+	if (r == 0)
+		r = start_deciding(s);
+	return r;
+}
+
+/* Every process of the session has gone, or was killed: nothing is left to answer. */
+static void session_teardown(struct session *s)
+{
+	struct held *h;
+
+	receivers_stop(s->receivers);
+	if (s->supervise) {
+		while ((h = held_table_take_any(s->held)))
+			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
+		(void)session_record_end(s);
+	}
+	audit_close(s->audit);
+	prompt_free(s->prompt);
+	control_server_free(s->server);
+	held_table_free(s->held);
+	supervise_free(s->supervise);
+	if (!s->has_told && s->has_exited)
+		(void)launch_send(s->sock, LAUNCH_ENDED, s->wait_status, "%s", "");
+	s->listener = fd_close(s->listener);
+	s->exec_status = fd_close(s->exec_status);
+	s->epoll = fd_close(s->epoll);
+	s->signals = fd_close(s->signals);
+	s->timer = fd_close(s->timer);
+	s->sock = fd_close(s->sock);
+}
+
+int session_run(void *config, int sock, const sigset_t *original_mask)
+{
+	struct session s = {
+		.config = config,
+		.original_mask = original_mask,
+		.sock = sock,
+		.listener = -1,
+		.exec_status = -1,
+		.epoll = -1,
+		.signals = -1,
+		.timer = -1,
+		.started_ns = clock_monotonic_ns(),
+	};
+	int r = session_setup(&s);
+
+	if (r == 0)
+		session_loop(&s);
+	else
+		(void)tree_kill(0, KILL_TIMEOUT_NS);
+	session_teardown(&s);
+	return r == 0 ? 0 : RUN_EXIT_FAILED;
+}

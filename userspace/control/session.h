@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor process of one session: arms the kernel, starts the command, runs the receivers,
+ * and carries the main loop (answers, deadlines, children, the launcher) until the last process of
+ * the tree has gone.
+ */
+#pragma once
+
+#include "control/launch.h"
+#include "control/policyset.h"
+#include "engine/engine.h"
+
+struct session_config {
+	const char *session; /* id */
+	const char *agent;   /* --name, else the command's base name */
+	const struct policyset *policies;
+	enum ask_mode ask;
+	uint64_t ask_timeout_ns;
+	bool is_quiet;           /* no notice when an action is held */
+	const char *log_path;    /* absolute */
+	const char *runtime_dir; /* absolute */
+	char *command;           /* resolved */
+	char **argv;
+	char **envp;
+	const int *keep_fds;
+	size_t n_keep_fds;
+	pid_t launcher;
+	const char *const *protected_paths; /* absolute, resolved; files or trees */
+	size_t n_protected;
+};
+
+#define SESSION_NO_PROC                                                                            \
+	"/proc is not mounted, and without it no path can be resolved: mount it (mount -t proc "   \
+	"proc /proc) and try again"
+
+/* The body of the supervisor process (see launch_run()). Return: its exit status. */
+int session_run(void *config, int sock, const sigset_t *original_mask);

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+
+#include "control/session_private.h"
+#include "control/tree.h"
+
+#define KILL_TIMEOUT_NS   (5 * NS_PER_SEC)
+#define PROMPT_RETRY_NS   NS_PER_SEC
+#define NOTICE_SHOW_BYTES 200
+
+enum source {
+	SOURCE_LISTENER,
+	SOURCE_LAUNCHER,
+	SOURCE_SIGNALS,
+	SOURCE_EXEC_STATUS,
+	SOURCE_TIMER,
+	SOURCE_HELD,
+	SOURCE_CONTROL,
+	SOURCE_PROMPT,
+	_SOURCE_MAX,
+};
+
+static int watch(struct session *s, int fd, enum source source, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.u32 = source};
+
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+int session_loop_init(struct session *s)
+{
+	sigset_t handled;
+	int r;
+
+	(void)sigemptyset(&handled);
+	(void)sigaddset(&handled, SIGCHLD);
+	(void)sigaddset(&handled, SIGTERM);
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->epoll < 0 || s->signals < 0 || s->timer < 0)
+		return -ENOMEM;
+	/* No EPOLLIN: notifications are the receivers'. The hang-up, always reported, says that
+	 * nobody is left. */
+	r = watch(s, s->listener, SOURCE_LISTENER, 0);
+	if (r == 0)
+		r = watch(s, s->sock, SOURCE_LAUNCHER, EPOLLIN);
+	if (r == 0)
+		r = watch(s, s->signals, SOURCE_SIGNALS, EPOLLIN);
+	if (r == 0)
+		r = watch(s, s->exec_status, SOURCE_EXEC_STATUS, EPOLLIN);
+	if (r == 0)
+		r = watch(s, s->timer, SOURCE_TIMER, EPOLLIN);
+	if (r == 0)
+		r = watch(s, held_table_fd(s->held), SOURCE_HELD, EPOLLIN);
+	if (r == 0)
+		r = watch(s, control_server_fd(s->server), SOURCE_CONTROL, EPOLLIN);
+	if (r == 0 && s->prompt)
+		r = watch(s, prompt_fd(s->prompt), SOURCE_PROMPT, EPOLLIN);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* Ends the session by force: the launcher was killed, or somebody sent SIGTERM to the supervisor.
+ */
+static void end_session(struct session *s)
+{
+	(void)tree_kill(0, KILL_TIMEOUT_NS);
+	s->is_over = true;
+}
+
+/* ---- held actions */
+
+static int answer_hold(void *arg, const char *id, bool approve, struct bytes reason,
+		       struct bytes approver)
+{
+	struct session *s = arg;
+	struct held *h = held_table_take(s->held, id);
+
+	if (!h)
+		return -ENOENT;
+	supervise_end_hold(s->supervise, h, approve ? HOLD_APPROVED : HOLD_DENIED, reason,
+			   approver);
+	return 0;
+}
+
+static void note_attempt(void *arg, struct bytes note)
+{
+	struct session *s = arg;
+	const struct audit_record r = {
+		.event = AUDIT_NOTICE,
+		.time_ns = clock_realtime_ns(),
+		.verdict = VERDICT_DENY,
+		.would_have = VERDICT_DENY,
+		.result = AUDIT_RESULT_REFUSED,
+		.note = note,
+	};
+
+	(void)audit_append(s->audit, &r);
+}
+
+const struct control_ops session_control_ops = {
+	.answer = answer_hold,
+	.status = session_status_json,
+	.attempt = note_attempt,
+};
+
+static const struct {
+	enum control_end control;
+	const char *words;
+} hold_end_names[] = {
+	[HOLD_APPROVED] = {CONTROL_END_APPROVED, "approved"},
+	[HOLD_DENIED] = {CONTROL_END_DENIED, "denied"},
+	[HOLD_TIMED_OUT] = {CONTROL_END_TIMED_OUT, "nobody answered in time: denied"},
+	[HOLD_INTERRUPTED] = {CONTROL_END_GONE, "interrupted by a signal"},
+	[HOLD_GONE] = {CONTROL_END_GONE, "the process has ended"},
+	[HOLD_SHUTDOWN] = {CONTROL_END_GONE, "the session has ended"},
+};
+
+void session_hold_ended(void *arg, const struct held *h, enum hold_end end)
+{
+	struct session *s = arg;
+
+	control_server_note_end(s->server, h->id, hold_end_names[end].control, h->record.approver);
+	if (s->prompt && prompt_is_active(s->prompt) && streq(prompt_id(s->prompt), h->id))
+		prompt_hide(s->prompt, clock_monotonic_ns(), hold_end_names[end].words);
+}
+
+/* What a person needs to recognise the action, in one line. */
+static void describe(const struct held *h, struct strbuf *out)
+{
+	const struct audit_record *r = &h->record;
+
+	if (r->kind == KIND_TOOL && r->argc) {
+		struct strbuf line = STRBUF_INIT(AUDIT_RECORD_MAX);
+
+		for (size_t i = 0; i < r->argc; i++) {
+			if (i)
+				strbuf_add_char(&line, ' ');
+			strbuf_add_bytes(&line, r->argv[i]);
+		}
+		escape_terminal_max(out, strbuf_bytes(&line), NOTICE_SHOW_BYTES);
+		strbuf_fini(&line);
+		return;
+	}
+	strbuf_add_fmt(out, "%s ", op_name(r->op));
+	escape_terminal_max(out, r->object, NOTICE_SHOW_BYTES);
+}
+
+static bool announce(const struct held *h, void *arg)
+{
+	struct strbuf what = STRBUF_INIT(LAUNCH_TEXT_MAX / 2);
+	struct session *s = arg;
+	uint64_t seconds = (h->deadline_ns - h->since_ns) / NS_PER_SEC;
+
+	s->last_held_seq = h->seq;
+	if (s->prompt || s->config->is_quiet || s->sock < 0)
+		return true;
+	describe(h, &what);
+	(void)launch_send(
+		s->sock, LAUNCH_NOTICE, 0,
+		"held %s: %s (rule %s); in another terminal: holdfast approve %s | holdfast deny %s; denied in %llu s",
+		h->id, strbuf_str(&what), h->record.rule.p ? h->record.rule.p : "default", h->id,
+		h->id, (unsigned long long)seconds);
+	strbuf_fini(&what);
+	return true;
+}
+
+static bool show_first(const struct held *h, void *arg)
+{
+	struct session *s = arg;
+	uint64_t now_ns = clock_monotonic_ns();
+	int r = prompt_show(s->prompt, h, now_ns);
+
+	if (r == -EAGAIN)
+		s->prompt_retry_ns = now_ns + PROMPT_RETRY_NS;
+	else if (r < 0 && r != -EBUSY)
+		s->prompt_is_gone = true;
+	return false;
+}
+
+static void ask_next(struct session *s)
+{
+	if (!s->prompt || s->prompt_is_gone || prompt_is_active(s->prompt))
+		return;
+	if (clock_monotonic_ns() < s->prompt_retry_ns)
+		return;
+	held_table_each(s->held, show_first, s);
+}
+
+static void on_held(struct session *s)
+{
+	held_table_ack(s->held);
+	held_table_each_after(s->held, s->last_held_seq, announce, s);
+}
+
+static void on_prompt(struct session *s)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	struct prompt_answer answer;
+
+	switch (prompt_dispatch(s->prompt, now_ns, &answer)) {
+	case PROMPT_PENDING:
+		return;
+	case PROMPT_SUSPENDED:
+		s->prompt_retry_ns = now_ns + PROMPT_RETRY_NS;
+		return;
+	case PROMPT_APPROVE:
+		(void)answer_hold(s, answer.id, true, answer.reason, answer.approver);
+		return;
+	case PROMPT_DENY:
+		(void)answer_hold(s, answer.id, false, answer.reason, answer.approver);
+		return;
+	case _PROMPT_RESULT_MAX:
+		return;
+	}
+}
+
+static void on_timer(struct session *s)
+{
+	uint64_t now_ns = clock_monotonic_ns(), expirations;
+	struct held *h;
+	ssize_t n = read(s->timer, &expirations, sizeof(expirations));
+
+	(void)n; /* EAGAIN when it was set anew meanwhile */
+	while ((h = held_table_take_expired(s->held, now_ns)))
+		supervise_end_hold(s->supervise, h, HOLD_TIMED_OUT, BYTES_NULL, BYTES_NULL);
+	supervise_scan_holds(s->supervise);
+	s->next_scan_ns = 0;
+}
+
+/* While something is held the timer runs for its deadline, its process and the question; else not
+ * at all. */
+static void set_timer(struct session *s)
+{
+	uint64_t next = held_table_next_deadline(s->held);
+	struct itimerspec when = {};
+
+	if (next == UINT64_MAX) {
+		s->next_scan_ns = 0;
+	} else {
+		/* Kept over other events: a scan that each of them puts off never comes. */
+		if (!s->next_scan_ns)
+			s->next_scan_ns = clock_monotonic_ns() + HOLD_SCAN_NS;
+		next = MIN(next, s->next_scan_ns);
+		when.it_value.tv_sec = (time_t)(next / NS_PER_SEC);
+		when.it_value.tv_nsec = (long)(next % NS_PER_SEC);
+	}
+	(void)timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* ---- processes */
+
+static void on_command_stopped(struct session *s, int sig)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if ((sig == SIGTTIN || sig == SIGTTOU) && s->prompt &&
+	    prompt_caused_stop(s->prompt, now_ns)) {
+		if (!prompt_is_active(s->prompt))
+			(void)kill(s->command, SIGCONT);
+		return;
+	}
+	(void)launch_send(s->sock, LAUNCH_STOPPED, sig, "%s", "");
+}
+
+static bool listener_hung_up(const struct session *s)
+{
+	struct pollfd fd = {.fd = s->listener};
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & POLLHUP);
+}
+
+/* The command has exited. Daemons that it left stay supervised; the launcher need not wait for
+ * them. */
+static void on_command_exited(struct session *s, int wait_status)
+{
+	s->has_exited = true;
+	s->wait_status = wait_status;
+	if (listener_hung_up(s)) {
+		s->is_over = true;
+		return;
+	}
+	(void)audit_flush(s->audit);
+	if (!s->has_told)
+		(void)launch_send(s->sock, LAUNCH_EXITED, wait_status, "%s", "");
+	s->has_told = true;
+}
+
+static void on_signals(struct session *s)
+{
+	struct signalfd_siginfo si;
+	int status, command_status = 0;
+	bool exited = false;
+	pid_t pid;
+
+	while (read(s->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		if (si.ssi_signo == SIGTERM)
+			end_session(s);
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != s->command)
+			continue; /* an orphan that we adopted */
+		if (WIFSTOPPED(status)) {
+			on_command_stopped(s, WSTOPSIG(status));
+		} else {
+			exited = true;
+			command_status = status;
+		}
+	}
+	/* After the orphans were reaped: perhaps the command was the last of the session. */
+	if (exited)
+		on_command_exited(s, command_status);
+}
+
+/* The command's exec came back with an error: say why, in terms of the policy if it was that. */
+static void on_exec_status(struct session *s)
+{
+	const char *denial = supervise_command_denial(s->supervise);
+	int error;
+
+	if (read(s->exec_status, &error, sizeof(error)) == (ssize_t)sizeof(error)) {
+		(void)launch_send(s->sock, LAUNCH_FAILED,
+				  error == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE,
+				  "cannot execute '%s': %s%s%s", s->config->command,
+				  strerror(error), denial[0] ? "; " : "", denial);
+		s->has_told = true;
+	}
+	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->exec_status, NULL);
+	s->exec_status = fd_close(s->exec_status);
+}
+
+static void on_launcher_gone(struct session *s)
+{
+	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->sock, NULL);
+	s->sock = fd_close(s->sock);
+	if (!s->has_told) /* it was killed: the session ends with it */
+		end_session(s);
+}
+
+static void session_event(struct session *s, enum source source)
+{
+	switch (source) {
+	case SOURCE_LISTENER:
+		s->is_over = true;
+		return;
+	case SOURCE_LAUNCHER:
+		on_launcher_gone(s);
+		return;
+	case SOURCE_SIGNALS:
+		on_signals(s);
+		return;
+	case SOURCE_EXEC_STATUS:
+		on_exec_status(s);
+		return;
+	case SOURCE_TIMER:
+		on_timer(s);
+		return;
+	case SOURCE_HELD:
+		on_held(s);
+		return;
+	case SOURCE_CONTROL:
+		control_server_dispatch(s->server);
+		return;
+	case SOURCE_PROMPT:
+		on_prompt(s);
+		return;
+	case _SOURCE_MAX:
+		return;
+	}
+}
+
+void session_loop(struct session *s)
+{
+	struct epoll_event events[_SOURCE_MAX];
+
+	while (!s->is_over) {
+		int n;
+
+		set_timer(s);
+		n = epoll_wait(s->epoll, events, ARRAY_SIZE(events), -1);
+		for (int i = 0; i < n && !s->is_over; i++)
+			session_event(s, (enum source)events[i].data.u32);
+		ask_next(s);
+	}
+	/* The exec's result may have come together with the end of the process that failed to
+	 * execute. */
+	if (s->exec_status >= 0)
+		on_exec_status(s);
+	if (!s->has_exited && waitpid(s->command, &s->wait_status, 0) == s->command)
+		s->has_exited = true;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+
+#include "control/session_private.h"
+
+static const char *const ask_names[] = {
+	[ASK_TERMINAL] = "terminal",
+	[ASK_QUEUE] = "queue",
+	[ASK_DENY] = "deny",
+	[ASK_ALLOW] = "allow",
+};
+
+static void add_policies(struct json *j, const struct policyset *set)
+{
+	json_key(j, "policies");
+	json_begin_array(j);
+	for (size_t i = 0; i < set->n; i++) {
+		json_begin_object(j);
+		json_key_cstr(j, "name", set->entries[i].name);
+		json_key_cstr(j, "file", set->entries[i].file);
+		json_key_cstr(j, "sha256", set->entries[i].hash);
+		json_key_cstr(j, "mode",
+			      policy_get_mode(policy_stack_get(set->stack, i)) == POLICY_MODE_AUDIT
+				      ? "audit"
+				      : "enforce");
+		json_key_u64(j, "rules", policy_rule_count(policy_stack_get(set->stack, i)));
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void add_layer(struct json *j, const char *class, bool is_trapped, const char *why)
+{
+	json_begin_object(j);
+	json_key_cstr(j, "class", class);
+	json_key_cstr(j, "layer", is_trapped ? "seccomp-notify" : "none");
+	json_key_cstr(j, "why", why);
+	json_end_object(j);
+}
+
+/* The plan: which layer carries out each class of action, and why. */
+static void add_layers(struct json *j, const struct filter_plan *plan)
+{
+	json_key(j, "layers");
+	json_begin_array(j);
+	add_layer(j, "tool", true, "every exec is decided and recorded");
+	add_layer(
+		j, "path-read", plan->trap_reads,
+		plan->trap_reads
+			? "a rule or default decides on reads, or log_reads is set"
+			: "no rule or default decides on reads: they are neither asked about nor recorded");
+	add_layer(j, "path-write", plan->trap_changes, "every change is decided and recorded");
+	add_layer(j, "network", plan->trap_network,
+		  "every connect, send, bind and listen is decided and recorded");
+	add_layer(j, "system", true, "refused unless granted");
+	json_end_array(j);
+}
+
+static void add_kernel(struct json *j, const struct features *f)
+{
+	json_key(j, "kernel");
+	json_begin_object(j);
+	json_key_cstr(j, "release", f->kernel);
+	json_key_bool(j, "user_notif", f->user_notif);
+	json_key_bool(j, "wait_killable_recv", f->wait_killable);
+	json_key_bool(j, "sync_wake_up", f->sync_wake_up);
+	json_end_object(j);
+}
+
+static void add_argv(struct json *j, char *const *argv)
+{
+	json_key(j, "command");
+	json_begin_array(j);
+	for (; *argv; argv++)
+		json_str(j, bytes_of(*argv));
+	json_end_array(j);
+}
+
+static void add_start(struct json *j, void *arg)
+{
+	const struct session *s = arg;
+	const struct session_config *c = s->config;
+	_cleanup_(freep) char *cwd = getcwd(NULL, 0);
+	struct utsname host;
+
+	add_argv(j, c->argv);
+	json_key_cstr(j, "exe", c->command);
+	json_key_str(j, "cwd", cwd ? bytes_of(cwd) : BYTES_NULL);
+	json_key_u64(j, "pid", (uint64_t)s->command);
+	json_key_u64(j, "supervisor", (uint64_t)getpid());
+	json_key_u64(j, "uid", getuid());
+	json_key_cstr(j, "host", uname(&host) == 0 ? host.nodename : "");
+	json_key_cstr(j, "mode", policy_stack_is_audit(c->policies->stack) ? "audit" : "enforce");
+	json_key_cstr(j, "ask", ask_names[c->ask]);
+	json_key_u64(j, "ask_timeout_s", c->ask_timeout_ns / NS_PER_SEC);
+	add_policies(j, c->policies);
+	add_kernel(j, &s->features);
+	add_layers(j, &s->plan);
+}
+
+int session_record_start(struct session *s)
+{
+	return audit_append_event(s->audit, "session_start", add_start, s);
+}
+
+static void add_counts(struct json *j, const struct audit_counts *n)
+{
+	json_key(j, "counts");
+	json_begin_object(j);
+	json_key_u64(j, "total", n->total);
+	json_key(j, "by_verdict");
+	json_begin_object(j);
+	for (enum verdict v = VERDICT_ALLOW; v < _VERDICT_MAX; v++)
+		json_key_u64(j, verdict_name(v), n->by_verdict[v]);
+	json_end_object(j);
+	json_key(j, "would_have");
+	json_begin_object(j);
+	for (enum verdict v = VERDICT_ALLOW; v < _VERDICT_MAX; v++)
+		json_key_u64(j, verdict_name(v), n->would_have[v]);
+	json_end_object(j);
+	json_key(j, "by_kind");
+	json_begin_object(j);
+	for (enum action_kind k = KIND_TOOL; k < _KIND_MAX; k++)
+		json_key_u64(j, kind_name(k), n->by_kind[k]);
+	json_end_object(j);
+	json_key_u64(j, "held", n->held);
+	json_key_u64(j, "approved", n->approved);
+	json_key_u64(j, "timed_out", n->timed_out);
+	json_end_object(j);
+}
+
+static void add_end(struct json *j, void *arg)
+{
+	const struct session *s = arg;
+	struct audit_counts counts;
+
+	audit_get_counts(s->audit, &counts);
+	json_key(j, "exit");
+	if (s->has_exited && WIFEXITED(s->wait_status))
+		json_u64(j, (uint64_t)WEXITSTATUS(s->wait_status));
+	else
+		json_none(j);
+	json_key(j, "signal");
+	if (s->has_exited && WIFSIGNALED(s->wait_status))
+		json_u64(j, (uint64_t)WTERMSIG(s->wait_status));
+	else
+		json_none(j);
+	json_key_u64(j, "duration_ns", clock_monotonic_ns() - s->started_ns);
+	add_counts(j, &counts);
+}
+
+int session_record_end(struct session *s)
+{
+	return audit_append_event(s->audit, "session_end", add_end, s);
+}
+
+void session_status_json(void *arg, struct json *j)
+{
+	const struct session *s = arg;
+	struct audit_counts counts;
+
+	audit_get_counts(s->audit, &counts);
+	json_key_cstr(j, "agent", s->config->agent);
+	add_argv(j, s->config->argv);
+	json_key_cstr(j, "log", s->config->log_path);
+	add_counts(j, &counts);
+}

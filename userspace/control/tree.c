@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "action/action.h"
+#include "base/clock.h"
+#include "base/io.h"
+
+#include "control/tree.h"
+
+#define TREE_MAX_PROCESSES 65536
+#define TREE_ROUND_MS      5
+
+struct tree_entry {
+	pid_t pid;
+	pid_t parent;
+	bool is_ours;
+};
+
+struct tree {
+	struct tree_entry *entries;
+	size_t n;
+	size_t cap;
+};
+
+static void tree_fini(struct tree *t)
+{
+	free(t->entries);
+}
+
+static int tree_add(struct tree *t, pid_t pid, pid_t parent)
+{
+	if (t->n == t->cap) {
+		size_t cap = MAX(t->cap * 2, (size_t)256);
+		struct tree_entry *p;
+
+		if (cap > TREE_MAX_PROCESSES)
+			return -E2BIG;
+		p = realloc(t->entries, cap * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		t->entries = p;
+		t->cap = cap;
+	}
+	t->entries[t->n++] = (struct tree_entry){.pid = pid, .parent = parent};
+	return 0;
+}
+
+static int tree_read(struct tree *t)
+{
+	_cleanup_(io_closedirp) DIR *dir = opendir("/proc");
+	struct dirent *de;
+
+	if (!dir)
+		return -errno;
+	while ((de = readdir(dir))) {
+		pid_t parent = 0;
+		uint64_t pid;
+		int r;
+
+		if (parse_u64(bytes_of(de->d_name), INT32_MAX, &pid) < 0)
+			continue;
+		if (action_pid_parent((pid_t)pid, &parent) < 0)
+			continue; /* gone meanwhile */
+		r = tree_add(t, (pid_t)pid, parent);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool tree_has_our_parent(const struct tree *t, pid_t parent, pid_t root)
+{
+	if (parent == root)
+		return true;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i].pid == parent)
+			return t->entries[i].is_ours;
+	return false;
+}
+
+/* Marks the descendants of @root: pids are not in order of descent, so until nothing changes. */
+static void tree_mark(struct tree *t, pid_t root, pid_t spare)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < t->n; i++) {
+			struct tree_entry *e = &t->entries[i];
+
+			if (!e->is_ours && e->pid != spare &&
+			    tree_has_our_parent(t, e->parent, root))
+				e->is_ours = changed = true;
+		}
+	}
+}
+
+/* One round. Return: how many descendants there were, -errno. */
+static int tree_kill_round(pid_t spare)
+{
+	_cleanup_(tree_fini) struct tree t = {};
+	int r, n = 0;
+
+	r = tree_read(&t);
+	if (r < 0)
+		return r;
+	tree_mark(&t, getpid(), spare);
+	for (size_t i = 0; i < t.n; i++)
+		if (t.entries[i].is_ours) {
+			(void)kill(t.entries[i].pid, SIGKILL);
+			n++;
+		}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return n;
+}
+
+int tree_kill(pid_t spare, uint64_t timeout_ns)
+{
+	uint64_t end_ns = clock_monotonic_ns() + timeout_ns;
+
+	for (;;) {
+		int n = tree_kill_round(spare);
+
+		if (n <= 0 || clock_monotonic_ns() >= end_ns)
+			return n;
+		(void)poll(NULL, 0,
+			   TREE_ROUND_MS); /* what was killed needs a moment to be reaped */
+	}
+}

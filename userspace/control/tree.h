@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes below one of ours. Orphans of the session are adopted by the supervisor (or, when
+ * that died, by the launcher), because both are child subreapers: prctl(2), PR_SET_CHILD_SUBREAPER.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+/* Kills (SIGKILL) every descendant of the calling process but @spare (0: none), reaps its own
+ * children, and repeats until none is left or @timeout_ns passed. Return: how many were still there
+ * at the end, -errno. */
+int tree_kill(pid_t spare, uint64_t timeout_ns);

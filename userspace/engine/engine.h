@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joins policy, built-in protection and mode into a Decision. The only place that says a verdict.
+ */
+#pragma once
+
+#include "action/action.h"
+#include "policy/policy.h"
+
+enum ask_mode {
+	ASK_TERMINAL,
+	ASK_QUEUE,
+	ASK_DENY,  /* an ask is a deny */
+	ASK_ALLOW, /* an ask is an allow; for tests and trusted runs, recorded as such */
+};
+
+/* Trees that belong to Holdfast: the agent may not change them, nor reach the sockets in them. */
+#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK + 8) /* every policy in use, and our own places */
+
+struct engine_config {
+	struct policy_stack *stack; /* borrowed */
+	enum ask_mode ask;
+	pid_t supervisor;
+	pid_t launcher;
+	/* Absolute, resolved paths (files or trees), borrowed. */
+	const char *protected_paths[ENGINE_MAX_PROTECTED];
+	size_t n_protected;
+};
+
+struct engine; /* one per receiver thread: holds the policy scratch */
+
+struct decision {
+	enum verdict verdict;    /* what is carried out: ALLOW, FLAG, ASK (hold it) or DENY */
+	enum verdict would_have; /* what the policies said, audit ones included */
+	bool is_audit;           /* would_have differs only because of audit mode */
+	int deny_errno;          /* EACCES, EPERM, ENOSYS: for DENY */
+	struct policy_source source;
+	const char *layer; /* "seccomp-notify" */
+	/* ask resolved at once by --ask deny/allow: what to record as approver, else NULL */
+	const char *approver;
+};
+
+int engine_new(const struct engine_config *config, struct engine **ret) _must_check_;
+struct engine *engine_free(struct engine *e);
+/* Never fails; what goes wrong is deny. Does not allocate. */
+void engine_decide(struct engine *e, const struct action *a, struct decision *ret);

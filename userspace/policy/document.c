@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From nodes to a policy: the top keys, the defaults and the rules' frame. match.c reads what a
+ * rule matches.
+ */
+#include <ctype.h>
+
+#include "base/io.h"
+
+#include "policy/document.h"
+
+/* The node tree of a policy of POLICY_MAX_BYTES must fit, and no more. */
+#define NODES_MAX_BYTES  ((size_t)1 << 30)
+#define POLICY_MEM_BYTES ((size_t)1 << 30)
+#define NAME_MAX_BYTES   128
+#define REASON_MAX_BYTES 2000
+
+/* ---- default */
+
+enum default_key {
+	DEFAULT_TOOL,
+	DEFAULT_PATH,
+	DEFAULT_READ,
+	DEFAULT_WRITE,
+	DEFAULT_NETWORK,
+	DEFAULT_CONNECT,
+	DEFAULT_SEND,
+	DEFAULT_BIND,
+	DEFAULT_LISTEN,
+	DEFAULT_UNIX,
+	_DEFAULT_MAX,
+};
+
+struct defaults {
+	bool is_given[_DEFAULT_MAX];
+	enum verdict verdicts[_DEFAULT_MAX];
+};
+
+static int parse_default_key(const struct loader *l, const struct node *n, struct defaults *d,
+			     enum default_key key)
+{
+	d->is_given[key] = true;
+	return schema_verdict(l, n, &d->verdicts[key]);
+}
+
+#define DEFAULT_FIELD(function, key)                                                               \
+	static int function(const struct loader *l, const struct node *n, void *target)            \
+	{                                                                                          \
+		return parse_default_key(l, n, target, key);                                       \
+	}
+
+DEFAULT_FIELD(parse_default_tool, DEFAULT_TOOL)
+DEFAULT_FIELD(parse_default_path, DEFAULT_PATH)
+DEFAULT_FIELD(parse_default_read, DEFAULT_READ)
+DEFAULT_FIELD(parse_default_write, DEFAULT_WRITE)
+DEFAULT_FIELD(parse_default_network, DEFAULT_NETWORK)
+DEFAULT_FIELD(parse_default_connect, DEFAULT_CONNECT)
+DEFAULT_FIELD(parse_default_send, DEFAULT_SEND)
+DEFAULT_FIELD(parse_default_bind, DEFAULT_BIND)
+DEFAULT_FIELD(parse_default_listen, DEFAULT_LISTEN)
+DEFAULT_FIELD(parse_default_unix, DEFAULT_UNIX)
+
+static const struct field default_fields[] = {
+	{"tool", false, parse_default_tool},       {"path", false, parse_default_path},
+	{"read", false, parse_default_read},       {"write", false, parse_default_write},
+	{"network", false, parse_default_network}, {"connect", false, parse_default_connect},
+	{"send", false, parse_default_send},       {"bind", false, parse_default_bind},
+	{"listen", false, parse_default_listen},   {"unix", false, parse_default_unix},
+};
+
+/* The first of two keys that is given, else deny: what nobody spoke of is not open. */
+static enum verdict pick(const struct defaults *d, enum default_key specific,
+			 enum default_key general)
+{
+	if (d->is_given[specific])
+		return d->verdicts[specific];
+	return d->is_given[general] ? d->verdicts[general] : VERDICT_DENY;
+}
+
+static void apply_defaults(struct policy *p, const struct defaults *d)
+{
+	enum verdict change = pick(d, DEFAULT_WRITE, DEFAULT_PATH);
+
+	for (unsigned int op = 0; op < _OP_MAX; op++)
+		p->defaults[op] = OP_BIT(op) & OPS_CHANGE ? change : VERDICT_DENY;
+	p->defaults[OP_EXEC] = pick(d, DEFAULT_TOOL, DEFAULT_TOOL);
+	p->defaults[OP_READ] = pick(d, DEFAULT_READ, DEFAULT_PATH);
+	p->defaults[OP_CONNECT] = pick(d, DEFAULT_CONNECT, DEFAULT_NETWORK);
+	p->defaults[OP_SEND] = pick(d, DEFAULT_SEND, DEFAULT_NETWORK);
+	p->defaults[OP_BIND] = pick(d, DEFAULT_BIND, DEFAULT_NETWORK);
+	p->defaults[OP_LISTEN] = pick(d, DEFAULT_LISTEN, DEFAULT_NETWORK);
+	p->unix_default = pick(d, DEFAULT_UNIX, DEFAULT_NETWORK);
+}
+
+static int parse_default(const struct loader *l, const struct node *n, void *target)
+{
+	struct policy *p = target;
+	struct defaults d = {};
+	enum verdict all;
+	int r;
+
+	if (n->type == NODE_SCALAR) {
+		r = schema_verdict(l, n, &all);
+		if (r < 0)
+			return r;
+		for (unsigned int op = 0; op < _OP_MAX; op++)
+			p->defaults[op] = all;
+		p->unix_default = all;
+		return 0;
+	}
+	if (n->type == NODE_MAP && n->n == 0)
+		return loader_fail(l, n,
+				   "'default' is empty; write 'default: deny' to refuse what "
+				   "no rule allows");
+	r = schema_map(l, n, "'default'", default_fields, ARRAY_SIZE(default_fields), &d);
+	if (r == 0)
+		apply_defaults(p, &d);
+	return r;
+}
+
+/* ---- top keys */
+
+static int parse_version(const struct loader *l, const struct node *n, _unused_ void *target)
+{
+	if (n->type == NODE_SCALAR && n->is_plain && bytes_eq_str(n->text, "1"))
+		return 0;
+	return loader_fail(l, n, "'version' must be the number 1, found %s%s%.20s",
+			   node_describe(n), n->type == NODE_SCALAR ? " " : "",
+			   n->type == NODE_SCALAR ? n->text.p : "");
+}
+
+/* Copies @s, so that the policy outlives the nodes. */
+static int keep_string(const struct loader *l, struct bytes s, const char **ret)
+{
+	struct bytes copy = arena_copy(&l->policy->mem, s.p, s.len);
+
+	if (!copy.p)
+		return -ENOMEM;
+	*ret = copy.p;
+	return 0;
+}
+
+static int parse_name(const struct loader *l, const struct node *n, void *target)
+{
+	struct policy *p = target;
+	struct bytes s = {};
+	int r = schema_string(l, n, "name", &s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.p[i] & 0x80) || (!isalnum(s.p[i]) && !strchr("._-", s.p[i])))
+			return loader_fail(l, n,
+					   "a policy's name is made of letters, digits, '.', "
+					   "'_' and '-'; '%.60s' is not",
+					   s.p);
+	if (s.len > NAME_MAX_BYTES)
+		return loader_fail(l, n, "a name has at most %d bytes", NAME_MAX_BYTES);
+	return keep_string(l, s, &p->name);
+}
+
+static int parse_text(const struct loader *l, const struct node *n, const char *key,
+		      const char **ret)
+{
+	struct bytes s = {};
+	int r = schema_string(l, n, key, &s);
+
+	if (r < 0)
+		return r;
+	if (s.len > REASON_MAX_BYTES)
+		return loader_fail(l, n, "'%s' has at most %d bytes", key, REASON_MAX_BYTES);
+	return keep_string(l, s, ret);
+}
+
+static int parse_description(const struct loader *l, const struct node *n, void *target)
+{
+	return parse_text(l, n, "description", &((struct policy *)target)->description);
+}
+
+static int parse_mode(const struct loader *l, const struct node *n, void *target)
+{
+	struct policy *p = target;
+
+	if (n->type == NODE_SCALAR && bytes_eq_str(n->text, "enforce"))
+		p->mode = POLICY_MODE_ENFORCE;
+	else if (n->type == NODE_SCALAR && bytes_eq_str(n->text, "audit"))
+		p->mode = POLICY_MODE_AUDIT;
+	else
+		return loader_fail(l, n, "'mode' must be enforce or audit");
+	return 0;
+}
+
+static int parse_log_reads(const struct loader *l, const struct node *n, void *target)
+{
+	return schema_bool(l, n, "log_reads", &((struct policy *)target)->logs_reads);
+}
+
+static int parse_one_grant(const struct loader *l, const struct node *n, struct policy *p)
+{
+	const char *words[_GRANT_MAX + 1];
+	const char *nearest;
+	struct bytes s = {};
+	enum grant g;
+	int r = schema_string(l, n, "grant", &s);
+
+	if (r < 0)
+		return r;
+	if (bytes_eq_str(s, "all")) {
+		p->grants = (UINT32_C(1) << _GRANT_MAX) - 1;
+		return 0;
+	}
+	if (grant_parse(s, &g) == 0) {
+		p->grants |= UINT32_C(1) << g;
+		return 0;
+	}
+	for (unsigned int i = 0; i < _GRANT_MAX; i++)
+		words[i] = grant_name((enum grant)i);
+	words[_GRANT_MAX] = "all";
+	nearest = schema_nearest(s, words, ARRAY_SIZE(words));
+	return loader_fail(l, n, "there is no group '%.60s' to grant%s%s%s", s.p,
+			   nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			   nearest ? "'?" : "; 'grant' in docs/policy.md lists them");
+}
+
+static int parse_grant(const struct loader *l, const struct node *n, void *target)
+{
+	const struct node *item = NULL;
+	size_t count = 0;
+	int r = schema_list(l, n, "grant", &count, &item);
+
+	for (; r == 0 && count; count--, item = item->next)
+		r = parse_one_grant(l, item, target);
+	return r;
+}
+
+/* ---- rules */
+
+static int parse_rule_name(const struct loader *l, const struct node *n, void *target)
+{
+	struct rule *rule = target;
+	struct bytes s = {};
+	int r = schema_string(l, n, "name", &s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] < 0x20)
+			return loader_fail(l, n, "a rule's name is one line of text");
+	if (s.len > NAME_MAX_BYTES)
+		return loader_fail(l, n, "a name has at most %d bytes", NAME_MAX_BYTES);
+	rule->name_line = n->line;
+	rule->name_column = n->column;
+	return keep_string(l, s, &rule->name);
+}
+
+static int parse_action(const struct loader *l, const struct node *n, void *target)
+{
+	return schema_verdict(l, n, &((struct rule *)target)->action);
+}
+
+static int parse_reason(const struct loader *l, const struct node *n, void *target)
+{
+	return parse_text(l, n, "reason", &((struct rule *)target)->reason);
+}
+
+static int parse_priority(const struct loader *l, const struct node *n, void *target)
+{
+	struct rule *rule = target;
+	struct bytes s = n->text;
+	bool is_negative = n->type == NODE_SCALAR && s.len && s.p[0] == '-';
+	uint64_t value;
+
+	if (is_negative)
+		s = (struct bytes){.p = s.p + 1, .len = s.len - 1};
+	if (n->type != NODE_SCALAR || !n->is_plain || parse_u64(s, 1000000000, &value) < 0 ||
+	    (s.len > 1 && s.p[0] == '0'))
+		return loader_fail(l, n,
+				   "'priority' must be a whole number between -1000000000 "
+				   "and 1000000000; lower comes first, the default is 100");
+	rule->priority = is_negative ? -(int64_t)value : (int64_t)value;
+	return 0;
+}
+
+static const struct field rule_fields[] = {
+	{"name", true, parse_rule_name},     {"match", true, match_parse},
+	{"action", true, parse_action},      {"reason", false, parse_reason},
+	{"priority", false, parse_priority},
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct rule *x = *(const struct rule *const *)a, *y = *(const struct rule *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static int check_unique_names(const struct loader *l, const struct policy *p)
+{
+	_cleanup_(freep) const struct rule **sorted = calloc(p->n_rules + 1, sizeof(*sorted));
+	const struct rule *twice = NULL, *first = NULL;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_rules; i++)
+		sorted[i] = &p->rules[i];
+	qsort(sorted, p->n_rules, sizeof(*sorted), compare_names);
+	for (size_t i = 1; i < p->n_rules; i++)
+		if (streq(sorted[i]->name, sorted[i - 1]->name) && (!twice || sorted[i] < twice)) {
+			twice = sorted[i];
+			first = sorted[i - 1];
+		}
+	if (!twice)
+		return 0;
+	return diag_set(l->diag, l->file, twice->name_line, twice->name_column,
+			"the rule name '%.60s' is used twice, first on line %u; names tell rules "
+			"apart in the log",
+			twice->name, first->name_line);
+}
+
+static int parse_rules(const struct loader *l, const struct node *n, void *target)
+{
+	struct policy *p = target;
+	const struct node *item;
+
+	if (n->type != NODE_LIST)
+		return loader_fail(l, n, "'rules' must be a list of maps, found %s",
+				   node_describe(n));
+	if (n->n == 0)
+		return loader_fail(l, n, "'rules' is empty; remove it, or list a rule");
+	if (n->n > POLICY_MAX_RULES)
+		return loader_fail(l, n, "more than %d rules", POLICY_MAX_RULES);
+	p->rules = arena_alloc(&p->mem, n->n * sizeof(*p->rules));
+	if (!p->rules)
+		return -ENOMEM;
+	item = n->first;
+	for (size_t i = 0; i < n->n; i++, item = item->next) {
+		int r;
+
+		p->rules[i] = (struct rule){.priority = RULE_DEFAULT_PRIORITY, .line = item->line};
+		r = schema_map(l, item, "a rule", rule_fields, ARRAY_SIZE(rule_fields),
+			       &p->rules[i]);
+		if (r < 0)
+			return r;
+	}
+	p->n_rules = n->n;
+	return check_unique_names(l, p);
+}
+
+static const struct field top_fields[] = {
+	{"version", true, parse_version},
+	{"name", true, parse_name},
+	{"description", false, parse_description},
+	{"mode", false, parse_mode},
+	{"default", false, parse_default},
+	{"rules", false, parse_rules},
+	{"grant", false, parse_grant},
+	{"log_reads", false, parse_log_reads},
+};
+
+static bool has_key(const struct node *map, const char *key)
+{
+	for (const struct node *k = map->first; k; k = k->next->next)
+		if (k->type == NODE_SCALAR && bytes_eq_str(k->text, key))
+			return true;
+	return false;
+}
+
+static void arena_finip(struct arena *a)
+{
+	arena_fini(a);
+}
+
+int policy_parse(const char *file, struct bytes text, const struct policy_vars *vars,
+		 struct policy **ret, struct diag *reterr_diag)
+{
+	_cleanup_(arena_finip) struct arena nodes = ARENA_INIT(NODES_MAX_BYTES);
+	_cleanup_(policy_freep) struct policy *p = NULL;
+	_cleanup_(regex_scratch_freep) struct regex_scratch *scratch = NULL;
+	struct loader l = {.file = file, .vars = vars, .diag = reterr_diag};
+	struct node *root = NULL;
+	int r;
+
+	if (text.len > POLICY_MAX_BYTES)
+		return diag_set(reterr_diag, file, 0, 0, "the policy is larger than %zu MiB",
+				POLICY_MAX_BYTES / 1024 / 1024);
+	r = node_parse(file, text, POLICY_MAX_DEPTH, &nodes, &root, reterr_diag);
+	if (r < 0)
+		return r;
+	p = calloc(1, sizeof(*p));
+	l.scratch = scratch = regex_scratch_new();
+	if (!p || !scratch)
+		return -ENOMEM;
+	p->mem = ARENA_INIT(POLICY_MEM_BYTES);
+	l.policy = p;
+	for (unsigned int op = 0; op < _OP_MAX; op++)
+		p->defaults[op] = VERDICT_DENY;
+	p->unix_default = VERDICT_DENY;
+	r = keep_string(&l, bytes_of(file), &p->file);
+	if (r < 0)
+		return r;
+	if (root->type == NODE_MAP && root->n == 0)
+		return loader_fail(&l, root, "the policy is empty; it begins with 'version: 1'");
+	r = schema_map(&l, root, "the policy", top_fields, ARRAY_SIZE(top_fields), p);
+	if (r < 0)
+		return r;
+	if (!has_key(root, "default") && !has_key(root, "rules"))
+		return loader_fail(&l, root,
+				   "the policy decides nothing: it has neither 'default' "
+				   "nor 'rules'");
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct policy *policy_free(struct policy *p)
+{
+	if (!p)
+		return NULL;
+	for (struct owned_regex *r = p->regexes; r; r = r->next)
+		regex_free(r->regex);
+	arena_fini(&p->mem);
+	free(p);
+	return NULL;
+}
+
+const char *policy_name(const struct policy *p)
+{
+	return p->name;
+}
+
+const char *policy_file(const struct policy *p)
+{
+	return p->file;
+}
+
+enum policy_mode policy_get_mode(const struct policy *p)
+{
+	return p->mode;
+}
+
+size_t policy_rule_count(const struct policy *p)
+{
+	return p->n_rules;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A parsed document, as policy_parse() makes it and the compiler reads it. Inside policy/ only.
+ */
+#pragma once
+
+#include "base/arena.h"
+
+#include "policy/address.h"
+#include "policy/glob.h"
+#include "policy/node.h"
+#include "policy/policy.h"
+#include "policy/regex.h"
+
+#define RULE_DEFAULT_PRIORITY 100
+
+enum tool_pattern_type {
+	TOOL_EXACT, /* a name */
+	TOOL_GLOB,  /* on names */
+	TOOL_REGEX, /* on names */
+	TOOL_IMAGE, /* a path glob on the resolved image; commands only */
+};
+
+struct tool_pattern {
+	enum tool_pattern_type type;
+	struct bytes name;        /* TOOL_EXACT */
+	const struct glob *globs; /* TOOL_GLOB, TOOL_IMAGE: a list of alternatives */
+	const struct regex *regex;
+};
+
+struct rule {
+	const char *name;
+	const char *reason; /* NULL: none given */
+	enum verdict action;
+	int64_t priority;
+	unsigned line;
+	unsigned name_line, name_column;
+
+	/* What it matches. Absent keys have no elements; ops and protocols are then all set. */
+	bool has_ops;
+	uint32_t ops;       /* OP_BIT()s that it can match, after all of its keys */
+	uint32_t protocols; /* bits of enum policy_protocol */
+	bool has_protocols;
+	const struct tool_pattern *tools;
+	size_t n_tools;
+	const struct regex *const *args;
+	size_t n_args;
+	const struct glob *paths; /* a list */
+	const struct address_range *addresses;
+	size_t n_addresses;
+	const struct port_range *ports;
+	size_t n_ports;
+};
+
+struct owned_regex {
+	struct regex *regex;
+	struct owned_regex *next;
+};
+
+struct policy {
+	struct arena mem; /* holds everything but the regexes' own memory */
+	struct owned_regex *regexes;
+	const char *file;
+	const char *name;
+	const char *description; /* NULL: none given */
+	enum policy_mode mode;
+	bool logs_reads;
+	uint32_t grants;                /* bits of enum grant */
+	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
+	enum verdict unix_default;      /* network operations on unix sockets */
+	struct rule *rules;
+	size_t n_rules;
+};
+
+/* What the schema layer carries along. */
+struct loader {
+	const char *file;
+	const struct policy_vars *vars;
+	struct policy *policy;
+	struct regex_scratch *scratch; /* borrowed */
+	struct diag *diag;
+};
+
+#define loader_fail(l, node, ...)                                                                  \
+	diag_set((l)->diag, (l)->file, (node)->line, (node)->column, __VA_ARGS__)
+
+/* One key of a map: @parse reads its value into @target. */
+struct field {
+	const char *key;
+	bool is_required;
+	int (*parse)(const struct loader *l, const struct node *value, void *target);
+};
+
+#define SCHEMA_MAX_FIELDS 32
+
+/* schema.c: what every map and value has in common. 0; -EINVAL with the diag set; -ENOMEM. */
+int schema_map(const struct loader *l, const struct node *n, const char *what,
+	       const struct field *fields, size_t n_fields, void *target) _must_check_;
+/* A string that is not empty. @ret is NUL-terminated. */
+int schema_string(const struct loader *l, const struct node *n, const char *key,
+		  struct bytes *ret) _must_check_;
+int schema_bool(const struct loader *l, const struct node *n, const char *key,
+		bool *ret) _must_check_;
+int schema_verdict(const struct loader *l, const struct node *n, enum verdict *ret) _must_check_;
+/*
+ * A value, or a list of values that is not empty: *ret_first and, through its next, the others. A
+ * value that is no list may have a next all the same, so count.
+ */
+int schema_list(const struct loader *l, const struct node *n, const char *key, size_t *ret_n,
+		const struct node **ret_first) _must_check_;
+/* The nearest of @words, or NULL when none is near. */
+const char *schema_nearest(struct bytes word, const char *const *words, size_t n);
+
+/* match.c: the value of `match`. */
+int match_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libyaml's events are used and not its document API, so that depth, number of nodes and the
+ * refused features are checked while reading and not after a tree has been built from them.
+ */
+#include <yaml.h>
+
+#include "base/escape.h"
+#include "policy/node.h"
+
+#define NODE_MAX_COUNT 4000000
+#define NODE_MAX_DEPTH 64
+
+struct builder {
+	const char *file;
+	struct arena *mem;
+	struct diag *diag;
+	size_t max_depth;
+	size_t count;
+	size_t depth;
+	struct node *open[NODE_MAX_DEPTH];
+	struct node **tail[NODE_MAX_DEPTH]; /* where the next child of open[i] goes */
+	struct node *root;
+	bool has_document;
+};
+
+static int fail(const struct builder *b, yaml_mark_t at, const char *message)
+{
+	return diag_set(b->diag, b->file, (unsigned int)at.line + 1, (unsigned int)at.column + 1,
+			"%s", message);
+}
+
+/*
+ * What a reviewer sees must be what the parser reads. Line breaks that only YAML knows could end a
+ * comment and begin a key; bidirectional controls reorder a line on the screen.
+ */
+static const char *refused_character(uint32_t c, bool is_before_newline)
+{
+	if (c == '\r' && !is_before_newline)
+		return "a lone carriage return: end lines with a newline";
+	if (c == 0)
+		return "a NUL byte: a policy is a text file";
+	if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0))
+		return "a control character: remove it, or write it as an escape in double quotes";
+	if (c == 0x2028 || c == 0x2029)
+		return "a Unicode line separator: end lines with a newline";
+	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e ||
+	    c == 0x200f)
+		return "a bidirectional control character: it makes the text look other than it is";
+	if (c == 0xfeff || c == 0xfffe || c == 0xffff)
+		return "an invisible character: remove it";
+	return NULL;
+}
+
+static int check_characters(const char *file, struct bytes text, struct diag *d)
+{
+	unsigned int line = 1, column = 1;
+
+	for (size_t i = 0; i < text.len;) {
+		uint32_t c = 0;
+		size_t n = utf8_decode(text.p + i, text.len - i, &c);
+		bool is_before_newline = i + 1 < text.len && text.p[i + 1] == '\n';
+		const char *what;
+
+		if (n == 0)
+			return diag_set(
+				d, file, line, column,
+				"the byte 0x%02x is not valid UTF-8: save the file as UTF-8",
+				(unsigned char)text.p[i]);
+		what = refused_character(c, is_before_newline);
+		if (what)
+			return diag_set(d, file, line, column, "%s", what);
+		i += n;
+		column++;
+		if (c == '\n') {
+			line++;
+			column = 1;
+		}
+	}
+	return 0;
+}
+
+static int add_node(struct builder *b, enum node_type type, yaml_mark_t at, struct node **ret)
+{
+	struct node *n;
+
+	if (++b->count > NODE_MAX_COUNT)
+		return fail(b, at, "the document has too many values: split it into several");
+	n = arena_alloc(b->mem, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = (struct node){.type = type,
+			   .line = (unsigned int)at.line + 1,
+			   .column = (unsigned int)at.column + 1};
+	if (b->depth == 0) {
+		b->root = n;
+	} else {
+		struct node *parent = b->open[b->depth - 1];
+
+		*b->tail[b->depth - 1] = n;
+		b->tail[b->depth - 1] = &n->next;
+		parent->n++;
+	}
+	*ret = n;
+	return 0;
+}
+
+static int on_scalar(struct builder *b, const yaml_event_t *e)
+{
+	struct bytes text = {.p = (const char *)e->data.scalar.value, .len = e->data.scalar.length};
+	struct node *n = NULL;
+	int r;
+
+	if (e->data.scalar.anchor)
+		return fail(b, e->start_mark,
+			    "anchors are not allowed; quote text that begins with '&'");
+	if (e->data.scalar.tag)
+		return fail(b, e->start_mark,
+			    "tags are not allowed; quote text that begins with '!'");
+	if (memchr(text.p, '\0', text.len))
+		return fail(b, e->start_mark, "a string with a NUL in it can never match");
+	r = add_node(b, NODE_SCALAR, e->start_mark, &n);
+	if (r < 0)
+		return r;
+	n->is_plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	n->text = arena_copy(b->mem, text.p, text.len);
+	return n->text.p ? 0 : -ENOMEM;
+}
+
+static int on_open(struct builder *b, const yaml_event_t *e, enum node_type type,
+		   const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+	struct node *n = NULL;
+	int r;
+
+	if (anchor)
+		return fail(b, e->start_mark, "anchors are not allowed; write the value out");
+	if (tag)
+		return fail(b, e->start_mark, "tags are not allowed; write the plain value");
+	if (b->depth >= MIN(b->max_depth, (size_t)NODE_MAX_DEPTH))
+		return fail(b, e->start_mark, "lists and maps are nested too deeply");
+	r = add_node(b, type, e->start_mark, &n);
+	if (r < 0)
+		return r;
+	b->open[b->depth] = n;
+	b->tail[b->depth] = &n->first;
+	b->depth++;
+	return 0;
+}
+
+static int on_close(struct builder *b)
+{
+	struct node *n;
+
+	if (b->depth == 0)
+		return -EINVAL;
+	n = b->open[--b->depth];
+	if (n->type == NODE_MAP)
+		n->n /= 2;
+	return 0;
+}
+
+static int on_document(struct builder *b, const yaml_event_t *e)
+{
+	if (b->has_document)
+		return fail(b, e->start_mark,
+			    "a second document begins here: one file holds one policy");
+	b->has_document = true;
+	return 0;
+}
+
+static int on_event(struct builder *b, const yaml_event_t *e)
+{
+	switch (e->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		return on_document(b, e);
+	case YAML_ALIAS_EVENT:
+		return fail(b, e->start_mark,
+			    "aliases are not allowed; quote text that begins with '*'");
+	case YAML_SCALAR_EVENT:
+		return on_scalar(b, e);
+	case YAML_SEQUENCE_START_EVENT:
+		return on_open(b, e, NODE_LIST, e->data.sequence_start.anchor,
+			       e->data.sequence_start.tag);
+	case YAML_MAPPING_START_EVENT:
+		return on_open(b, e, NODE_MAP, e->data.mapping_start.anchor,
+			       e->data.mapping_start.tag);
+	case YAML_MAPPING_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+		return on_close(b);
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* libyaml's words are for people who write parsers. */
+static const char *syntax_hint(const char *problem, const char *context)
+{
+	if (context && (strstr(context, "alias") || strstr(context, "anchor")))
+		return "; quote text that begins with '*' or '&'";
+	if (context && strstr(context, "tag"))
+		return "; quote text that begins with '!'";
+	if (strstr(problem, "cannot start any token"))
+		return "; indent with blanks, and quote text that begins with '@', '%' or '`'";
+	if (context && strstr(context, "double-quoted"))
+		return "; in double quotes a backslash is an escape: use single quotes for patterns";
+	if (strstr(problem, "mapping values are not allowed"))
+		return "; quote text that holds ': '";
+	return "";
+}
+
+static int syntax_error(const struct builder *b, const yaml_parser_t *p)
+{
+	const char *problem = p->problem ? p->problem : "cannot be read";
+	yaml_mark_t at = p->problem_mark;
+
+	if (p->error == YAML_MEMORY_ERROR)
+		return -ENOMEM;
+	if (p->error == YAML_READER_ERROR)
+		return diag_set(b->diag, b->file, 0, 0, "not valid YAML: %s", problem);
+	return diag_set(b->diag, b->file, (unsigned int)at.line + 1, (unsigned int)at.column + 1,
+			"not valid YAML: %s%s%s%s", p->context ? p->context : "",
+			p->context ? ", " : "", problem, syntax_hint(problem, p->context));
+}
+
+static void parser_deletep(yaml_parser_t *p)
+{
+	yaml_parser_delete(p);
+}
+
+static int read_events(struct builder *b, struct bytes text)
+{
+	_cleanup_(parser_deletep) yaml_parser_t parser = {};
+	bool done = false;
+
+	if (!yaml_parser_initialize(&parser))
+		return -ENOMEM;
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.len);
+	while (!done) {
+		yaml_event_t event;
+		int r;
+
+		if (!yaml_parser_parse(&parser, &event))
+			return syntax_error(b, &parser);
+		done = event.type == YAML_STREAM_END_EVENT;
+		r = on_event(b, &event);
+		yaml_event_delete(&event);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int node_parse(const char *file, struct bytes text, size_t max_depth, struct arena *mem,
+	       struct node **ret, struct diag *d)
+{
+	struct builder b = {.file = file, .mem = mem, .diag = d, .max_depth = max_depth};
+	int r;
+
+	if (bytes_has_prefix(text, BYTES_LIT("\xef\xbb\xbf"))) {
+		text.p += 3;
+		text.len -= 3;
+	}
+	r = check_characters(file, text, d);
+	if (r < 0)
+		return r;
+	r = read_events(&b, text);
+	if (r < 0)
+		return r;
+	if (!b.root)
+		return diag_set(d, file, 1, 1,
+				"the document is empty; a policy begins with 'version: 1'");
+	*ret = b.root;
+	return 0;
+}
+
+static bool is_one_of(struct bytes s, const char *const *words)
+{
+	for (; *words; words++)
+		if (s.len == strlen(*words) && strncasecmp(s.p, *words, s.len) == 0)
+			return true;
+	return false;
+}
+
+const char *node_guessed_type(const struct node *n)
+{
+	static const char *const nulls[] = {"", "~", "null", NULL};
+	static const char *const booleans[] = {"yes", "no", "on", "off", "true", "false", NULL};
+	size_t digits;
+
+	if (n->type != NODE_SCALAR || !n->is_plain)
+		return NULL;
+	if (is_one_of(n->text, nulls))
+		return "null";
+	if (is_one_of(n->text, booleans))
+		return "a boolean";
+	digits = strspn(n->text.p, "+-.0123456789eExX_:");
+	if (digits == n->text.len && strpbrk(n->text.p, "0123456789"))
+		return "a number";
+	return NULL;
+}
+
+const char *node_describe(const struct node *n)
+{
+	const char *guessed = node_guessed_type(n);
+
+	switch (n->type) {
+	case NODE_SCALAR:
+		return guessed ? guessed : "a string";
+	case NODE_LIST:
+		return "a list";
+	case NODE_MAP:
+		return "a map";
+	}
+	return "something else";
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PCRE2 with the settings that a policy needs: UTF, Unicode properties, JIT, and limits past which
+ * a search is given up. One regex may be used by several threads, each with its own scratch.
+ */
+#pragma once
+
+#include "base/util.h"
+
+#define REGEX_WHY_SIZE  256
+#define REGEX_MAX_BYTES ((size_t)8192) /* of a pattern */
+/*
+ * Longer subjects are not searched. With JIT the match limit bounds a whole search, some 15 ms; the
+ * interpreter counts from each starting position anew, so its time grows with the square of the
+ * subject and it gets shorter ones.
+ */
+#define REGEX_SUBJECT_MAX          ((size_t)256 * 1024)
+#define REGEX_SUBJECT_MAX_UNJITTED ((size_t)16 * 1024)
+
+struct regex;
+struct regex_scratch;
+
+/* Return: 0; -EINVAL with a sentence in @why and the byte in *ret_offset; -ENOMEM. */
+int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
+	      size_t *ret_offset) _must_check_;
+struct regex *regex_free(struct regex *r);
+
+struct regex_scratch *regex_scratch_new(void); /* NULL: out of memory */
+struct regex_scratch *regex_scratch_free(struct regex_scratch *s);
+
+static inline void regex_scratch_freep(struct regex_scratch **s)
+{
+	*s = regex_scratch_free(*s);
+}
+
+/* Return: 1 found, 0 not found, -E2BIG: a limit was hit or the search failed; nothing is known. */
+int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject);

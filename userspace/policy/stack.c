@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Several policies as one: the strictest verdict counts; those that only advise are asked too, and
+ * their answer is kept apart.
+ */
+#include "policy/eval.h"
+
+#define REASON_LIMIT    "regex-limit"
+#define REASON_INTERNAL "internal-error"
+
+/* Names the word that a policy would have to say. */
+static const char *const grant_reasons[_GRANT_MAX] = {
+	[GRANT_IO_URING] = "refused unless this policy says grant: [io_uring]",
+	[GRANT_PTRACE] = "refused unless this policy says grant: [ptrace]",
+	[GRANT_BPF] = "refused unless this policy says grant: [bpf]",
+	[GRANT_PERF] = "refused unless this policy says grant: [perf]",
+	[GRANT_MOUNT] = "refused unless this policy says grant: [mount]",
+	[GRANT_MODULE] = "refused unless this policy says grant: [module]",
+	[GRANT_HANDLE] = "refused unless this policy says grant: [handle]",
+	[GRANT_PIDFD] = "refused unless this policy says grant: [pidfd]",
+	[GRANT_KEYRING] = "refused unless this policy says grant: [keyring]",
+	[GRANT_USERFAULTFD] = "refused unless this policy says grant: [userfaultfd]",
+	[GRANT_RAW_SOCKET] = "refused unless this policy says grant: [raw_socket]",
+	[GRANT_FOREIGN_ABI] = "refused unless this policy says grant: [foreign_abi]",
+	[GRANT_ADMIN] = "refused unless this policy says grant: [admin]",
+	[GRANT_TERMINAL] = "refused unless this policy says grant: [terminal]",
+};
+
+struct layer {
+	struct policy *policy;
+	struct index index;
+	bool is_audit;
+};
+
+struct policy_stack {
+	size_t n;
+	struct layer layers[POLICY_MAX_STACK];
+};
+
+struct policy_scratch {
+	struct regex_scratch *regex;
+};
+
+static void free_policies(struct policy **policies, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		policies[i] = policy_free(policies[i]);
+}
+
+int policy_stack_new(struct policy **policies, size_t n, bool force_audit,
+		     struct policy_stack **ret, struct diag *reterr_diag)
+{
+	struct policy_stack *s;
+
+	if (n == 0 || n > POLICY_MAX_STACK) {
+		free_policies(policies, n);
+		return diag_set(reterr_diag, NULL, 0, 0,
+				"a session has from 1 to %d policies, not %zu", POLICY_MAX_STACK,
+				n);
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		free_policies(policies, n);
+		return -ENOMEM;
+	}
+	s->n = n;
+	for (size_t i = 0; i < n; i++)
+		s->layers[i].policy = TAKE_PTR(policies[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct layer *l = &s->layers[i];
+		int r = index_build(l->policy, &l->index);
+
+		l->is_audit = force_audit || l->policy->mode == POLICY_MODE_AUDIT;
+		if (r < 0) {
+			policy_stack_free(s);
+			return r;
+		}
+	}
+	*ret = s;
+	return 0;
+}
+
+struct policy_stack *policy_stack_free(struct policy_stack *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < s->n; i++) {
+		index_fini(&s->layers[i].index);
+		policy_free(s->layers[i].policy);
+	}
+	free(s);
+	return NULL;
+}
+
+size_t policy_stack_size(const struct policy_stack *s)
+{
+	return s->n;
+}
+
+const struct policy *policy_stack_get(const struct policy_stack *s, size_t i)
+{
+	return i < s->n ? s->layers[i].policy : NULL;
+}
+
+struct policy_scratch *policy_scratch_new(_unused_ const struct policy_stack *s)
+{
+	struct policy_scratch *scratch = calloc(1, sizeof(*scratch));
+
+	if (!scratch)
+		return NULL;
+	scratch->regex = regex_scratch_new();
+	return scratch->regex ? scratch : policy_scratch_free(scratch);
+}
+
+struct policy_scratch *policy_scratch_free(struct policy_scratch *s)
+{
+	if (s) {
+		regex_scratch_free(s->regex);
+		free(s);
+	}
+	return NULL;
+}
+
+static struct policy_source source_of(const struct policy *p)
+{
+	return (struct policy_source){.policy = p->name, .file = p->file};
+}
+
+static enum verdict eval_layer(const struct layer *l, struct regex_scratch *scratch,
+			       const struct policy_query *q, struct policy_source *ret)
+{
+	const struct policy *p = l->policy;
+	const struct rule *rule = NULL;
+	enum eval_outcome outcome = eval_first(&l->index, scratch, q, &rule);
+
+	*ret = source_of(p);
+	if (outcome == EVAL_DEFAULT)
+		return eval_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
+	ret->rule = rule->name;
+	ret->line = rule->line;
+	ret->reason = outcome == EVAL_LIMIT ? REASON_LIMIT : rule->reason;
+	return outcome == EVAL_LIMIT ? VERDICT_DENY : rule->action;
+}
+
+static void eval_invalid(const struct policy_stack *s, struct policy_result *ret)
+{
+	struct policy_source source = source_of(s->layers[0].policy);
+
+	source.reason = REASON_INTERNAL;
+	*ret = (struct policy_result){
+		.verdict = policy_stack_is_audit(s) ? VERDICT_ALLOW : VERDICT_DENY,
+		.source = source,
+		.advised = VERDICT_DENY,
+		.advised_source = source,
+	};
+}
+
+void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scratch,
+		       const struct policy_query *q, struct policy_result *ret)
+{
+	bool is_enforced = false;
+
+	if (!eval_query_is_valid(q)) {
+		eval_invalid(s, ret);
+		return;
+	}
+	*ret = (struct policy_result){.verdict = VERDICT_ALLOW,
+				      .source = source_of(s->layers[0].policy)};
+	for (size_t i = 0; i < s->n; i++) {
+		const struct layer *l = &s->layers[i];
+		struct policy_source source;
+		enum verdict v = eval_layer(l, scratch->regex, q, &source);
+
+		if (i == 0 || v > ret->advised) {
+			ret->advised = v;
+			ret->advised_source = source;
+		}
+		if (!l->is_audit && (!is_enforced || v > ret->verdict)) {
+			ret->verdict = v;
+			ret->source = source;
+			is_enforced = true;
+		}
+	}
+}
+
+static bool grants(const struct policy_stack *s, enum grant g, bool asks_audit,
+		   struct policy_source *ret_source)
+{
+	struct policy_source source = source_of(s->layers[0].policy);
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct layer *l = &s->layers[i];
+
+		if (l->is_audit && !asks_audit)
+			continue;
+		if ((unsigned int)g >= _GRANT_MAX || !(l->policy->grants >> g & 1)) {
+			source = source_of(l->policy);
+			source.reason =
+				(unsigned int)g < _GRANT_MAX ? grant_reasons[g] : REASON_INTERNAL;
+			*ret_source = source;
+			return false;
+		}
+	}
+	*ret_source = source;
+	return true;
+}
+
+bool policy_stack_grants(const struct policy_stack *s, enum grant g,
+			 struct policy_source *ret_source)
+{
+	return grants(s, g, false, ret_source);
+}
+
+bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
+				struct policy_source *ret_source)
+{
+	return grants(s, g, true, ret_source);
+}
+
+static uint32_t decided_by(const struct policy *p)
+{
+	uint32_t ops = 0;
+
+	for (unsigned int op = 0; op < OP_SYSCALL; op++)
+		if (p->defaults[op] != VERDICT_ALLOW)
+			ops |= OP_BIT(op);
+	if (p->unix_default != VERDICT_ALLOW)
+		ops |= OPS_NETWORK;
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rules[i].action != VERDICT_ALLOW)
+			ops |= p->rules[i].ops;
+	return ops;
+}
+
+uint32_t policy_stack_decided_ops(const struct policy_stack *s)
+{
+	uint32_t ops = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		ops |= decided_by(s->layers[i].policy);
+		if (s->layers[i].policy->grants != (UINT32_C(1) << _GRANT_MAX) - 1)
+			ops |= OP_BIT(OP_SYSCALL);
+	}
+	return ops;
+}
+
+bool policy_stack_logs_reads(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->layers[i].policy->logs_reads)
+			return true;
+	return false;
+}
+
+bool policy_stack_needs_args(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct policy *p = s->layers[i].policy;
+
+		for (size_t j = 0; j < p->n_rules; j++)
+			if (p->rules[j].n_args && p->rules[j].ops & OP_BIT(OP_EXEC))
+				return true;
+	}
+	return false;
+}
+
+static bool can_ask(const struct policy *p)
+{
+	for (unsigned int op = 0; op < OP_SYSCALL; op++)
+		if (p->defaults[op] == VERDICT_ASK)
+			return true;
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rules[i].action == VERDICT_ASK)
+			return true;
+	return p->unix_default == VERDICT_ASK;
+}
+
+bool policy_stack_can_ask(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->layers[i].is_audit && can_ask(s->layers[i].policy))
+			return true;
+	return false;
+}
+
+bool policy_stack_is_audit(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->layers[i].is_audit)
+			return false;
+	return true;
+}

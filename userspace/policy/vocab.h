@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The words of actions and verdicts (docs/architecture.md, "Words"). They live in policy/, the
+ * lowest layer that needs them; action/ and everything to its right use them too.
+ */
+#pragma once
+
+#include "base/util.h"
+
+/* Ordered by strictness: the strictest of several is the largest. */
+enum verdict {
+	VERDICT_ALLOW,
+	VERDICT_FLAG,
+	VERDICT_ASK,
+	VERDICT_DENY,
+	_VERDICT_MAX,
+};
+
+enum action_kind {
+	KIND_TOOL,
+	KIND_PATH,
+	KIND_NETWORK,
+	KIND_SYSTEM, /* the syscalls that are refused unless the policy grants them */
+	_KIND_MAX,
+};
+
+/* What an action does. Order is kept stable: masks of these are in compiled tables and in the ring.
+ */
+enum action_op {
+	OP_EXEC,
+	OP_READ,
+	OP_WRITE,
+	OP_CREATE,
+	OP_TRUNCATE,
+	OP_DELETE,
+	OP_RENAME,
+	OP_LINK,
+	OP_SYMLINK,
+	OP_MKDIR,
+	OP_MKNOD,
+	OP_CHMOD,
+	OP_CHOWN,
+	OP_XATTR,
+	OP_TIMES,
+	OP_CONNECT,
+	OP_SEND,
+	OP_BIND,
+	OP_LISTEN,
+	OP_SYSCALL, /* KIND_SYSTEM: the object is the syscall's name */
+	_OP_MAX,
+};
+
+#define OP_BIT(op) (UINT32_C(1) << (op))
+/* Every path operation that changes something. */
+#define OPS_CHANGE                                                                                 \
+	(OP_BIT(OP_WRITE) | OP_BIT(OP_CREATE) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_DELETE) |          \
+	 OP_BIT(OP_RENAME) | OP_BIT(OP_LINK) | OP_BIT(OP_SYMLINK) | OP_BIT(OP_MKDIR) |             \
+	 OP_BIT(OP_MKNOD) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_XATTR) |               \
+	 OP_BIT(OP_TIMES))
+#define OPS_PATH    (OP_BIT(OP_READ) | OPS_CHANGE)
+#define OPS_NETWORK (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_BIND) | OP_BIT(OP_LISTEN))
+
+/* Groups of refused syscalls, each of which a policy may grant: `grant: [ptrace, mount]`. */
+enum grant {
+	GRANT_IO_URING,
+	GRANT_PTRACE, /* ptrace, process_vm_*, kcmp on processes outside the session */
+	GRANT_BPF,
+	GRANT_PERF,
+	GRANT_MOUNT,  /* mount family, chroot, pivot_root, setns */
+	GRANT_MODULE, /* kernel modules and kexec */
+	GRANT_HANDLE, /* open_by_handle_at */
+	GRANT_PIDFD,  /* pidfd_getfd */
+	GRANT_KEYRING,
+	GRANT_USERFAULTFD,
+	GRANT_RAW_SOCKET, /* raw and packet sockets, and every family but unix, inet, inet6, netlink
+			   */
+	GRANT_FOREIGN_ABI,
+	GRANT_ADMIN,    /* reboot, swap, acct, clock, host name, quota, iopl and the like */
+	GRANT_TERMINAL, /* TIOCSTI, TIOCLINUX: typing into a terminal for somebody else */
+	_GRANT_MAX,
+};
+
+/* The lower-case words used in policies and records ("allow", "path", "create", "io_uring"); never
+ * NULL. */
+const char *verdict_name(enum verdict v);
+const char *kind_name(enum action_kind k);
+const char *op_name(enum action_op op);
+const char *grant_name(enum grant g);
+/* Return: 0 and the value, -ENOENT when there is no such word. */
+int verdict_parse(struct bytes word, enum verdict *ret);
+int kind_parse(struct bytes word, enum action_kind *ret);
+int op_parse(struct bytes word, enum action_op *ret);
+int grant_parse(struct bytes word, enum grant *ret);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How holds end. Runs in the supervisor's main thread only.
+ */
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#include "supervise/supervise_private.h"
+
+/*
+ * The kernel's own "restart this call" (include/linux/errno.h, not exported): with a signal to
+ * deliver, the call fails with EINTR or is made again, as its handler's SA_RESTART says, exactly as
+ * a call that waits in the kernel would.
+ */
+#define KERNEL_ERESTARTSYS 512
+
+#define HOLD_SCAN_MAX    128 /* processes whose signals are looked at in one scan */
+#define STATUS_MAX_BYTES 8192
+#define SIGNAL_BIT(sig)  (UINT64_C(1) << ((sig)-1))
+
+/*
+ * Signals that are meant to interrupt. Others (SIGCHLD, SIGURG, SIGWINCH, timers of a runtime)
+ * arrive often and would turn one question into many, because an interrupted call that restarts is
+ * held anew.
+ */
+#define INTERRUPTING_SIGNALS                                                                       \
+	(SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM) |     \
+	 SIGNAL_BIT(SIGALRM) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGSTOP))
+
+/* What each end of a hold means for the record and the call. */
+static const struct {
+	enum verdict verdict;
+	enum audit_result result;
+	int error;
+	const char *approver;
+	const char *reason;
+} hold_ends[] = {
+	[HOLD_APPROVED] = {VERDICT_ALLOW, AUDIT_RESULT_CONTINUED, 0, NULL, NULL},
+	[HOLD_DENIED] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EACCES, NULL, NULL},
+	[HOLD_TIMED_OUT] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EACCES, "timeout",
+			    "Nobody answered in time."},
+	[HOLD_INTERRUPTED] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EINTR, "signal",
+			      "Interrupted while held."},
+	[HOLD_GONE] = {VERDICT_DENY, AUDIT_RESULT_GONE, 0, "exit", "The process ended while held."},
+	[HOLD_SHUTDOWN] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EACCES, "shutdown",
+			   "The session ended."},
+};
+
+static bool id_is_valid(int listener, uint64_t id)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+struct signal_state {
+	uint64_t thread_pending;
+	uint64_t process_pending;
+	uint64_t blocked;
+	uint64_t ignored;
+	uint64_t threads;
+};
+
+/* The hexadecimal mask of a "SigPnd:\t0000000000000002" line; 0 if there is none. */
+static uint64_t status_mask(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+	uint64_t mask = 0;
+
+	if (!line)
+		return 0;
+	for (const char *p = line + strlen(name) + strspn(line + strlen(name), ":\t "); *p; p++) {
+		if (*p >= '0' && *p <= '9')
+			mask = mask << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			mask = mask << 4 | (uint64_t)(*p - 'a' + 10);
+		else
+			break;
+	}
+	return mask;
+}
+
+static bool read_signal_state(pid_t tid, struct signal_state *ret)
+{
+	struct strbuf text = STRBUF_INIT(STATUS_MAX_BYTES);
+	char path[32];
+	bool ok;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	ok = io_read_file_at(AT_FDCWD, path, &text) == 0;
+	if (ok) {
+		*ret = (struct signal_state){
+			.thread_pending = status_mask(text.p, "\nSigPnd"),
+			.process_pending = status_mask(text.p, "\nShdPnd"),
+			.blocked = status_mask(text.p, "\nSigBlk"),
+			.ignored = status_mask(text.p, "\nSigIgn"),
+		};
+		if (parse_status_field(text.p, "Threads", &ret->threads) < 0)
+			ret->threads = 2;
+	}
+	strbuf_fini(&text);
+	return ok;
+}
+
+static bool has_interrupting_signal(const struct signal_state *s)
+{
+	uint64_t deliverable = (s->thread_pending | s->process_pending) & ~s->blocked & ~s->ignored;
+
+	return (deliverable & INTERRUPTING_SIGNALS) != 0;
+}
+
+/*
+ * KERNEL_ERESTARTSYS must never reach a thread that then has no signal to deliver: it would see
+ * errno 512. A signal sent to a process with several threads may be taken by another one, so there
+ * plain EINTR is the answer.
+ */
+static int interrupt_errno(pid_t tid)
+{
+	struct signal_state s;
+
+	if (!read_signal_state(tid, &s))
+		return EINTR;
+	if (has_interrupting_signal(&s) &&
+	    (s.threads == 1 || (s.thread_pending & INTERRUPTING_SIGNALS)))
+		return KERNEL_ERESTARTSYS;
+	return EINTR;
+}
+
+void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, struct bytes reason,
+			struct bytes approver)
+{
+	int listener = s->config.listener;
+	struct audit_record *r = &h->record;
+
+	if (!id_is_valid(listener, h->notif_id))
+		end = HOLD_GONE;
+	r->event = AUDIT_ACTION;
+	r->verdict = hold_ends[end].verdict;
+	r->result = hold_ends[end].result;
+	r->error = hold_ends[end].error;
+	r->held = bytes_of(h->id);
+	r->approver = hold_ends[end].approver ? bytes_of(hold_ends[end].approver) : approver;
+	if (reason.p && reason.len)
+		r->reason = reason;
+	else if (hold_ends[end].reason)
+		r->reason = bytes_of(hold_ends[end].reason);
+	r->latency_ns = clock_monotonic_ns() - h->since_ns;
+	if (audit_append(s->config.audit, r) < 0 && end == HOLD_APPROVED)
+		end = HOLD_DENIED; /* what cannot be recorded does not happen */
+	if (end == HOLD_APPROVED)
+		(void)supervise_answer_continue(listener, h->notif_id);
+	else if (end == HOLD_INTERRUPTED)
+		(void)supervise_answer_errno(listener, h->notif_id, interrupt_errno(h->tid));
+	else if (end != HOLD_GONE)
+		(void)supervise_answer_errno(listener, h->notif_id, EACCES);
+	if (s->config.hold_ended)
+		s->config.hold_ended(s->config.arg, h, end);
+	held_free(h);
+}
+
+struct hold_scan {
+	struct supervise *supervise;
+	unsigned int index;
+	unsigned int looked_at;
+	size_t n_ended;
+	struct {
+		char id[HELD_ID_SIZE];
+		enum hold_end end;
+	} ended[HOLD_SCAN_MAX];
+};
+
+static bool scan_one(const struct held *h, void *arg)
+{
+	struct hold_scan *scan = arg;
+	struct signal_state signals;
+	enum hold_end end;
+
+	if (scan->n_ended == HOLD_SCAN_MAX)
+		return false;
+	if (!id_is_valid(scan->supervise->config.listener, h->notif_id)) {
+		end = HOLD_GONE;
+	} else {
+		/* Only a window of them each time, going round: reading /proc costs some
+		 * microseconds each. */
+		if (scan->index++ < scan->supervise->scan_cursor ||
+		    scan->looked_at == HOLD_SCAN_MAX)
+			return true;
+		scan->looked_at++;
+		if (!read_signal_state(h->tid, &signals) || !has_interrupting_signal(&signals))
+			return true;
+		end = HOLD_INTERRUPTED;
+	}
+	memcpy(scan->ended[scan->n_ended].id, h->id, HELD_ID_SIZE);
+	scan->ended[scan->n_ended++].end = end;
+	return true;
+}
+
+void supervise_scan_holds(struct supervise *s)
+{
+	struct hold_scan scan = {.supervise = s};
+
+	held_table_each(s->config.held, scan_one, &scan);
+	s->scan_cursor = scan.looked_at == HOLD_SCAN_MAX ? s->scan_cursor + HOLD_SCAN_MAX : 0;
+	for (size_t i = 0; i < scan.n_ended; i++) {
+		struct held *h = held_table_take(s->config.held, scan.ended[i].id);
+
+		if (h)
+			supervise_end_hold(s, h, scan.ended[i].end, BYTES_NULL, BYTES_NULL);
+	}
+}

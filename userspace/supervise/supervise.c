@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "base/clock.h"
+
+#include "supervise/supervise_private.h"
+
+struct context {
+	struct supervise *supervise;
+	struct action_decoder *decoder;
+	struct engine *engine;
+	bool knows_foreign_roots;
+};
+
+int supervise_new(const struct supervise_config *config, struct supervise **ret)
+{
+	struct supervise *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->config = *config;
+	atomic_init(&s->foreign_roots, false);
+	*ret = s;
+	return 0;
+}
+
+struct supervise *supervise_free(struct supervise *s)
+{
+	free(s);
+	return NULL;
+}
+
+void *supervise_context_new(void *supervise)
+{
+	struct supervise *s = supervise;
+	const struct action_decoder_config decoder = {
+		.need_full_argv = policy_stack_needs_args(s->config.engine.stack),
+		.supervisor = s->config.engine.supervisor,
+		.listener = s->config.listener,
+		.epoch = &s->epoch,
+	};
+	struct context *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->supervise = s;
+	if (action_decoder_new(&decoder, &c->decoder) < 0 ||
+	    engine_new(&s->config.engine, &c->engine) < 0) {
+		supervise_context_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void supervise_context_free(void *context)
+{
+	struct context *c = context;
+
+	if (!c)
+		return;
+	action_decoder_free(c->decoder);
+	engine_free(c->engine);
+	free(c);
+}
+
+int supervise_answer_errno(int listener, uint64_t id, int error)
+{
+	struct seccomp_notif_resp resp = {.id = id, .error = -error};
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+}
+
+/*
+ * WHY-CONTINUE-IS-SAFE: it is not, against an agent that changes the argument after it was read.
+ * The kernel reads path, address and argv again. docs/threat-model.md says so; answering on the
+ * agent's behalf (fd injection, connect on a duplicate of its socket) takes this function's place
+ * class by class. Until then every continue goes through here, so that there is one place to
+ * change.
+ */
+int supervise_answer_continue(int listener, uint64_t id)
+{
+	struct seccomp_notif_resp resp = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+}
+
+static void record_fill(struct audit_record *r, const struct action *a, const struct decision *d)
+{
+	r->pid = a->pid;
+	r->tid = a->tid;
+	r->ppid = a->ppid;
+	r->kind = a->kind;
+	r->op = a->op;
+	r->verdict = d->verdict;
+	r->would_have = d->would_have;
+	r->is_audit = d->is_audit;
+	r->syscall = a->syscall;
+	r->layer = d->layer;
+	r->exe = a->exe;
+	r->object = a->object;
+	r->asked = a->asked;
+	r->object2 = a->object2;
+	r->interpreter = a->interpreter;
+	r->cwd = a->cwd;
+	r->argv = a->argv;
+	r->argc = a->argc;
+	r->argc_total = a->argc_total;
+	r->argv_truncated = a->argv_truncated;
+	r->policy = bytes_of(d->source.policy);
+	r->rule = bytes_of(d->source.rule);
+	r->reason = bytes_of(d->source.reason);
+	r->approver = bytes_of(d->approver);
+}
+
+/* Writes ahead; an action that cannot be recorded does not happen, except under audit, which
+ * refuses nothing. */
+static bool record_or_deny(struct context *c, struct audit_record *r)
+{
+	return audit_append(c->supervise->config.audit, r) == 0 || r->is_audit;
+}
+
+const char *supervise_command_denial(const struct supervise *s)
+{
+	return s->command_denial;
+}
+
+static void note_command_denial(struct supervise *s, const struct action *a,
+				const struct decision *d)
+{
+	if (a->kind != KIND_TOOL || a->pid != s->config.command)
+		return;
+	(void)snprintf(s->command_denial, sizeof(s->command_denial), "policy '%s', %s%s: %s",
+		       d->source.policy, d->source.rule ? "rule " : "its default",
+		       d->source.rule ? d->source.rule : "",
+		       d->source.reason ? d->source.reason : "denied");
+}
+
+struct hold_record {
+	struct audit *audit;
+	struct audit_record *record;
+};
+
+static int record_hold(void *arg, const char *id)
+{
+	const struct hold_record *h = arg;
+
+	h->record->held = bytes_of(id);
+	return audit_append(h->audit, h->record);
+}
+
+static void handle_ask(struct context *c, const struct seccomp_notif *n, struct audit_record *r)
+{
+	const struct supervise_config *config = &c->supervise->config;
+	struct hold_record hold = {.audit = config->audit, .record = r};
+	char id[HELD_ID_SIZE];
+
+	r->event = AUDIT_HELD;
+	if (held_table_add(config->held, n->id, r, record_hold, &hold, id) == 0)
+		return;
+	r->event = AUDIT_ACTION;
+	r->verdict = VERDICT_DENY;
+	r->reason = BYTES_LIT("held-limit");
+	r->held = BYTES_NULL;
+	r->result = AUDIT_RESULT_REFUSED;
+	r->error = EACCES;
+	(void)audit_append(config->audit, r); /* refused whether or not it can be recorded */
+	(void)supervise_answer_errno(config->listener, n->id, EACCES);
+}
+
+static void handle_decided(struct context *c, const struct seccomp_notif *n, const struct action *a,
+			   const struct decision *d, struct audit_record *r)
+{
+	const struct supervise_config *config = &c->supervise->config;
+
+	switch (d->verdict) {
+	case VERDICT_ALLOW:
+	case VERDICT_FLAG:
+		r->result = AUDIT_RESULT_CONTINUED;
+		if (!record_or_deny(c, r)) {
+			(void)supervise_answer_errno(config->listener, n->id, EACCES);
+			return;
+		}
+		if (a->kind == KIND_SYSTEM && a->grant == GRANT_MOUNT)
+			atomic_store(&c->supervise->foreign_roots, true);
+		(void)supervise_answer_continue(config->listener, n->id);
+		return;
+	case VERDICT_ASK:
+		handle_ask(c, n, r);
+		return;
+	case VERDICT_DENY:
+	case _VERDICT_MAX:
+		break;
+	}
+	note_command_denial(c->supervise, a, d);
+	r->result = AUDIT_RESULT_REFUSED;
+	r->error = d->deny_errno;
+	(void)audit_append(config->audit, r); /* refused whether or not it can be recorded */
+	(void)supervise_answer_errno(config->listener, n->id, d->deny_errno);
+}
+
+void supervise_handle(void *context, struct seccomp_notif *n)
+{
+	struct context *c = context;
+	const struct supervise_config *config = &c->supervise->config;
+	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = clock_realtime_ns()};
+	uint64_t arrived_ns = clock_monotonic_ns();
+	struct decision d;
+	struct action a _uninitialized_; /* action_decode() sets all that it gives */
+
+	if (!c->knows_foreign_roots &&
+	    atomic_load_explicit(&c->supervise->foreign_roots, memory_order_relaxed)) {
+		action_decoder_set_foreign_roots(c->decoder);
+		c->knows_foreign_roots = true;
+	}
+	action_decode(c->decoder, n, &a);
+	if (a.error == ACTION_GONE)
+		return;
+	if (a.error == ACTION_OK && a.kernel_errno > 0) {
+		/* Not a decision: the call has no object (a bad pointer, a path through a file) and
+		 * fails by itself. */
+		(void)supervise_answer_errno(config->listener, n->id, a.kernel_errno);
+		return;
+	}
+	if (a.error == ACTION_OK && a.n_steps == 0) {
+		(void)supervise_answer_continue(config->listener, n->id);
+		return;
+	}
+	engine_decide(c->engine, &a, &d);
+	record_fill(&r, &a, &d);
+	r.latency_ns = clock_monotonic_ns() - arrived_ns;
+	handle_decided(c, n, &a, &d, &r);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a notification to its answer: decode, decide, record, answer. One struct supervise for a
+ * session, one context for each receiver thread. What threads share is immutable (the compiled
+ * stack) or locks itself (audit, held table).
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "approve/held.h"
+#include "audit/audit.h"
+#include "engine/engine.h"
+
+enum hold_end {
+	HOLD_APPROVED,
+	HOLD_DENIED,
+	HOLD_TIMED_OUT,
+	HOLD_INTERRUPTED, /* a signal waits for the process: the call returns as if interrupted */
+	HOLD_GONE,        /* the process died */
+	HOLD_SHUTDOWN,    /* the session ends */
+};
+
+struct supervise_config {
+	int listener;            /* borrowed */
+	struct audit *audit;     /* borrowed */
+	struct held_table *held; /* borrowed */
+	struct engine_config engine;
+	pid_t command; /* the agent's first process */
+	/* Told of every hold that ended, in the main thread. May be NULL. */
+	void (*hold_ended)(void *arg, const struct held *h, enum hold_end end);
+	void *arg;
+};
+
+struct supervise;
+
+int supervise_new(const struct supervise_config *config, struct supervise **ret) _must_check_;
+struct supervise *supervise_free(struct supervise *s);
+
+/* A receiver's own state. Return: NULL when out of memory. */
+void *supervise_context_new(void *supervise);
+void supervise_context_free(void *context);
+/* Handles one notification to its end: answers it, or puts it into the held table. */
+void supervise_handle(void *context, struct seccomp_notif *n);
+
+/* Records the end of @h (consumed) and answers the call. @reason and @approver may have .p == NULL.
+ */
+void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, struct bytes reason,
+			struct bytes approver);
+/*
+ * Looks at held actions whose process died, or has a signal to deliver, and ends those holds.
+ * Notifications wait in a killable sleep (WAIT_KILLABLE_RECV), so nothing else would tell. Bounded
+ * work: call it every HOLD_SCAN_NS while anything is held.
+ */
+#define HOLD_SCAN_NS (100 * NS_PER_MSEC)
+void supervise_scan_holds(struct supervise *s);
+
+/* Why the first exec of the command itself was denied: "policy 'p', rule 'r': reason". Valid once
+ * that exec has failed;
+ * "" when it was not denied by us. */
+const char *supervise_command_denial(const struct supervise *s);
