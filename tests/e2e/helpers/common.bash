@@ -18,6 +18,8 @@ hf_setup() {
 	export PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
 	export HOME=$T/home XDG_STATE_HOME=$T/state XDG_RUNTIME_DIR=$T/run
 	export XDG_CONFIG_HOME=$T/config XDG_CACHE_HOME=$T/cache
+	# tmux starts $SHELL, else the shell in passwd: nologin for the ordinary user of a bare environment.
+	export SHELL=/bin/bash
 	export LANG=C.UTF-8 LC_ALL=C.UTF-8 NO_COLOR=1 GIT_CONFIG_NOSYSTEM=1
 	export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_AUTHOR_DATE="2024-01-02T03:04:05Z"
 	export GIT_COMMITTER_NAME=C GIT_COMMITTER_EMAIL=c@example.org GIT_COMMITTER_DATE="2024-01-02T03:04:05Z"
