@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 
+#include "policy/dialect.h"
 #include "policy/document.h"
 
 /* The node tree of a policy of POLICY_MAX_BYTES must fit, and no more. */
@@ -371,32 +372,29 @@ static void arena_finip(struct arena *a)
 	arena_fini(a);
 }
 
-int policy_parse(const char *file, struct bytes text, const struct policy_vars *vars,
-		 struct policy **ret, struct diag *reterr_diag)
+int document_parse(const struct policy_load *load, struct policy **ret, struct diag *reterr_diag)
 {
 	_cleanup_(arena_finip) struct arena nodes = ARENA_INIT(NODES_MAX_BYTES);
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	_cleanup_(regex_scratch_freep) struct regex_scratch *scratch = NULL;
-	struct loader l = {.file = file, .vars = vars, .diag = reterr_diag};
+	struct loader l = {.file = load->file, .vars = load->vars, .diag = reterr_diag};
 	struct node *root = NULL;
 	int r;
 
-	if (text.len > POLICY_MAX_BYTES)
-		return diag_set(reterr_diag, file, 0, 0, "the policy is larger than %zu MiB",
-				POLICY_MAX_BYTES / 1024 / 1024);
-	r = node_parse(file, text, POLICY_MAX_DEPTH, &nodes, &root, reterr_diag);
+	r = node_parse(load->file, load->text, POLICY_MAX_DEPTH, &nodes, &root, reterr_diag);
 	if (r < 0)
 		return r;
 	p = calloc(1, sizeof(*p));
 	l.scratch = scratch = regex_scratch_new();
 	if (!p || !scratch)
 		return -ENOMEM;
+	p->language = POLICY_LANGUAGE_NATIVE;
 	p->mem = ARENA_INIT(POLICY_MEM_BYTES);
 	l.policy = p;
 	for (unsigned int op = 0; op < _OP_MAX; op++)
 		p->defaults[op] = VERDICT_DENY;
 	p->unix_default = VERDICT_DENY;
-	r = keep_string(&l, bytes_of(file), &p->file);
+	r = keep_string(&l, bytes_of(load->file), &p->file);
 	if (r < 0)
 		return r;
 	if (root->type == NODE_MAP && root->n == 0)
@@ -418,6 +416,8 @@ struct policy *policy_free(struct policy *p)
 		return NULL;
 	for (struct owned_regex *r = p->regexes; r; r = r->next)
 		regex_free(r->regex);
+	if (p->dialect)
+		p->dialect->free(p->doc);
 	arena_fini(&p->mem);
 	free(p);
 	return NULL;
@@ -433,6 +433,16 @@ const char *policy_file(const struct policy *p)
 	return p->file;
 }
 
+const struct policy_budget *policy_get_budget(const struct policy *p)
+{
+	return p->dialect && p->dialect->budget ? p->dialect->budget(p->doc) : p->budget;
+}
+
+enum policy_language policy_get_language(const struct policy *p)
+{
+	return p->language;
+}
+
 enum policy_mode policy_get_mode(const struct policy *p)
 {
 	return p->mode;
@@ -440,5 +450,7 @@ enum policy_mode policy_get_mode(const struct policy *p)
 
 size_t policy_rule_count(const struct policy *p)
 {
+	if (p->dialect)
+		return p->dialect->rule_count(p->doc);
 	return p->n_rules;
 }

@@ -58,7 +58,12 @@ struct owned_regex {
 };
 
 struct policy {
-	struct arena mem; /* holds everything but the regexes' own memory */
+	enum policy_language language;
+	const struct dialect
+		*dialect; /* NULL: native; else only @doc, @file, @name and @mode count */
+	void *doc;
+	const struct policy_budget *budget; /* NULL: none */
+	struct arena mem;                   /* holds everything but the regexes' own memory */
 	struct owned_regex *regexes;
 	const char *file;
 	const char *name;
@@ -71,6 +76,10 @@ struct policy {
 	struct rule *rules;
 	size_t n_rules;
 };
+
+/* Reads a native document. Return: 0; -EINVAL with @reterr_diag set; -ENOMEM. */
+int document_parse(const struct policy_load *load, struct policy **ret,
+		   struct diag *reterr_diag) _must_check_;
 
 /* What the schema layer carries along. */
 struct loader {

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 
 #include "base/diag.h"
+#include "base/strbuf.h"
 #include "policy/vocab.h"
 
 /* Limits; past one the document is refused. */
@@ -42,12 +43,56 @@ struct policy_vars {
 struct policy;       /* one parsed document */
 struct policy_stack; /* several, compiled */
 
+enum policy_language {
+	POLICY_LANGUAGE_AUTO, /* told by the document's top keys */
+	POLICY_LANGUAGE_NATIVE,
+	POLICY_LANGUAGE_ACTION_POLICY, /* agent-action-policy 0.1.1 */
+	POLICY_LANGUAGE_AGENTPOLICY,   /* AgentPolicy 0.1.1 */
+	POLICY_LANGUAGE_MESHGUARD,     /* MeshGuard's policy YAML */
+	_POLICY_LANGUAGE_MAX,
+};
+
+/* "auto", "native", "agent-action-policy", "agentpolicy", "meshguard". */
+const char *policy_language_name(enum policy_language language);
+/* Return: 0, -ENOENT. */
+int policy_language_parse(struct bytes word, enum policy_language *ret);
+
+/* Another document that one names with `include` or `extends`. policy/ opens no file itself. */
+struct policy_text {
+	const char *file;  /* for diagnostics, and the @from of its own includes; lives as long as
+			      the load */
+	struct bytes text; /* likewise */
+};
+
+struct policy_load {
+	const char *file;  /* names the document in diagnostics */
+	struct bytes text; /* need not be NUL-terminated */
+	enum policy_language language;
+	/* agent-action-policy's default_action: what no rule matches. Its own default is allow. */
+	enum verdict dialect_default;
+	const struct policy_vars *vars;
+	/*
+	 * Reads what @from names: a file relative to it, or (extends) also a policy's name. NULL:
+	 * such keys are refused. Return: 0; -EINVAL with @d; -ENOMEM.
+	 */
+	int (*read)(void *ctx, const char *from, const char *name, struct policy_text *ret,
+		    struct diag *d);
+	void *read_ctx;
+	/* Told of what is odd but no error; may be NULL. */
+	void (*warn)(void *ctx, const struct diag *d);
+	void *warn_ctx;
+};
+
 /*
- * Reads one document. @file names it in diagnostics. @text need not be NUL-terminated.
- * Return: 0; -EINVAL with @reterr_diag set (position, what was expected, what to write); -ENOMEM.
+ * Reads one document. Return: 0; -EINVAL with @reterr_diag set (position, what was expected, what
+ * to write); -ENOMEM.
  */
+int policy_load(const struct policy_load *load, struct policy **ret,
+		struct diag *reterr_diag) _must_check_;
+/* policy_load() of a document that stands alone, in whatever language it is. */
 int policy_parse(const char *file, struct bytes text, const struct policy_vars *vars,
 		 struct policy **ret, struct diag *reterr_diag) _must_check_;
+enum policy_language policy_get_language(const struct policy *p);
 struct policy *policy_free(struct policy *p);
 const char *policy_name(const struct policy *p);
 const char *policy_file(const struct policy *p);
@@ -85,6 +130,12 @@ struct policy_address {
 	uint16_t port;  /* host order */
 };
 
+struct policy_api; /* policy/apiaction.h */
+
+/* Monday 00:00 is 0, local time. */
+#define POLICY_MINUTES_PER_WEEK (7 * 24 * 60)
+#define POLICY_TIME_UNKNOWN     (-1)
+
 struct policy_query {
 	enum action_kind kind;
 	enum action_op op;
@@ -95,6 +146,21 @@ struct policy_query {
 	struct bytes path; /* tool: resolved image; path: resolved object; network: path of a unix
 			      socket, else .p NULL */
 	const struct policy_address *address; /* network only */
+	/* Names that stand for the address: learned from DNS, or given with an API action. */
+	const struct bytes *domains;
+	size_t n_domains;
+	const struct bytes *argv; /* tool only */
+	size_t argc;
+	bool is_argv_cut;    /* there are more arguments than @argv holds */
+	struct bytes cwd;    /* .p NULL: unknown */
+	struct bytes parent; /* image of the process that acts; of a tool action, of the one that
+				starts it. .p NULL: unknown */
+	struct bytes agent;  /* the session's; .p NULL: unknown */
+	int minute_of_week;  /* or POLICY_TIME_UNKNOWN; 0 is Monday 00:00, so set it */
+	double cost;         /* what the action itself says that it costs */
+	double spent;        /* by the session until now */
+	bool is_approved;    /* a person has approved this very action */
+	const struct policy_api *api; /* NULL: a kernel action */
 };
 
 /* Where a verdict came from. Pointers are borrowed from the stack. */
@@ -103,7 +169,19 @@ struct policy_source {
 	const char *rule;   /* NULL: the policy's default */
 	const char *reason; /* NULL: none given */
 	const char *file;
-	unsigned line; /* of the rule; 0 for a default */
+	unsigned line;       /* of the rule; 0 for a default */
+	const char *suggest; /* what to do instead; NULL: none given */
+	const char *word;    /* the policy's own word for the verdict: "escalate", "deny" */
+	const char *error;   /* not NULL: the dialect's original raises this instead of deciding */
+	const struct policy_ask *ask; /* NULL: the session's settings hold */
+	enum policy_language language;
+};
+
+/* How a held action of one rule is asked about. */
+struct policy_ask {
+	uint64_t timeout_ns;          /* 0: the session's --ask-timeout */
+	const char *const *approvers; /* user names, or "@group"; none: whoever may anyway */
+	size_t n_approvers;
 };
 
 struct policy_result {
@@ -111,7 +189,59 @@ struct policy_result {
 	struct policy_source source; /* of the verdict */
 	enum verdict advised;        /* all policies, as if each enforced */
 	struct policy_source advised_source;
+	double cost; /* to charge if it goes ahead: the action's own, or the largest that a deciding
+			rule says */
 };
+
+/* ---- budgets */
+
+/* Reaching a budget is decided by the engine, which counts; the policy only says how much. */
+enum policy_limit_action {
+	POLICY_LIMIT_DENY,
+	POLICY_LIMIT_ASK,
+	POLICY_LIMIT_STOP, /* deny, and end the session with status 124 */
+};
+
+struct policy_rate {
+	uint32_t ops;     /* OP_BIT()s of what counts */
+	uint64_t n;       /* so many ... */
+	uint64_t per_ns;  /* ... in any window of this length */
+	const char *word; /* "execs", "connects", "writes" */
+};
+
+#define POLICY_MAX_RATES 8
+
+struct policy_budget {
+	bool has_spend;
+	double max_spend;
+	double soft_limit; /* fraction of max_spend at which to flag, once; 0: none */
+	/* 0: no limit */
+	uint64_t max_execs;
+	uint64_t max_connects;
+	uint64_t max_bytes_written;
+	uint64_t max_seconds;
+	struct policy_rate rates[POLICY_MAX_RATES];
+	size_t n_rates;
+	unsigned loop_repeats; /* equal actions in the window that trip the loop guard; 0: none */
+	uint64_t loop_window_ns;
+	enum policy_limit_action on_limit;
+	const char *account; /* spend is shared by sessions that name the same; NULL: this one's own
+			      */
+};
+
+/* NULL: it has none. */
+const struct policy_budget *policy_get_budget(const struct policy *p);
+
+/* ---- who a policy applies to (`applies_to`) */
+
+struct policy_subject {
+	const char *agent; /* the session's name */
+	const char *const *tags;
+	size_t n_tags;
+	const char *tier; /* NULL: none */
+};
+
+bool policy_applies_to(const struct policy *p, const struct policy_subject *who);
 
 struct policy_scratch; /* match data of one thread */
 
@@ -129,12 +259,34 @@ const struct policy *policy_stack_get(const struct policy_stack *s, size_t i);
 struct policy_scratch *policy_scratch_new(const struct policy_stack *s); /* NULL: out of memory */
 struct policy_scratch *policy_scratch_free(struct policy_scratch *s);
 
+/* Forgets what results borrowed: texts that were made for them. Once per action, before its first
+ * evaluation; results of earlier ones are invalid from then on. */
+void policy_scratch_reset(struct policy_scratch *s);
+
 /*
  * Never fails: what cannot be decided (a regular expression that hits its limit, a subject over its
  * size) is deny with the reason "regex-limit" or "internal-error".
  */
 void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scratch,
 		       const struct policy_query *q, struct policy_result *ret);
+
+/* One rule that matches a query, for `policy explain`. */
+struct policy_match {
+	size_t policy; /* its index in the stack */
+	enum verdict verdict;
+	struct policy_source source;
+	bool is_deciding; /* the first that matches in its policy, or its default */
+};
+
+/* Tells of every rule that matches, policy by policy, in the order in which they are asked, each
+ * policy's default last. Asks every rule in turn, without the index: slow, and what the index is
+ * tested against. */
+void policy_stack_each(const struct policy_stack *s, struct policy_scratch *scratch,
+		       const struct policy_query *q,
+		       void (*fn)(void *ctx, const struct policy_match *match), void *ctx);
+
+/* The document as it was understood, as YAML-like lines. */
+void policy_show(const struct policy *p, struct strbuf *out);
 
 /* True when every policy of the stack grants the group (the strictest wins here too). Audit
  * policies are not asked for the verdict, only for the advice. */

@@ -3,6 +3,7 @@
  * Several policies as one: the strictest verdict counts; those that only advise are asked too, and
  * their answer is kept apart.
  */
+#include "policy/dialect.h"
 #include "policy/eval.h"
 
 #define REASON_LIMIT    "regex-limit"
@@ -39,7 +40,12 @@ struct policy_stack {
 
 struct policy_scratch {
 	struct regex_scratch *regex;
+	struct arena mem; /* texts made for answers */
 };
+
+/* Reasons name what the agent wrote, so their length is the agent's; past this the answer is a
+ * deny that says so. */
+#define SCRATCH_MAX_BYTES ((size_t)64 << 20)
 
 static void free_policies(struct policy **policies, size_t n)
 {
@@ -108,6 +114,7 @@ struct policy_scratch *policy_scratch_new(_unused_ const struct policy_stack *s)
 
 	if (!scratch)
 		return NULL;
+	scratch->mem = ARENA_INIT(SCRATCH_MAX_BYTES);
 	scratch->regex = regex_scratch_new();
 	return scratch->regex ? scratch : policy_scratch_free(scratch);
 }
@@ -116,23 +123,57 @@ struct policy_scratch *policy_scratch_free(struct policy_scratch *s)
 {
 	if (s) {
 		regex_scratch_free(s->regex);
+		arena_fini(&s->mem);
 		free(s);
 	}
 	return NULL;
 }
 
-static struct policy_source source_of(const struct policy *p)
+void policy_scratch_reset(struct policy_scratch *s)
 {
-	return (struct policy_source){.policy = p->name, .file = p->file};
+	arena_reset(&s->mem);
 }
 
-static enum verdict eval_layer(const struct layer *l, struct regex_scratch *scratch,
+struct regex_scratch *policy_scratch_regex(struct policy_scratch *scratch)
+{
+	return scratch->regex;
+}
+
+struct arena *policy_scratch_arena(struct policy_scratch *scratch)
+{
+	return &scratch->mem;
+}
+
+static struct policy_source source_of(const struct policy *p)
+{
+	return (struct policy_source){.policy = p->name, .file = p->file, .language = p->language};
+}
+
+static enum verdict eval_dialect(const struct policy *p, struct policy_scratch *scratch,
+				 const struct policy_query *q, struct policy_source *ret)
+{
+	struct dialect_answer a = {.verdict = VERDICT_DENY};
+
+	p->dialect->eval(p->doc, scratch, q, &a);
+	*ret = source_of(p);
+	ret->rule = a.rule;
+	ret->reason = a.reason;
+	ret->line = a.line;
+	ret->word = a.word;
+	ret->error = a.error;
+	return a.error ? VERDICT_DENY : a.verdict;
+}
+
+static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scratch,
 			       const struct policy_query *q, struct policy_source *ret)
 {
 	const struct policy *p = l->policy;
 	const struct rule *rule = NULL;
-	enum eval_outcome outcome = eval_first(&l->index, scratch, q, &rule);
+	enum eval_outcome outcome;
 
+	if (p->dialect)
+		return eval_dialect(p, scratch, q, ret);
+	outcome = eval_first(&l->index, scratch->regex, q, &rule);
 	*ret = source_of(p);
 	if (outcome == EVAL_DEFAULT)
 		return eval_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
@@ -169,7 +210,7 @@ void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scra
 	for (size_t i = 0; i < s->n; i++) {
 		const struct layer *l = &s->layers[i];
 		struct policy_source source;
-		enum verdict v = eval_layer(l, scratch->regex, q, &source);
+		enum verdict v = eval_layer(l, scratch, q, &source);
 
 		if (i == 0 || v > ret->advised) {
 			ret->advised = v;
@@ -221,6 +262,8 @@ static uint32_t decided_by(const struct policy *p)
 {
 	uint32_t ops = 0;
 
+	if (p->dialect)
+		return p->dialect->decided_ops(p->doc);
 	for (unsigned int op = 0; op < OP_SYSCALL; op++)
 		if (p->defaults[op] != VERDICT_ALLOW)
 			ops |= OP_BIT(op);
@@ -257,6 +300,8 @@ bool policy_stack_needs_args(const struct policy_stack *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct policy *p = s->layers[i].policy;
 
+		if (p->dialect && p->dialect->needs_args(p->doc))
+			return true;
 		for (size_t j = 0; j < p->n_rules; j++)
 			if (p->rules[j].n_args && p->rules[j].ops & OP_BIT(OP_EXEC))
 				return true;
@@ -266,6 +311,8 @@ bool policy_stack_needs_args(const struct policy_stack *s)
 
 static bool can_ask(const struct policy *p)
 {
+	if (p->dialect)
+		return p->dialect->can_ask(p->doc);
 	for (unsigned int op = 0; op < OP_SYSCALL; op++)
 		if (p->defaults[op] == VERDICT_ASK)
 			return true;

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a policy language other than the native one provides. The stack asks each policy in its own
+ * language and joins the verdicts. Inside policy/ only.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/strbuf.h"
+#include "policy/policy.h"
+#include "policy/regex.h"
+#include "policy/value.h"
+
+/* One dialect's answer. Texts live in the document, or in @scratch's arena until its reset. */
+struct dialect_answer {
+	enum verdict verdict;
+	const char *word;   /* the dialect's own: "approve", "require_approval" */
+	const char *rule;   /* NULL: none */
+	const char *reason; /* NULL: none */
+	unsigned line;      /* of the rule; 0: none */
+	const char *error;  /* not NULL: the original raises this; then the verdict is deny */
+};
+
+/* A rule that matches, for `policy explain`; @answer as if it decided. */
+typedef void (*dialect_each_fn)(void *ctx, const struct dialect_answer *answer);
+
+struct dialect {
+	enum policy_language language;
+	/* @root is never NULL. What the original refuses is refused, with its message; unknown keys
+	 * are warnings (load->warn). *ret is freed with .free. */
+	int (*parse)(const struct policy_load *load, const struct value *root, void **ret,
+		     struct diag *d);
+	void (*free)(void *doc);
+	/* Does not allocate beyond @scratch's arena. */
+	void (*eval)(const void *doc, struct policy_scratch *scratch, const struct policy_query *q,
+		     struct dialect_answer *ret);
+	/* Every rule that matches @q, in the order in which they are asked. */
+	void (*each)(const void *doc, struct policy_scratch *scratch, const struct policy_query *q,
+		     dialect_each_fn fn, void *ctx);
+	size_t (*rule_count)(const void *doc);
+	/* OP_BIT()s of the operations on which it may say other than a plain allow. */
+	uint32_t (*decided_ops)(const void *doc);
+	bool (*needs_args)(const void *doc); /* some rule looks at command lines */
+	bool (*can_ask)(const void *doc);
+	/* The document as compiled, as YAML-like lines, for `policy show`. */
+	void (*show)(const void *doc, struct strbuf *out);
+	/* May be NULL: none. Borrowed from the document. */
+	const struct policy_budget *(*budget)(const void *doc);
+};
+
+/* NULL for the native language. */
+const struct dialect *dialect_of(enum policy_language language);
+
+extern const struct dialect dialect_action_policy; /* action_policy.c */
+extern const struct dialect dialect_agentpolicy;   /* agentpolicy.c */
+extern const struct dialect dialect_meshguard;     /* meshguard.c */
+
+/* What of @scratch a dialect uses. */
+struct regex_scratch *policy_scratch_regex(struct policy_scratch *scratch);
+/* Reset by policy_scratch_reset() only; an allocation that fails is an answer with
+ * verdict deny and reason "internal-error". */
+struct arena *policy_scratch_arena(struct policy_scratch *scratch);
