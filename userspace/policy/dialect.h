@@ -34,7 +34,8 @@ struct dialect {
 	/* Does not allocate beyond @scratch's arena. */
 	void (*eval)(const void *doc, struct policy_scratch *scratch, const struct policy_query *q,
 		     struct dialect_answer *ret);
-	/* Every rule that matches @q, in the order in which they are asked. */
+	/* Every rule that matches @q, in the order in which they are asked, then the default: so
+	 * there is at least one answer, and the first is what eval says. */
 	void (*each)(const void *doc, struct policy_scratch *scratch, const struct policy_query *q,
 		     dialect_each_fn fn, void *ctx);
 	size_t (*rule_count)(const void *doc);
