@@ -28,19 +28,13 @@ struct tool_pattern {
 	const struct regex *regex;
 };
 
-struct rule {
-	const char *name;
-	const char *reason; /* NULL: none given */
-	enum verdict action;
-	int64_t priority;
-	unsigned line;
-	unsigned name_line, name_column;
-
-	/* What it matches. Absent keys have no elements; ops and protocols are then all set. */
+/* What `match` or one map of `unless` says. Absent keys have no elements; ops and protocols are
+ * then all set. */
+struct matcher {
 	bool has_ops;
+	bool has_protocols;
 	uint32_t ops;       /* OP_BIT()s that it can match, after all of its keys */
 	uint32_t protocols; /* bits of enum policy_protocol */
-	bool has_protocols;
 	const struct tool_pattern *tools;
 	size_t n_tools;
 	const struct regex *const *args;
@@ -50,6 +44,20 @@ struct rule {
 	size_t n_addresses;
 	const struct port_range *ports;
 	size_t n_ports;
+};
+
+struct rule {
+	const char *name;
+	const char *reason;           /* NULL: none given */
+	const char *suggest;          /* what to do instead; NULL: none given */
+	const struct policy_ask *ask; /* NULL: the session's settings hold */
+	double cost;                  /* to charge when it decides; 0: nothing */
+	bool flags;                   /* `flag: true` */
+	enum verdict action;
+	int64_t priority;
+	unsigned line;
+	unsigned name_line, name_column;
+	struct matcher match;
 };
 
 struct owned_regex {

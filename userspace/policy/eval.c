@@ -90,8 +90,8 @@ static int match_tool(const struct search *s, const struct rule *rule, const str
 
 static int match_tools(const struct search *s, const struct rule *rule)
 {
-	for (size_t i = 0; i < rule->n_tools; i++) {
-		int r = match_tool(s, rule, &rule->tools[i]);
+	for (size_t i = 0; i < rule->match.n_tools; i++) {
+		int r = match_tool(s, rule, &rule->match.tools[i]);
 
 		if (r != 0)
 			return r;
@@ -101,8 +101,8 @@ static int match_tools(const struct search *s, const struct rule *rule)
 
 static int match_args(const struct search *s, const struct rule *rule)
 {
-	for (size_t i = 0; i < rule->n_args; i++) {
-		int r = regex_search(rule->args[i], s->scratch, s->q->args);
+	for (size_t i = 0; i < rule->match.n_args; i++) {
+		int r = regex_search(rule->match.args[i], s->scratch, s->q->args);
 
 		if (r != 0)
 			return r;
@@ -114,16 +114,16 @@ static bool match_ports(const struct rule *rule, const struct policy_address *a)
 {
 	if (!a || !a->has_ip)
 		return false;
-	for (size_t i = 0; i < rule->n_ports; i++)
-		if (a->port >= rule->ports[i].low && a->port <= rule->ports[i].high)
+	for (size_t i = 0; i < rule->match.n_ports; i++)
+		if (a->port >= rule->match.ports[i].low && a->port <= rule->match.ports[i].high)
 			return true;
 	return false;
 }
 
 static bool match_addresses(const struct rule *rule, const struct policy_address *a)
 {
-	for (size_t i = 0; a && i < rule->n_addresses; i++)
-		if (address_range_has(&rule->addresses[i], a))
+	for (size_t i = 0; a && i < rule->match.n_addresses; i++)
+		if (address_range_has(&rule->match.addresses[i], a))
 			return true;
 	return false;
 }
@@ -136,7 +136,7 @@ static bool match_protocol(const struct rule *rule, const struct policy_query *q
 		protocol = q->address->protocol;
 	else if (eval_query_is_unix(q))
 		protocol = POLICY_PROTO_UNIX;
-	return (unsigned int)protocol < _POLICY_PROTO_MAX && rule->protocols >> protocol & 1;
+	return (unsigned int)protocol < _POLICY_PROTO_MAX && rule->match.protocols >> protocol & 1;
 }
 
 /* Everything but what the entry of type @known has settled. */
@@ -146,15 +146,15 @@ static int match_rest(const struct search *s, const struct rule *rule, enum key_
 	bool knows_tool = known >= KEY_IMAGE_WHOLE && known <= KEY_TOOL_ANY;
 	int r = 1;
 
-	if (rule->has_protocols && !match_protocol(rule, s->q))
+	if (rule->match.has_protocols && !match_protocol(rule, s->q))
 		return 0;
-	if (rule->n_ports && !match_ports(rule, s->q->address))
+	if (rule->match.n_ports && !match_ports(rule, s->q->address))
 		return 0;
-	if (rule->n_addresses && !knows_address && !match_addresses(rule, s->q->address))
+	if (rule->match.n_addresses && !knows_address && !match_addresses(rule, s->q->address))
 		return 0;
-	if (rule->n_tools && !knows_tool)
+	if (rule->match.n_tools && !knows_tool)
 		r = match_tools(s, rule);
-	if (r == 1 && rule->n_args)
+	if (r == 1 && rule->match.n_args)
 		r = match_args(s, rule);
 	return r;
 }

@@ -190,19 +190,20 @@ static int add_tools(struct builder *b)
 	const struct rule *rule = b->rule;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < rule->n_tools; i++) {
-		const struct tool_pattern *t = &rule->tools[i];
+	for (size_t i = 0; r == 0 && i < rule->match.n_tools; i++) {
+		const struct tool_pattern *t = &rule->match.tools[i];
 
 		switch (t->type) {
 		case TOOL_EXACT:
-			r = add(b, KEY_TOOL, t->name, rule->ops, t);
+			r = add(b, KEY_TOOL, t->name, rule->match.ops, t);
 			break;
 		case TOOL_GLOB:
 		case TOOL_REGEX:
-			r = add(b, KEY_TOOL_ANY, BYTES_NULL, rule->ops, t);
+			r = add(b, KEY_TOOL_ANY, BYTES_NULL, rule->match.ops, t);
 			break;
 		case TOOL_IMAGE:
-			r = add_globs(b, KEY_IMAGE_WHOLE, t->globs, rule->ops & OP_BIT(OP_EXEC));
+			r = add_globs(b, KEY_IMAGE_WHOLE, t->globs,
+				      rule->match.ops & OP_BIT(OP_EXEC));
 			break;
 		}
 	}
@@ -213,8 +214,8 @@ static int add_addresses(struct builder *b)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < b->rule->n_addresses; i++) {
-		const struct address_range *a = &b->rule->addresses[i];
+	for (size_t i = 0; r == 0 && i < b->rule->match.n_addresses; i++) {
+		const struct address_range *a = &b->rule->match.addresses[i];
 		size_t size = a->is_v4 ? 4 : 16;
 		char key[17];
 
@@ -225,28 +226,29 @@ static int add_addresses(struct builder *b)
 		else
 			b->x->v6_bits[a->bits / 64] |= UINT64_C(1) << (a->bits % 64);
 		r = add_copy(b, a->is_v4 ? KEY_ADDRESS_V4 : KEY_ADDRESS_V6,
-			     (struct bytes){.p = key, .len = size + 1}, b->rule->ops, NULL);
+			     (struct bytes){.p = key, .len = size + 1}, b->rule->match.ops, NULL);
 	}
 	return r;
 }
 
 static bool has_only_single_ports(const struct rule *rule)
 {
-	for (size_t i = 0; i < rule->n_ports; i++)
-		if (rule->ports[i].low != rule->ports[i].high)
+	for (size_t i = 0; i < rule->match.n_ports; i++)
+		if (rule->match.ports[i].low != rule->match.ports[i].high)
 			return false;
-	return rule->n_ports > 0;
+	return rule->match.n_ports > 0;
 }
 
 static int add_ports(struct builder *b)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < b->rule->n_ports; i++) {
-		const char key[2] = {(char)(b->rule->ports[i].low >> 8),
-				     (char)b->rule->ports[i].low};
+	for (size_t i = 0; r == 0 && i < b->rule->match.n_ports; i++) {
+		const char key[2] = {(char)(b->rule->match.ports[i].low >> 8),
+				     (char)b->rule->match.ports[i].low};
 
-		r = add_copy(b, KEY_PORT, (struct bytes){.p = key, .len = 2}, b->rule->ops, NULL);
+		r = add_copy(b, KEY_PORT, (struct bytes){.p = key, .len = 2}, b->rule->match.ops,
+			     NULL);
 	}
 	return r;
 }
@@ -258,9 +260,9 @@ static int add_by_op(struct builder *b)
 	for (unsigned int op = 0; r == 0 && op < OP_SYSCALL; op++) {
 		const char key = (char)op;
 
-		if (b->rule->ops & OP_BIT(op))
-			r = add_copy(b, KEY_OP, (struct bytes){.p = &key, .len = 1}, b->rule->ops,
-				     NULL);
+		if (b->rule->match.ops & OP_BIT(op))
+			r = add_copy(b, KEY_OP, (struct bytes){.p = &key, .len = 1},
+				     b->rule->match.ops, NULL);
 	}
 	return r;
 }
@@ -268,11 +270,11 @@ static int add_by_op(struct builder *b)
 /* Enters the rule under its most telling key; the others are checked when it is met. */
 static int add_rule(struct builder *b)
 {
-	if (b->rule->paths)
-		return add_globs(b, KEY_PATH_WHOLE, b->rule->paths, b->rule->ops);
-	if (b->rule->n_tools)
+	if (b->rule->match.paths)
+		return add_globs(b, KEY_PATH_WHOLE, b->rule->match.paths, b->rule->match.ops);
+	if (b->rule->match.n_tools)
 		return add_tools(b);
-	if (b->rule->n_addresses)
+	if (b->rule->match.n_addresses)
 		return add_addresses(b);
 	if (has_only_single_ports(b->rule))
 		return add_ports(b);

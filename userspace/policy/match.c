@@ -101,16 +101,16 @@ static int parse_tool(const struct loader *l, const struct node *n, struct tool_
 static int parse_tools(const struct loader *l, const struct node *n, void *target)
 {
 	const struct node *item = NULL;
-	struct rule *rule = target;
+	struct matcher *m = target;
 	struct tool_pattern *tools;
-	int r = schema_list(l, n, "tool", &rule->n_tools, &item);
+	int r = schema_list(l, n, "tool", &m->n_tools, &item);
 
 	if (r < 0)
 		return r;
-	rule->tools = tools = alloc_items(l, rule->n_tools, sizeof(*tools));
+	m->tools = tools = alloc_items(l, m->n_tools, sizeof(*tools));
 	if (!tools)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rule->n_tools; i++, item = item->next)
+	for (size_t i = 0; r == 0 && i < m->n_tools; i++, item = item->next)
 		r = parse_tool(l, item, &tools[i]);
 	return r;
 }
@@ -118,16 +118,16 @@ static int parse_tools(const struct loader *l, const struct node *n, void *targe
 static int parse_args(const struct loader *l, const struct node *n, void *target)
 {
 	const struct node *item = NULL;
-	struct rule *rule = target;
+	struct matcher *m = target;
 	const struct regex **args;
-	int r = schema_list(l, n, "args_pattern", &rule->n_args, &item);
+	int r = schema_list(l, n, "args_pattern", &m->n_args, &item);
 
 	if (r < 0)
 		return r;
-	rule->args = args = alloc_items(l, rule->n_args, sizeof(*args));
+	m->args = args = alloc_items(l, m->n_args, sizeof(*args));
 	if (!args)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rule->n_args; i++, item = item->next) {
+	for (size_t i = 0; r == 0 && i < m->n_args; i++, item = item->next) {
 		struct bytes s = {};
 
 		r = schema_string(l, item, "args_pattern", &s);
@@ -140,7 +140,7 @@ static int parse_args(const struct loader *l, const struct node *n, void *target
 static int parse_paths(const struct loader *l, const struct node *n, void *target)
 {
 	const struct node *item = NULL;
-	struct rule *rule = target;
+	struct matcher *m = target;
 	struct glob *first = NULL, **tail = &first;
 	size_t count = 0;
 	int r = schema_list(l, n, "path", &count, &item);
@@ -154,7 +154,7 @@ static int parse_paths(const struct loader *l, const struct node *n, void *targe
 		while (*tail)
 			tail = &(*tail)->next;
 	}
-	rule->paths = first;
+	m->paths = first;
 	return r;
 }
 
@@ -194,32 +194,32 @@ static int parse_op(const struct loader *l, const struct node *n, uint32_t *ops)
 static int parse_ops(const struct loader *l, const struct node *n, void *target)
 {
 	const struct node *item = NULL;
-	struct rule *rule = target;
+	struct matcher *m = target;
 	size_t count = 0;
 	int r = schema_list(l, n, "op", &count, &item);
 
-	rule->has_ops = true;
+	m->has_ops = true;
 	for (; r == 0 && count; count--, item = item->next)
-		r = parse_op(l, item, &rule->ops);
+		r = parse_op(l, item, &m->ops);
 	return r;
 }
 
 static int parse_address_key(const struct loader *l, const struct node *n, const char *key,
-			     struct rule *rule)
+			     struct matcher *m)
 {
 	const struct node *item = NULL;
 	struct address_range *ranges;
 	int r;
 
-	if (rule->n_addresses)
+	if (m->n_addresses)
 		return loader_fail(l, n, "'address' and 'cidr' are the same key; make one list");
-	r = schema_list(l, n, key, &rule->n_addresses, &item);
+	r = schema_list(l, n, key, &m->n_addresses, &item);
 	if (r < 0)
 		return r;
-	rule->addresses = ranges = alloc_items(l, rule->n_addresses, sizeof(*ranges));
+	m->addresses = ranges = alloc_items(l, m->n_addresses, sizeof(*ranges));
 	if (!ranges)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rule->n_addresses; i++, item = item->next) {
+	for (size_t i = 0; r == 0 && i < m->n_addresses; i++, item = item->next) {
 		char why[ADDRESS_WHY_SIZE];
 		struct bytes s = {};
 
@@ -243,16 +243,16 @@ static int parse_cidr(const struct loader *l, const struct node *n, void *target
 static int parse_ports(const struct loader *l, const struct node *n, void *target)
 {
 	const struct node *item = NULL;
-	struct rule *rule = target;
+	struct matcher *m = target;
 	struct port_range *ports;
-	int r = schema_list(l, n, "port", &rule->n_ports, &item);
+	int r = schema_list(l, n, "port", &m->n_ports, &item);
 
 	if (r < 0)
 		return r;
-	rule->ports = ports = alloc_items(l, rule->n_ports, sizeof(*ports));
+	m->ports = ports = alloc_items(l, m->n_ports, sizeof(*ports));
 	if (!ports)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rule->n_ports; i++, item = item->next) {
+	for (size_t i = 0; r == 0 && i < m->n_ports; i++, item = item->next) {
 		char why[ADDRESS_WHY_SIZE];
 		struct bytes s = {};
 
@@ -266,11 +266,11 @@ static int parse_ports(const struct loader *l, const struct node *n, void *targe
 static int parse_protocols(const struct loader *l, const struct node *n, void *target)
 {
 	const struct node *item = NULL;
-	struct rule *rule = target;
+	struct matcher *m = target;
 	size_t count = 0;
 	int r = schema_list(l, n, "protocol", &count, &item);
 
-	rule->has_protocols = true;
+	m->has_protocols = true;
 	for (; r == 0 && count; count--, item = item->next) {
 		uint32_t bit = 0;
 		struct bytes s = {};
@@ -284,7 +284,7 @@ static int parse_protocols(const struct loader *l, const struct node *n, void *t
 					"there is no protocol '%.60s'; there are tcp, udp, "
 					"unix and other",
 					s.p);
-		rule->protocols |= bit;
+		m->protocols |= bit;
 	}
 	return r;
 }
@@ -334,39 +334,39 @@ static bool tool_reaches_op(const struct loader *l, const struct tool_pattern *t
 	return true;
 }
 
-static uint32_t tool_ops(const struct loader *l, const struct rule *rule)
+static uint32_t tool_ops(const struct loader *l, const struct matcher *m)
 {
 	uint32_t ops = 0;
 
 	for (unsigned int op = 0; op < OP_SYSCALL; op++)
-		for (size_t i = 0; i < rule->n_tools && !(ops & OP_BIT(op)); i++)
-			if (tool_reaches_op(l, &rule->tools[i], (enum action_op)op))
+		for (size_t i = 0; i < m->n_tools && !(ops & OP_BIT(op)); i++)
+			if (tool_reaches_op(l, &m->tools[i], (enum action_op)op))
 				ops |= OP_BIT(op);
 	return ops;
 }
 
-static bool is_on_ip(const struct rule *rule)
+static bool is_on_ip(const struct matcher *m)
 {
-	return rule->n_addresses || rule->n_ports;
+	return m->n_addresses || m->n_ports;
 }
 
 /* Which operations the keys leave, op itself included. */
-static uint32_t matched_ops(const struct loader *l, const struct rule *rule)
+static uint32_t matched_ops(const struct loader *l, const struct matcher *m)
 {
-	uint32_t ops = rule->has_ops ? rule->ops : OP_BIT(OP_SYSCALL) - 1;
+	uint32_t ops = m->has_ops ? m->ops : OP_BIT(OP_SYSCALL) - 1;
 
-	if (rule->paths)
+	if (m->paths)
 		ops &= OPS_PATH | OPS_NETWORK;
-	if (is_on_ip(rule) || rule->has_protocols)
+	if (is_on_ip(m) || m->has_protocols)
 		ops &= OPS_NETWORK;
-	if (rule->n_tools)
-		ops &= tool_ops(l, rule);
-	else if (rule->n_args)
+	if (m->n_tools)
+		ops &= tool_ops(l, m);
+	else if (m->n_args)
 		ops &= OP_BIT(OP_EXEC);
 	return ops;
 }
 
-static int check_together(const struct loader *l, const struct node *n, struct rule *rule)
+static int check_together(const struct loader *l, const struct node *n, struct matcher *m)
 {
 	const uint32_t unix_bit = UINT32_C(1) << POLICY_PROTO_UNIX;
 
@@ -374,27 +374,26 @@ static int check_together(const struct loader *l, const struct node *n, struct r
 		return loader_fail(l, n,
 				   "an empty 'match' matches everything; say that with "
 				   "'default:'");
-	if (!rule->has_protocols)
-		rule->protocols = (UINT32_C(1) << _POLICY_PROTO_MAX) - 1;
-	if (rule->paths && is_on_ip(rule))
+	if (!m->has_protocols)
+		m->protocols = (UINT32_C(1) << _POLICY_PROTO_MAX) - 1;
+	if (m->paths && is_on_ip(m))
 		return loader_fail(l, n,
 				   "'path' together with 'address' or 'port' never matches: a "
 				   "connection has one or the other; make two rules");
-	if (rule->paths && !(rule->protocols & unix_bit))
+	if (m->paths && !(m->protocols & unix_bit))
 		return loader_fail(l, n,
 				   "'path' with a 'protocol' other than unix never matches: "
 				   "only unix sockets have paths");
-	if (is_on_ip(rule) && rule->protocols == unix_bit)
+	if (is_on_ip(m) && m->protocols == unix_bit)
 		return loader_fail(l, n,
 				   "'protocol: unix' with 'address' or 'port' never matches: "
 				   "unix sockets have paths");
-	if (rule->n_args && !rule->n_tools &&
-	    (rule->paths || is_on_ip(rule) || rule->has_protocols))
+	if (m->n_args && !m->n_tools && (m->paths || is_on_ip(m) || m->has_protocols))
 		return loader_fail(l, n,
 				   "'args_pattern' without 'tool' speaks of commands, the "
 				   "other keys of something else; add 'tool' or make two rules");
-	rule->ops = matched_ops(l, rule);
-	if (!rule->ops)
+	m->ops = matched_ops(l, m);
+	if (!m->ops)
 		return loader_fail(l, n,
 				   "these keys together never match: no operation fits all "
 				   "of them");
@@ -404,7 +403,7 @@ static int check_together(const struct loader *l, const struct node *n, struct r
 int match_parse(const struct loader *l, const struct node *n, void *target)
 {
 	struct rule *rule = target;
-	int r = schema_map(l, n, "'match'", match_fields, ARRAY_SIZE(match_fields), rule);
+	int r = schema_map(l, n, "'match'", match_fields, ARRAY_SIZE(match_fields), &rule->match);
 
-	return r < 0 ? r : check_together(l, n, rule);
+	return r < 0 ? r : check_together(l, n, &rule->match);
 }

@@ -149,6 +149,22 @@ static struct policy_source source_of(const struct policy *p)
 	return (struct policy_source){.policy = p->name, .file = p->file, .language = p->language};
 }
 
+/* @is_limit: the rule's regular expression hit its limit, which is a deny, whatever the rule says.
+ */
+static struct policy_source source_of_rule(const struct policy *p, const struct rule *rule,
+					   bool is_limit)
+{
+	struct policy_source source = source_of(p);
+
+	source.rule = rule->name;
+	source.line = rule->line;
+	source.reason = is_limit ? REASON_LIMIT : rule->reason;
+	source.word = verdict_name(is_limit ? VERDICT_DENY : rule->action);
+	source.suggest = is_limit ? NULL : rule->suggest;
+	source.ask = is_limit ? NULL : rule->ask;
+	return source;
+}
+
 static enum verdict eval_dialect(const struct policy *p, struct policy_scratch *scratch,
 				 const struct policy_query *q, struct policy_source *ret)
 {
@@ -165,7 +181,8 @@ static enum verdict eval_dialect(const struct policy *p, struct policy_scratch *
 }
 
 static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scratch,
-			       const struct policy_query *q, struct policy_source *ret)
+			       const struct policy_query *q, struct policy_source *ret,
+			       double *ret_cost)
 {
 	const struct policy *p = l->policy;
 	const struct rule *rule = NULL;
@@ -174,12 +191,15 @@ static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scr
 	if (p->dialect)
 		return eval_dialect(p, scratch, q, ret);
 	outcome = eval_first(&l->index, scratch->regex, q, &rule);
-	*ret = source_of(p);
-	if (outcome == EVAL_DEFAULT)
-		return eval_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
-	ret->rule = rule->name;
-	ret->line = rule->line;
-	ret->reason = outcome == EVAL_LIMIT ? REASON_LIMIT : rule->reason;
+	if (outcome == EVAL_DEFAULT) {
+		enum verdict v = eval_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
+
+		*ret = source_of(p);
+		ret->word = verdict_name(v);
+		return v;
+	}
+	*ret = source_of_rule(p, rule, outcome == EVAL_LIMIT);
+	*ret_cost = rule->cost;
 	return outcome == EVAL_LIMIT ? VERDICT_DENY : rule->action;
 }
 
@@ -188,6 +208,7 @@ static void eval_invalid(const struct policy_stack *s, struct policy_result *ret
 	struct policy_source source = source_of(s->layers[0].policy);
 
 	source.reason = REASON_INTERNAL;
+	source.word = verdict_name(VERDICT_DENY);
 	*ret = (struct policy_result){
 		.verdict = policy_stack_is_audit(s) ? VERDICT_ALLOW : VERDICT_DENY,
 		.source = source,
@@ -206,12 +227,17 @@ void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scra
 		return;
 	}
 	*ret = (struct policy_result){.verdict = VERDICT_ALLOW,
-				      .source = source_of(s->layers[0].policy)};
+				      .source = source_of(s->layers[0].policy),
+				      .cost = q->cost};
 	for (size_t i = 0; i < s->n; i++) {
 		const struct layer *l = &s->layers[i];
 		struct policy_source source;
-		enum verdict v = eval_layer(l, scratch, q, &source);
+		double cost = 0;
+		enum verdict v = eval_layer(l, scratch, q, &source, &cost);
 
+		/* A policy that only advises charges nothing, unless all of them only advise. */
+		if (!l->is_audit || policy_stack_is_audit(s))
+			ret->cost = MAX(ret->cost, cost);
 		if (i == 0 || v > ret->advised) {
 			ret->advised = v;
 			ret->advised_source = source;
@@ -271,7 +297,7 @@ static uint32_t decided_by(const struct policy *p)
 		ops |= OPS_NETWORK;
 	for (size_t i = 0; i < p->n_rules; i++)
 		if (p->rules[i].action != VERDICT_ALLOW)
-			ops |= p->rules[i].ops;
+			ops |= p->rules[i].match.ops;
 	return ops;
 }
 
@@ -303,7 +329,7 @@ bool policy_stack_needs_args(const struct policy_stack *s)
 		if (p->dialect && p->dialect->needs_args(p->doc))
 			return true;
 		for (size_t j = 0; j < p->n_rules; j++)
-			if (p->rules[j].n_args && p->rules[j].ops & OP_BIT(OP_EXEC))
+			if (p->rules[j].match.n_args && p->rules[j].match.ops & OP_BIT(OP_EXEC))
 				return true;
 	}
 	return false;
