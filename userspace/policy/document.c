@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From nodes to a policy: the top keys, the defaults and the rules' frame. match.c reads what a
- * rule matches.
+ * From nodes to a policy: the top keys and the defaults. rule.c reads the rules.
  */
-#include <ctype.h>
-
-#include "base/io.h"
-
 #include "policy/dialect.h"
 #include "policy/document.h"
 
 /* The node tree of a policy of POLICY_MAX_BYTES must fit, and no more. */
 #define NODES_MAX_BYTES  ((size_t)1 << 30)
 #define POLICY_MEM_BYTES ((size_t)1 << 30)
-#define NAME_MAX_BYTES   128
-#define REASON_MAX_BYTES 2000
 
 /* ---- default */
 
@@ -130,52 +123,14 @@ static int parse_version(const struct loader *l, const struct node *n, _unused_ 
 			   n->type == NODE_SCALAR ? n->text.p : "");
 }
 
-/* Copies @s, so that the policy outlives the nodes. */
-static int keep_string(const struct loader *l, struct bytes s, const char **ret)
-{
-	struct bytes copy = arena_copy(&l->policy->mem, s.p, s.len);
-
-	if (!copy.p)
-		return -ENOMEM;
-	*ret = copy.p;
-	return 0;
-}
-
 static int parse_name(const struct loader *l, const struct node *n, void *target)
 {
-	struct policy *p = target;
-	struct bytes s = {};
-	int r = schema_string(l, n, "name", &s);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < s.len; i++)
-		if ((s.p[i] & 0x80) || (!isalnum(s.p[i]) && !strchr("._-", s.p[i])))
-			return loader_fail(l, n,
-					   "a policy's name is made of letters, digits, '.', "
-					   "'_' and '-'; '%.60s' is not",
-					   s.p);
-	if (s.len > NAME_MAX_BYTES)
-		return loader_fail(l, n, "a name has at most %d bytes", NAME_MAX_BYTES);
-	return keep_string(l, s, &p->name);
-}
-
-static int parse_text(const struct loader *l, const struct node *n, const char *key,
-		      const char **ret)
-{
-	struct bytes s = {};
-	int r = schema_string(l, n, key, &s);
-
-	if (r < 0)
-		return r;
-	if (s.len > REASON_MAX_BYTES)
-		return loader_fail(l, n, "'%s' has at most %d bytes", key, REASON_MAX_BYTES);
-	return keep_string(l, s, ret);
+	return schema_word(l, n, "name", &((struct policy *)target)->name);
 }
 
 static int parse_description(const struct loader *l, const struct node *n, void *target)
 {
-	return parse_text(l, n, "description", &((struct policy *)target)->description);
+	return schema_text(l, n, "description", &((struct policy *)target)->description);
 }
 
 static int parse_mode(const struct loader *l, const struct node *n, void *target)
@@ -234,127 +189,13 @@ static int parse_grant(const struct loader *l, const struct node *n, void *targe
 	return r;
 }
 
-/* ---- rules */
-
-static int parse_rule_name(const struct loader *l, const struct node *n, void *target)
-{
-	struct rule *rule = target;
-	struct bytes s = {};
-	int r = schema_string(l, n, "name", &s);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] < 0x20)
-			return loader_fail(l, n, "a rule's name is one line of text");
-	if (s.len > NAME_MAX_BYTES)
-		return loader_fail(l, n, "a name has at most %d bytes", NAME_MAX_BYTES);
-	rule->name_line = n->line;
-	rule->name_column = n->column;
-	return keep_string(l, s, &rule->name);
-}
-
-static int parse_action(const struct loader *l, const struct node *n, void *target)
-{
-	return schema_verdict(l, n, &((struct rule *)target)->action);
-}
-
-static int parse_reason(const struct loader *l, const struct node *n, void *target)
-{
-	return parse_text(l, n, "reason", &((struct rule *)target)->reason);
-}
-
-static int parse_priority(const struct loader *l, const struct node *n, void *target)
-{
-	struct rule *rule = target;
-	struct bytes s = n->text;
-	bool is_negative = n->type == NODE_SCALAR && s.len && s.p[0] == '-';
-	uint64_t value;
-
-	if (is_negative)
-		s = (struct bytes){.p = s.p + 1, .len = s.len - 1};
-	if (n->type != NODE_SCALAR || !n->is_plain || parse_u64(s, 1000000000, &value) < 0 ||
-	    (s.len > 1 && s.p[0] == '0'))
-		return loader_fail(l, n,
-				   "'priority' must be a whole number between -1000000000 "
-				   "and 1000000000; lower comes first, the default is 100");
-	rule->priority = is_negative ? -(int64_t)value : (int64_t)value;
-	return 0;
-}
-
-static const struct field rule_fields[] = {
-	{"name", true, parse_rule_name},     {"match", true, match_parse},
-	{"action", true, parse_action},      {"reason", false, parse_reason},
-	{"priority", false, parse_priority},
-};
-
-static int compare_names(const void *a, const void *b)
-{
-	const struct rule *x = *(const struct rule *const *)a, *y = *(const struct rule *const *)b;
-	int order = strcmp(x->name, y->name);
-
-	return order ? order : (x > y) - (x < y);
-}
-
-static int check_unique_names(const struct loader *l, const struct policy *p)
-{
-	_cleanup_(freep) const struct rule **sorted = calloc(p->n_rules + 1, sizeof(*sorted));
-	const struct rule *twice = NULL, *first = NULL;
-
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < p->n_rules; i++)
-		sorted[i] = &p->rules[i];
-	qsort(sorted, p->n_rules, sizeof(*sorted), compare_names);
-	for (size_t i = 1; i < p->n_rules; i++)
-		if (streq(sorted[i]->name, sorted[i - 1]->name) && (!twice || sorted[i] < twice)) {
-			twice = sorted[i];
-			first = sorted[i - 1];
-		}
-	if (!twice)
-		return 0;
-	return diag_set(l->diag, l->file, twice->name_line, twice->name_column,
-			"the rule name '%.60s' is used twice, first on line %u; names tell rules "
-			"apart in the log",
-			twice->name, first->name_line);
-}
-
-static int parse_rules(const struct loader *l, const struct node *n, void *target)
-{
-	struct policy *p = target;
-	const struct node *item;
-
-	if (n->type != NODE_LIST)
-		return loader_fail(l, n, "'rules' must be a list of maps, found %s",
-				   node_describe(n));
-	if (n->n == 0)
-		return loader_fail(l, n, "'rules' is empty; remove it, or list a rule");
-	if (n->n > POLICY_MAX_RULES)
-		return loader_fail(l, n, "more than %d rules", POLICY_MAX_RULES);
-	p->rules = arena_alloc(&p->mem, n->n * sizeof(*p->rules));
-	if (!p->rules)
-		return -ENOMEM;
-	item = n->first;
-	for (size_t i = 0; i < n->n; i++, item = item->next) {
-		int r;
-
-		p->rules[i] = (struct rule){.priority = RULE_DEFAULT_PRIORITY, .line = item->line};
-		r = schema_map(l, item, "a rule", rule_fields, ARRAY_SIZE(rule_fields),
-			       &p->rules[i]);
-		if (r < 0)
-			return r;
-	}
-	p->n_rules = n->n;
-	return check_unique_names(l, p);
-}
-
 static const struct field top_fields[] = {
 	{"version", true, parse_version},
 	{"name", true, parse_name},
 	{"description", false, parse_description},
 	{"mode", false, parse_mode},
 	{"default", false, parse_default},
-	{"rules", false, parse_rules},
+	{"rules", false, rules_parse},
 	{"grant", false, parse_grant},
 	{"log_reads", false, parse_log_reads},
 };
@@ -394,7 +235,7 @@ int document_parse(const struct policy_load *load, struct policy **ret, struct d
 	for (unsigned int op = 0; op < _OP_MAX; op++)
 		p->defaults[op] = VERDICT_DENY;
 	p->unix_default = VERDICT_DENY;
-	r = keep_string(&l, bytes_of(load->file), &p->file);
+	r = schema_keep(&l, bytes_of(load->file), &p->file);
 	if (r < 0)
 		return r;
 	if (root->type == NODE_MAP && root->n == 0)

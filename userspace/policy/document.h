@@ -125,8 +125,37 @@ int schema_verdict(const struct loader *l, const struct node *n, enum verdict *r
  */
 int schema_list(const struct loader *l, const struct node *n, const char *key, size_t *ret_n,
 		const struct node **ret_first) _must_check_;
+/* Copies @s into the policy, NUL-terminated. */
+int schema_keep(const struct loader *l, struct bytes s, const char **ret) _must_check_;
+/* Text for people, kept in the policy. */
+#define SCHEMA_TEXT_MAX_BYTES 2000
+int schema_text(const struct loader *l, const struct node *n, const char *key,
+		const char **ret) _must_check_;
+/* Letters, digits, '.', '_' and '-', kept in the policy. */
+#define SCHEMA_NAME_MAX_BYTES 128
+int schema_word(const struct loader *l, const struct node *n, const char *key,
+		const char **ret) _must_check_;
+int schema_words(const struct loader *l, const struct node *n, const char *key,
+		 const char *const **ret, size_t *ret_n) _must_check_;
+/* A whole number from 1 to @max. */
+int schema_count(const struct loader *l, const struct node *n, const char *key, uint64_t max,
+		 uint64_t *ret) _must_check_;
+/* Not negative: 0.05, or "$0.05". */
+int schema_money(const struct loader *l, const struct node *n, const char *key,
+		 double *ret) _must_check_;
+/* Between 0 and 1, neither of them. */
+int schema_fraction(const struct loader *l, const struct node *n, const char *key,
+		    double *ret) _must_check_;
+/* 30s, 10m, 2h, or whole seconds; at least one. */
+int schema_duration(const struct loader *l, const struct node *n, const char *key,
+		    uint64_t max_seconds, uint64_t *ret_ns) _must_check_;
+/* Bytes: 4096, 64K, 10M, 2G; at least one. */
+int schema_size(const struct loader *l, const struct node *n, const char *key,
+		uint64_t *ret) _must_check_;
 /* The nearest of @words, or NULL when none is near. */
 const char *schema_nearest(struct bytes word, const char *const *words, size_t n);
 
+/* rule.c: the value of `rules`; @target is the policy. */
+int rules_parse(const struct loader *l, const struct node *n, void *target) _must_check_;
 /* match.c: the value of `match`. */
 int match_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;

@@ -2,11 +2,23 @@
 /*
  * The rules that hold for every key and value of a document, whatever they mean.
  */
+#include <ctype.h>
+#include <inttypes.h>
+
+#include "base/io.h"
 #include "base/strbuf.h"
 
 #include "policy/document.h"
 
-#define NEAREST_MAX_WORD 32
+#define NEAREST_MAX_WORD       32
+#define SCHEMA_MONEY_MAX       1e12
+#define SCHEMA_MONEY_MAX_BYTES 32
+
+/* A letter that multiplies the number before it. */
+struct schema_unit {
+	char letter;
+	uint64_t factor;
+};
 
 /* Edits (insert, delete, replace, swap neighbours) from @a to @b. */
 static size_t edit_distance(struct bytes a, const char *b)
@@ -177,4 +189,197 @@ int schema_list(const struct loader *l, const struct node *n, const char *key, s
 	*ret_n = n->type == NODE_LIST ? n->n : 1;
 	*ret_first = n->type == NODE_LIST ? n->first : n;
 	return 0;
+}
+
+int schema_keep(const struct loader *l, struct bytes s, const char **ret)
+{
+	struct bytes copy = arena_copy(&l->policy->mem, s.p, s.len);
+
+	if (!copy.p)
+		return -ENOMEM;
+	*ret = copy.p;
+	return 0;
+}
+
+int schema_text(const struct loader *l, const struct node *n, const char *key, const char **ret)
+{
+	struct bytes s = {};
+	int r = schema_string(l, n, key, &s);
+
+	if (r < 0)
+		return r;
+	if (s.len > SCHEMA_TEXT_MAX_BYTES)
+		return loader_fail(l, n, "'%s' has at most %d bytes", key, SCHEMA_TEXT_MAX_BYTES);
+	return schema_keep(l, s, ret);
+}
+
+int schema_word(const struct loader *l, const struct node *n, const char *key, const char **ret)
+{
+	struct bytes s = {};
+	int r = schema_string(l, n, key, &s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.p[i] & 0x80) || (!isalnum(s.p[i]) && !strchr("._-", s.p[i])))
+			return loader_fail(l, n,
+					   "'%s' is made of letters, digits, '.', '_' and '-'; "
+					   "'%.60s' is not",
+					   key, s.p);
+	if (s.len > SCHEMA_NAME_MAX_BYTES)
+		return loader_fail(l, n, "'%s' has at most %d bytes", key, SCHEMA_NAME_MAX_BYTES);
+	return schema_keep(l, s, ret);
+}
+
+int schema_words(const struct loader *l, const struct node *n, const char *key,
+		 const char *const **ret, size_t *ret_n)
+{
+	const struct node *item = NULL;
+	const char **words;
+	size_t count = 0;
+	int r = schema_list(l, n, key, &count, &item);
+
+	if (r < 0)
+		return r;
+	words = arena_alloc(&l->policy->mem, count * sizeof(*words));
+	if (!words)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < count; i++, item = item->next)
+		r = schema_word(l, item, key, &words[i]);
+	*ret = words;
+	*ret_n = count;
+	return r;
+}
+
+/* ---- numbers */
+
+/* What stands in a scalar, for messages: an empty text for lists and maps. */
+static const char *written(const struct node *n)
+{
+	return n->type == NODE_SCALAR ? n->text.p : "";
+}
+
+int schema_count(const struct loader *l, const struct node *n, const char *key, uint64_t max,
+		 uint64_t *ret)
+{
+	if (n->type == NODE_SCALAR && n->is_plain && parse_u64(n->text, max, ret) == 0 && *ret &&
+	    n->text.p[0] != '0')
+		return 0;
+	if (n->type == NODE_SCALAR && bytes_eq_str(n->text, "0"))
+		return loader_fail(l, n,
+				   "'%s' must be at least 1; to refuse them all say so with "
+				   "'default' or a rule",
+				   key);
+	return loader_fail(l, n,
+			   "'%s' must be a whole number from 1 to %" PRIu64 ", found %s %.40s", key,
+			   max, node_describe(n), written(n));
+}
+
+/* Digits, and a '.' and digits if there is one; nothing else, so that no locale and no hexadecimal
+ * or "inf" comes in. */
+static bool is_decimal(struct bytes s)
+{
+	size_t whole = 0, fraction = 0;
+
+	while (whole < s.len && s.p[whole] >= '0' && s.p[whole] <= '9')
+		whole++;
+	if (whole == s.len)
+		return whole > 0;
+	if (s.p[whole] != '.')
+		return false;
+	while (whole + 1 + fraction < s.len && s.p[whole + 1 + fraction] >= '0' &&
+	       s.p[whole + 1 + fraction] <= '9')
+		fraction++;
+	return whole > 0 && fraction > 0 && whole + 1 + fraction == s.len;
+}
+
+int schema_money(const struct loader *l, const struct node *n, const char *key, double *ret)
+{
+	struct bytes s = n->text;
+	double value;
+
+	if (n->type == NODE_SCALAR && s.len && s.p[0] == '-')
+		return loader_fail(l, n, "'%s' must not be negative, found %.40s", key, s.p);
+	if (n->type == NODE_SCALAR && s.len && s.p[0] == '$')
+		s = (struct bytes){.p = s.p + 1, .len = s.len - 1};
+	if (n->type == NODE_SCALAR && s.len <= SCHEMA_MONEY_MAX_BYTES && is_decimal(s)) {
+		value = strtod(s.p, NULL);
+		if (value <= SCHEMA_MONEY_MAX) {
+			*ret = value;
+			return 0;
+		}
+	}
+	return loader_fail(l, n,
+			   "'%s' must be an amount of money such as 0.05 or \"$0.05\", found %s "
+			   "%.40s",
+			   key, node_describe(n), written(n));
+}
+
+int schema_fraction(const struct loader *l, const struct node *n, const char *key, double *ret)
+{
+	if (n->type == NODE_SCALAR && n->is_plain && n->text.len <= SCHEMA_MONEY_MAX_BYTES &&
+	    is_decimal(n->text)) {
+		*ret = strtod(n->text.p, NULL);
+		if (*ret > 0 && *ret < 1)
+			return 0;
+	}
+	return loader_fail(l, n,
+			   "'%s' must be a part of the whole between 0 and 1, such as 0.8, "
+			   "found %s %.40s",
+			   key, node_describe(n), written(n));
+}
+
+/* Splits the last byte off when it is one of @units. Return: what it multiplies by, 1 without. */
+static uint64_t take_unit(struct bytes *s, const struct schema_unit *units, size_t n)
+{
+	for (size_t i = 0; s->len > 1 && i < n; i++)
+		if (s->p[s->len - 1] == units[i].letter) {
+			s->len--;
+			return units[i].factor;
+		}
+	return 1;
+}
+
+static int parse_scaled(const struct node *n, const struct schema_unit *units, size_t n_units,
+			uint64_t max, uint64_t *ret)
+{
+	struct bytes s = n->text;
+	uint64_t factor;
+
+	if (n->type != NODE_SCALAR)
+		return -EINVAL;
+	factor = take_unit(&s, units, n_units);
+	if (parse_u64(s, max / factor, ret) < 0 || *ret == 0 || s.p[0] == '0')
+		return -EINVAL;
+	*ret *= factor;
+	return 0;
+}
+
+int schema_duration(const struct loader *l, const struct node *n, const char *key,
+		    uint64_t max_seconds, uint64_t *ret_ns)
+{
+	static const struct schema_unit units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	uint64_t seconds;
+
+	if (parse_scaled(n, units, ARRAY_SIZE(units), max_seconds, &seconds) == 0) {
+		*ret_ns = seconds * NS_PER_SEC;
+		return 0;
+	}
+	return loader_fail(l, n,
+			   "'%s' must be a time such as 30s, 10m or 2h, or whole seconds, at most "
+			   "%" PRIu64 " seconds; found %s %.40s",
+			   key, max_seconds, node_describe(n), written(n));
+}
+
+int schema_size(const struct loader *l, const struct node *n, const char *key, uint64_t *ret)
+{
+	static const struct schema_unit units[] = {
+		{'K', UINT64_C(1) << 10}, {'M', UINT64_C(1) << 20}, {'G', UINT64_C(1) << 30}};
+
+	if (parse_scaled(n, units, ARRAY_SIZE(units), INT64_MAX, ret) == 0)
+		return 0;
+	return loader_fail(l, n,
+			   "'%s' must be a number of bytes such as 4096, 64K, 10M or 2G, at least "
+			   "1; found %s %.40s",
+			   key, node_describe(n), written(n));
 }
