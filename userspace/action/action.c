@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 
 #include "action/decode.h"
-#include "policy/aliases.h"
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -100,7 +99,6 @@ int decode_format(struct decode *c, struct bytes *ret, const char *fmt, ...)
 int step_add(struct decode *c, enum action_kind kind, enum action_op op, struct bytes object,
 	     struct bytes args, struct action_step **ret)
 {
-	const struct policy_name *aliases;
 	struct action_step *s;
 
 	if (c->a->n_steps == ACTION_MAX_STEPS)
@@ -111,22 +109,9 @@ int step_add(struct decode *c, enum action_kind kind, enum action_op op, struct 
 	s->object = object;
 	s->args = args;
 	s->address = NULL;
-	aliases = policy_op_aliases(op, &s->n_names);
-	memcpy(s->names, aliases, s->n_names * sizeof(*aliases));
+	s->n_names = policy_names_init(s->names, op);
 	*ret = s;
 	return 0;
-}
-
-void step_add_name(struct action_step *s, struct bytes name, bool is_untrusted)
-{
-	if (name.len == 0)
-		return;
-	for (size_t i = 0; i < s->n_names; i++)
-		if (bytes_eq(s->names[i].name, name))
-			return;
-	if (s->n_names < ACTION_MAX_NAMES)
-		s->names[s->n_names++] =
-			(struct policy_name){.name = name, .is_untrusted = is_untrusted};
 }
 
 int step_add_path(struct decode *c, enum action_op op, struct bytes path)

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "policy/policy.h"
+#include "policy/naming.h"
 
 /* Limits on what one action may carry. */
 #define ACTION_PATH_MAX 4096 /* PATH_MAX, the NUL included: what the kernel accepts */
@@ -22,7 +22,7 @@
 			   */
 #define ACTION_ARGV_LOG_BYTES                                                                      \
 	((size_t)8192) /* read when no rule needs more; the rest is counted, not read */
-#define ACTION_MAX_NAMES        8
+#define ACTION_MAX_NAMES        POLICY_MAX_NAMES
 #define ACTION_MAX_INTERPRETERS 5 /* binfmt_script recursion limit, exec(2) */
 #define ACTION_MAX_STEPS        8
 

@@ -194,7 +194,6 @@ int decode_foreign(struct decode *c);
 /* action.c: steps. A step past the limit is -ACTION_TOO_LONG. */
 int step_add(struct decode *c, enum action_kind kind, enum action_op op, struct bytes object,
 	     struct bytes args, struct action_step **ret);
-void step_add_name(struct action_step *s, struct bytes name, bool is_untrusted);
 int step_add_path(struct decode *c, enum action_op op, struct bytes path);
 /* printf into the arena. */
 int decode_format(struct decode *c, struct bytes *ret, const char *fmt, ...) _printf_(3, 4);

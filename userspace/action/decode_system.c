@@ -13,7 +13,7 @@ static int add_step(struct decode *c)
 	r = step_add(c, KIND_SYSTEM, OP_SYSCALL, c->a->object, c->a->object, &s);
 	if (r)
 		return r;
-	step_add_name(s, bytes_of(c->a->syscall), false);
+	policy_names_add(s->names, &s->n_names, bytes_of(c->a->syscall), false);
 	return 0;
 }
 

@@ -11,15 +11,10 @@
 
 #define BINPRM_SIZE 256 /* BINPRM_BUF_SIZE */
 
-/* Directories whose names are the administrator's: a link in them is trusted to be what it says. */
-static const char *const trusted_dirs[] = {
-	"/bin",           "/sbin",           "/usr/bin",          "/usr/sbin",
-	"/usr/local/bin", "/usr/local/sbin", "/usr/lib/git-core",
-};
-
 /*
- * Whether @asked, made absolute, lies directly in one of those. Compared byte by byte: a ".." or a
- * link on the way ("/tmp/link/../../usr/bin/git") could lead elsewhere than the text says.
+ * Whether @asked, made absolute, lies directly in a trusted directory. Compared byte by byte: a
+ * ".." or a link on the way ("/tmp/link/../../usr/bin/git") could lead elsewhere than the text
+ * says.
  */
 static bool is_trusted_alias(const struct decode *c, struct bytes asked)
 {
@@ -35,64 +30,26 @@ static bool is_trusted_alias(const struct decode *c, struct bytes asked)
 			return false;
 		dir = c->a->cwd;
 	}
-	while (dir.len > 1 && dir.p[dir.len - 1] == '/')
-		dir.len--;
-	for (size_t i = 0; i < ARRAY_SIZE(trusted_dirs); i++)
-		if (bytes_eq_str(dir, trusted_dirs[i]))
-			return true;
-	return false;
-}
-
-/* "/memfd:NAME (deleted)" answers to "memfd:NAME". */
-static struct bytes image_name(struct bytes path)
-{
-	struct bytes tail = BYTES_LIT(" (deleted)");
-	struct bytes name = bytes_base_name(path);
-
-	if (bytes_has_prefix(path, BYTES_LIT("/memfd:")))
-		name = (struct bytes){.p = path.p + 1, .len = path.len - 1};
-	if (name.len > tail.len && memcmp(name.p + name.len - tail.len, tail.p, tail.len) == 0)
-		name.len -= tail.len;
-	return name;
+	return policy_is_trusted_dir(dir);
 }
 
 int script_add_tool_step(struct decode *c, const struct resolved *r, struct bytes asked,
 			 struct bytes args)
 {
-	struct bytes name = image_name(r->path);
-	struct bytes alias = bytes_base_name(asked);
 	struct action_step *s;
 	int e;
 
 	e = step_add(c, KIND_TOOL, OP_EXEC, r->path, args, &s);
 	if (e)
 		return e;
-	step_add_name(s, name, false);
-	step_add_name(s, alias, !bytes_eq(alias, name) && !is_trusted_alias(c, asked));
+	policy_names_add_exec(s->names, &s->n_names, r->path, asked, is_trusted_alias(c, asked));
 	return 0;
 }
 
 int script_join_args(struct decode *c, struct bytes head, size_t from, struct bytes *ret)
 {
-	const struct action *a = c->a;
-	size_t size = head.len + 1;
-	char *buf, *p;
-
-	for (size_t i = from; i < a->argc; i++)
-		size += a->argv[i].len + 1;
-	buf = p = arena_alloc(&c->d->arena, size);
-	if (!buf)
-		return decode_fail(ACTION_NO_MEMORY);
-	if (head.len)
-		p = mempcpy(p, head.p, head.len);
-	for (size_t i = from; i < a->argc; i++) {
-		if (p != buf)
-			*p++ = ' ';
-		p = mempcpy(p, a->argv[i].p, a->argv[i].len);
-	}
-	*p = '\0';
-	*ret = (struct bytes){.p = buf, .len = (size_t)(p - buf)};
-	return 0;
+	*ret = policy_join_words(&c->d->arena, head, c->a->argv, c->a->argc, from);
+	return ret->p ? 0 : decode_fail(ACTION_NO_MEMORY);
 }
 
 /* The "#!" line: interpreter and at most one argument. */

@@ -122,45 +122,18 @@ static bool is_destination(enum action_op op)
 	return op != OP_BIND && op != OP_LISTEN;
 }
 
-static void format_address(char out[static 64], const struct policy_address *a)
-{
-	char ip[INET6_ADDRSTRLEN] = "";
-
-	(void)inet_ntop(a->is_v4 ? AF_INET : AF_INET6, a->ip, ip, sizeof(ip));
-	(void)snprintf(out, 64, a->is_v4 ? "%s:%u" : "[%s]:%u", ip, (unsigned)a->port);
-}
-
-/* The forms under which one place hides: an IPv4 address in IPv6 clothes; "any" as a destination is
- * this machine. */
-static void normalise(struct policy_address *a, enum action_op op)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	static const uint8_t zero[16];
-
-	if (!a->is_v4 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
-		memmove(a->ip, a->ip + sizeof(mapped), 4);
-		memset(a->ip + 4, 0, 12);
-		a->is_v4 = true;
-	}
-	if (!is_destination(op) || memcmp(a->ip, zero, a->is_v4 ? 4 : 16) != 0)
-		return;
-	if (a->is_v4)
-		a->ip[0] = 127;
-	a->ip[a->is_v4 ? 3 : 15] = 1;
-}
-
 static int add_ip(struct decode *c, const struct endpoint *e, struct policy_address *address,
 		  uint32_t scope)
 {
 	struct bytes object, asked;
-	char text[64];
+	char text[POLICY_HOST_SIZE];
 	int r;
 
 	address->has_ip = true;
 	address->protocol = endpoint_protocol(c, e->fd, e->op, &r);
 	if (r)
 		return r;
-	format_address(text, address);
+	policy_address_format(text, address);
 	if (scope) {
 		char *bracket = strchr(text, ']');
 		size_t at = bracket ? (size_t)(bracket - text) : strlen(text);
@@ -171,8 +144,8 @@ static int add_ip(struct decode *c, const struct endpoint *e, struct policy_addr
 	}
 	if (r)
 		return r;
-	normalise(address, e->op);
-	format_address(text, address);
+	policy_address_normalise(address, e->op);
+	policy_address_format(text, address);
 	r = decode_format(c, &object, "%s", text);
 	if (r)
 		return r;

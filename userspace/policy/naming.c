@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "policy/naming.h"
+
+_Static_assert(POLICY_MAX_ALIASES < POLICY_MAX_NAMES, "room for the names of a program");
+
+static const char *const trusted_dirs[] = {
+	"/bin",           "/sbin",           "/usr/bin",          "/usr/sbin",
+	"/usr/local/bin", "/usr/local/sbin", "/usr/lib/git-core",
+};
+
+size_t policy_names_init(struct policy_name names[static POLICY_MAX_NAMES], enum action_op op)
+{
+	size_t n;
+	const struct policy_name *aliases = policy_op_aliases(op, &n);
+
+	memcpy(names, aliases, n * sizeof(*aliases));
+	return n;
+}
+
+void policy_names_add(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,
+		      struct bytes name, bool is_untrusted)
+{
+	if (name.len == 0)
+		return;
+	for (size_t i = 0; i < *n; i++)
+		if (bytes_eq(names[i].name, name))
+			return;
+	if (*n < POLICY_MAX_NAMES)
+		names[(*n)++] = (struct policy_name){.name = name, .is_untrusted = is_untrusted};
+}
+
+/* "/memfd:NAME (deleted)" answers to "memfd:NAME". */
+static struct bytes image_name(struct bytes path)
+{
+	struct bytes tail = BYTES_LIT(" (deleted)");
+	struct bytes name = bytes_base_name(path);
+
+	if (bytes_has_prefix(path, BYTES_LIT("/memfd:")))
+		name = (struct bytes){.p = path.p + 1, .len = path.len - 1};
+	if (name.len > tail.len && bytes_has_suffix(name, tail))
+		name.len -= tail.len;
+	return name;
+}
+
+void policy_names_add_exec(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,
+			   struct bytes image, struct bytes asked, bool is_asked_trusted)
+{
+	struct bytes name = image_name(image);
+	struct bytes alias = bytes_base_name(asked);
+
+	policy_names_add(names, n, name, false);
+	policy_names_add(names, n, alias, !bytes_eq(alias, name) && !is_asked_trusted);
+}
+
+bool policy_is_trusted_dir(struct bytes dir)
+{
+	while (dir.len > 1 && dir.p[dir.len - 1] == '/')
+		dir.len--;
+	for (size_t i = 0; i < ARRAY_SIZE(trusted_dirs); i++)
+		if (bytes_eq_str(dir, trusted_dirs[i]))
+			return true;
+	return false;
+}
+
+struct bytes policy_join_words(struct arena *mem, struct bytes head, const struct bytes *argv,
+			       size_t argc, size_t from)
+{
+	size_t size = head.len + 1;
+	char *buf, *p;
+
+	for (size_t i = from; i < argc; i++)
+		size += argv[i].len + 1;
+	buf = p = arena_alloc(mem, size);
+	if (!buf)
+		return BYTES_NULL;
+	if (head.len)
+		p = mempcpy(p, head.p, head.len);
+	for (size_t i = from; i < argc; i++) {
+		if (p != buf)
+			*p++ = ' ';
+		if (argv[i].len)
+			p = mempcpy(p, argv[i].p, argv[i].len);
+	}
+	*p = '\0';
+	return (struct bytes){.p = buf, .len = (size_t)(p - buf)};
+}
+
+void policy_address_normalise(struct policy_address *a, enum action_op op)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t zero[16];
+
+	if (!a->is_v4 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
+		memmove(a->ip, a->ip + sizeof(mapped), 4);
+		memset(a->ip + 4, 0, 12);
+		a->is_v4 = true;
+	}
+	if (op == OP_BIND || op == OP_LISTEN || memcmp(a->ip, zero, a->is_v4 ? 4 : 16) != 0)
+		return;
+	if (a->is_v4)
+		a->ip[0] = 127;
+	a->ip[a->is_v4 ? 3 : 15] = 1;
+}
+
+void policy_address_format(char out[static POLICY_HOST_SIZE], const struct policy_address *a)
+{
+	char ip[INET6_ADDRSTRLEN] = "";
+
+	(void)inet_ntop(a->is_v4 ? AF_INET : AF_INET6, a->ip, ip, sizeof(ip));
+	(void)snprintf(out, POLICY_HOST_SIZE, a->is_v4 ? "%s:%u" : "[%s]:%u", ip,
+		       (unsigned int)a->port);
+}
+
+struct bytes policy_network_text(struct arena *mem, const struct bytes *domains, size_t n,
+				 const struct policy_address *a)
+{
+	char port[8] = "", host[POLICY_HOST_SIZE] = "";
+	size_t size = 1 + sizeof(host), port_len;
+	char *buf, *p;
+
+	port_len = (size_t)snprintf(port, sizeof(port), ":%u", (unsigned int)a->port);
+	if (a->has_ip)
+		policy_address_format(host, a);
+	for (size_t i = 0; i < n; i++)
+		size += domains[i].len + sizeof(port) + 1;
+	buf = p = arena_alloc(mem, size);
+	if (!buf)
+		return BYTES_NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (p != buf)
+			*p++ = ' ';
+		if (domains[i].len)
+			p = mempcpy(p, domains[i].p, domains[i].len);
+		p = mempcpy(p, port, port_len);
+	}
+	if (a->has_ip) {
+		if (p != buf)
+			*p++ = ' ';
+		p = mempcpy(p, host, strlen(host));
+	}
+	*p = '\0';
+	return (struct bytes){.p = buf, .len = (size_t)(p - buf)};
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an action answers to, and its argument text. One place for action/, which has it from a
+ * system call, and for apiaction.c, which has it from JSON: a policy must give both the same
+ * answer.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "policy/aliases.h"
+
+#define POLICY_MAX_NAMES 8  /* of one action */
+#define POLICY_HOST_SIZE 64 /* "[address]:port" and a NUL */
+
+/* The names of the operation alone: for an exec bash, shell, exec. Return: how many. */
+size_t policy_names_init(struct policy_name names[static POLICY_MAX_NAMES], enum action_op op);
+/* Empty names, names that are there and those past the limit are left out. */
+void policy_names_add(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,
+		      struct bytes name, bool is_untrusted);
+/* An exec: base name of the resolved @image (a file that exists in memory only answers to
+ * "memfd:NAME"), and the name that it was @asked for by. */
+void policy_names_add_exec(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,
+			   struct bytes image, struct bytes asked, bool is_asked_trusted);
+/* A directory whose names are the administrator's: a link in it is what it says. Compared as text,
+ * slashes at the end aside. */
+bool policy_is_trusted_dir(struct bytes dir);
+/* @head (left out when empty) and words @from.. of @argv, joined by blanks. .p NULL: out of memory.
+ */
+struct bytes policy_join_words(struct arena *mem, struct bytes head, const struct bytes *argv,
+			       size_t argc, size_t from) _must_check_;
+
+/* The forms under which one place hides: an IPv4 address in IPv6 clothes; "any" as a destination is
+ * this machine. */
+void policy_address_normalise(struct policy_address *a, enum action_op op);
+/* "1.2.3.4:80", "[::1]:80". */
+void policy_address_format(char out[static POLICY_HOST_SIZE], const struct policy_address *a);
+/* The text of a network action: "name:port" for each of @domains, then "address:port" if the
+ * address is known, separated by blanks. .p NULL: out of memory. */
+struct bytes policy_network_text(struct arena *mem, const struct bytes *domains, size_t n,
+				 const struct policy_address *a) _must_check_;
