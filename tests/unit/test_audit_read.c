@@ -195,7 +195,10 @@ static void test_wrong_usage_is_told(void **state)
 		const char *err;
 	} cases[] = {
 		{cmd_log, {"log", "--verdict", "maybe"}, 2, "expected allow, flag, ask or deny"},
-		{cmd_log, {"log", "--kind", "spend"}, 2, "expected tool, path, network or system"},
+		{cmd_log,
+		 {"log", "--kind", "money"},
+		 2,
+		 "expected tool, path, network, system or spend"},
 		{cmd_log, {"log", "--since", "lately"}, 2, "expected 10s, 5m, 2h or 1d"},
 		{cmd_log, {"log", "--nonsense"}, 2, "unrecognized option"},
 		{cmd_log, {"log", "a", "b"}, 2, "expected one FILE or SESSION, got 2"},

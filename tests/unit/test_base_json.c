@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "base/json.h"
 
 #include "tests/unit/unit.h"
@@ -63,6 +65,33 @@ static void test_no_bytes_is_null_and_empty_bytes_are_an_empty_string(void **sta
 	strbuf_fini(&b);
 }
 
+static void test_doubles_are_the_shortest_that_read_back(void **state)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} cases[] = {
+		{0, "0"},
+		{0.1, "0.1"},
+		{0.1 + 0.2, "0.30000000000000004"},
+		{12.5, "12.5"},
+		{1.0 / 3, "0.3333333333333333"},
+		{5e-324, "4.94065645841247e-324"},
+		{INFINITY, "null"},
+		{NAN, "null"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct strbuf b = STRBUF_INIT(64);
+		struct json j = JSON_INIT(&b);
+
+		json_double(&j, cases[i].value);
+		assert_string_equal(strbuf_str(&b), cases[i].text);
+		strbuf_fini(&b);
+	}
+}
+
 static void test_a_full_buffer_shows_in_its_error(void **state)
 {
 	struct strbuf b = STRBUF_INIT(8);
@@ -80,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_nesting_and_commas),
 		cmocka_unit_test(test_the_largest_and_smallest_numbers),
 		cmocka_unit_test(test_no_bytes_is_null_and_empty_bytes_are_an_empty_string),
+		cmocka_unit_test(test_doubles_are_the_shortest_that_read_back),
 		cmocka_unit_test(test_a_full_buffer_shows_in_its_error),
 	};
 

@@ -164,6 +164,7 @@ static void show_tallies(const json_t *report, struct strbuf *out)
 		[KIND_PATH] = "denied paths",
 		[KIND_NETWORK] = "denied addresses",
 		[KIND_SYSTEM] = "refused syscalls",
+		[KIND_SPEND] = "spent beyond the budget",
 	};
 	static const struct {
 		const char *key, *title;

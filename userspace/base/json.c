@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <math.h>
+#include <stdio.h>
 
 #include "base/escape.h"
 #include "base/json.h"
@@ -83,6 +85,23 @@ void json_i64(struct json *j, int64_t v)
 	strbuf_add_u64(j->out, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
+void json_double(struct json *j, double v)
+{
+	char text[32];
+
+	if (!isfinite(v)) {
+		json_none(j);
+		return;
+	}
+	json_before_value(j);
+	for (int digits = 15; digits <= 17; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	strbuf_add_str(j->out, text);
+}
+
 void json_bool(struct json *j, bool v)
 {
 	json_before_value(j);
@@ -113,6 +132,12 @@ void json_key_u64(struct json *j, const char *key, uint64_t v)
 {
 	json_key(j, key);
 	json_u64(j, v);
+}
+
+void json_key_double(struct json *j, const char *key, double v)
+{
+	json_key(j, key);
+	json_double(j, v);
 }
 
 void json_key_bool(struct json *j, const char *key, bool v)

@@ -28,6 +28,8 @@ void json_key(struct json *j, const char *key);
 void json_str(struct json *j, struct bytes s);
 void json_u64(struct json *j, uint64_t v);
 void json_i64(struct json *j, int64_t v);
+/* The shortest digits that read back the same; null when JSON has no such number. */
+void json_double(struct json *j, double v);
 void json_bool(struct json *j, bool v);
 void json_none(
 	struct json *j); /* null; "json_null" is a symbol of jansson, which would call ours */
@@ -35,4 +37,5 @@ void json_none(
 void json_key_str(struct json *j, const char *key, struct bytes s);
 void json_key_cstr(struct json *j, const char *key, const char *s);
 void json_key_u64(struct json *j, const char *key, uint64_t v);
+void json_key_double(struct json *j, const char *key, double v);
 void json_key_bool(struct json *j, const char *key, bool v);

@@ -38,7 +38,7 @@ static const char usage[] =
 	"of the default place. SESSION may be the beginning of a session's name.\n"
 	"\n"
 	"  --verdict V   only records with this verdict: allow, flag, ask, deny; may be repeated\n"
-	"  --kind K      only this kind of action: tool, path, network, system; may be repeated\n"
+	"  --kind K      only this kind of action: tool, path, network, system, spend; may be repeated\n"
 	"  --since T     only from this time on: 10s, 5m, 2h, 1d ago, or 2026-11-21T05:00:00Z\n"
 	"  -f, --follow  go on until the session ends\n"
 	"  --json        the records themselves, one JSON object a line\n"
@@ -63,7 +63,7 @@ static int parse_kind(const char *s, struct log_options *o)
 	enum action_kind k;
 
 	if (kind_parse(bytes_of(s), &k) < 0) {
-		say("--kind '%s': expected tool, path, network or system", s);
+		say("--kind '%s': expected tool, path, network, system or spend", s);
 		return -EINVAL;
 	}
 	o->filter.kinds |= 1U << k;

@@ -31,6 +31,7 @@ bool eval_query_is_valid(const struct policy_query *q)
 	case KIND_NETWORK:
 		return bit & OPS_NETWORK;
 	case KIND_SYSTEM:
+	case KIND_SPEND:
 	case _KIND_MAX:
 		return false;
 	}

@@ -172,7 +172,7 @@ static int parse_op(const struct loader *l, const struct node *n, uint32_t *ops)
 		*ops |= OPS_CHANGE;
 		return 0;
 	}
-	if (op_parse(s, &op) == 0 && op != OP_SYSCALL) {
+	if (op_parse(s, &op) == 0 && op < OP_SYSCALL) {
 		*ops |= OP_BIT(op);
 		return 0;
 	}

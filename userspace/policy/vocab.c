@@ -9,10 +9,8 @@ static const char *const verdict_names[_VERDICT_MAX] = {
 };
 
 static const char *const kind_names[_KIND_MAX] = {
-	[KIND_TOOL] = "tool",
-	[KIND_PATH] = "path",
-	[KIND_NETWORK] = "network",
-	[KIND_SYSTEM] = "system",
+	[KIND_TOOL] = "tool",     [KIND_PATH] = "path",   [KIND_NETWORK] = "network",
+	[KIND_SYSTEM] = "system", [KIND_SPEND] = "spend",
 };
 
 static const char *const op_names[_OP_MAX] = {
@@ -22,7 +20,7 @@ static const char *const op_names[_OP_MAX] = {
 	[OP_MKDIR] = "mkdir",     [OP_MKNOD] = "mknod",       [OP_CHMOD] = "chmod",
 	[OP_CHOWN] = "chown",     [OP_XATTR] = "xattr",       [OP_TIMES] = "times",
 	[OP_CONNECT] = "connect", [OP_SEND] = "send",         [OP_BIND] = "bind",
-	[OP_LISTEN] = "listen",   [OP_SYSCALL] = "syscall",
+	[OP_LISTEN] = "listen",   [OP_SYSCALL] = "syscall",   [OP_SPEND] = "spend",
 };
 
 static const char *const grant_names[_GRANT_MAX] = {

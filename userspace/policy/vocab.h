@@ -21,6 +21,7 @@ enum action_kind {
 	KIND_PATH,
 	KIND_NETWORK,
 	KIND_SYSTEM, /* the syscalls that are refused unless the policy grants them */
+	KIND_SPEND,  /* money that was reported as spent: `holdfast spend`; no policy is asked */
 	_KIND_MAX,
 };
 
@@ -47,6 +48,8 @@ enum action_op {
 	OP_BIND,
 	OP_LISTEN,
 	OP_SYSCALL, /* KIND_SYSTEM: the object is the syscall's name */
+	OP_SPEND,   /* KIND_SPEND: the object is its source; this and the one before match no rule
+		     */
 	_OP_MAX,
 };
 
