@@ -64,7 +64,9 @@ UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES := $(wildcard tests/bench/bench_*.c)
 TOOLS := $(wildcard tools/*.c)
-EVERY_SOURCE := $(MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS)
+# What tests/compat/test_*.py ask, to compare the answers with Python's.
+COMPAT := $(wildcard tests/compat/*.c)
+EVERY_SOURCE := $(MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT)
 DEFINES = -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_POLICY_DIR='"$(SHAREDIR)/policies"'
 
 objects = $(1:%.c=$(BUILD)/%.o)
@@ -91,8 +93,8 @@ $(BUILD)/%.o: %.c $(BUILD)/.flags | have-libraries
 $(BUILD)/userspace/cli/%.o: private CPPFLAGS += $(DEFINES)
 $(BUILD)/userspace/cli/%.o: $(BUILD)/.prefix
 
-# One program for each unit test, benchmark of a part and fuzz target. Tools stand alone.
-$(call programs,$(UNIT_TESTS) $(BENCHES) $(FUZZERS)): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libholdfast.a
+# One program for each unit test, comparison, benchmark of a part and fuzz target. Tools stand alone.
+$(call programs,$(UNIT_TESTS) $(COMPAT) $(BENCHES) $(FUZZERS)): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libholdfast.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(call programs,$(UNIT_TESTS)): private LDLIBS += -lcmocka
@@ -102,7 +104,7 @@ $(call programs,$(TOOLS)): $(BUILD)/%: $(BUILD)/%.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
-unit-tests: $(call programs,$(UNIT_TESTS))
+unit-tests: $(call programs,$(UNIT_TESTS) $(COMPAT))
 benches: $(call programs,$(BENCHES))
 tools: $(call programs,$(TOOLS))
 fuzzers: $(call programs,$(FUZZERS))

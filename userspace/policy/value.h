@@ -24,7 +24,8 @@ enum value_type {
 	VALUE_LIST,
 	VALUE_MAP,   /* in the order of the document; a repeated key has its last value and its
 			first place, as in a Python dict */
-	VALUE_OTHER, /* YAML only: a date, binary, a set; @text is its str() */
+	VALUE_OTHER, /* YAML only: a date, binary, a set, a pair; @text is its str(), @is_true its
+			bool(), @first a string with its repr() */
 };
 
 struct value {
@@ -53,6 +54,9 @@ int value_parse_json(struct bytes text, struct arena *mem, struct value **ret,
 int value_parse_yaml(const char *file, struct bytes text, struct arena *mem,
 		     void (*warn)(void *ctx, const struct diag *d), void *ctx, struct value **ret,
 		     struct diag *d) _must_check_;
+
+/* The longest integer, as CPython limits int(text) and str(int). */
+#define VALUE_MAX_DIGITS 4300
 
 /* The value of the text key @key; NULL when the map has none or @map is no map. */
 const struct value *value_get(const struct value *map, const char *key);

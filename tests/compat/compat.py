@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the comparisons with Python share: TAP, and a helper program that answers requests."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("BUILD", "build")
+SHOWN = 20
+
+
+def to_bytes(text):
+    return text.encode("utf-8", "surrogatepass")
+
+
+class Tap:
+    """One case for each fact(); the first differences are printed as comments."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def fact(self, name, differences, compared=None):
+        self.count += 1
+        self.failed += bool(differences)
+        more = f" ({compared} compared)" if compared is not None else ""
+        print(f"{'not ok' if differences else 'ok'} {self.count} - {name}{more}")
+        for difference in differences[:SHOWN]:
+            print("# " + str(difference).replace("\n", "\n# "))
+        sys.stdout.flush()
+
+    def end(self):
+        print(f"1..{self.count}")
+        sys.exit(1 if self.failed else 0)
+
+
+class Driver:
+    """build/tests/compat/values, asked in lock step."""
+
+    def __init__(self, program="values"):
+        path = BUILD / "tests/compat" / program
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, operation, text):
+        data = text if isinstance(text, bytes) else to_bytes(text)
+        self.process.stdin.write(f"{operation} {len(data)}\n".encode() + data)
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the helper died of {operation} {data[:200]!r}")
+        return self.process.stdout.read(int(line))
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait()
