@@ -7,10 +7,12 @@
 #include "base/arena.h"
 
 #include "policy/address.h"
+#include "policy/domain.h"
 #include "policy/glob.h"
 #include "policy/node.h"
 #include "policy/policy.h"
 #include "policy/regex.h"
+#include "policy/week.h"
 
 #define RULE_DEFAULT_PRIORITY 100
 
@@ -26,6 +28,13 @@ struct tool_pattern {
 	struct bytes name;        /* TOOL_EXACT */
 	const struct glob *globs; /* TOOL_GLOB, TOOL_IMAGE: a list of alternatives */
 	const struct regex *regex;
+};
+
+/* One place of `argv`: any of the patterns. After the first place TOOL_IMAGE is a path glob on the
+ * argument's text. */
+struct argv_element {
+	const struct tool_pattern *any;
+	size_t n;
 };
 
 /* What `match` or one map of `unless` says. Absent keys have no elements; ops and protocols are
@@ -44,6 +53,16 @@ struct matcher {
 	size_t n_addresses;
 	const struct port_range *ports;
 	size_t n_ports;
+	const struct argv_element *argv;
+	size_t n_argv;
+	const struct domain_pattern *domains;
+	size_t n_domains;
+	const struct glob *agents; /* a list */
+	const struct glob *cwds;   /* a list */
+	const struct tool_pattern *parents;
+	size_t n_parents;
+	const struct week_range *times;
+	size_t n_times;
 };
 
 struct rule {
@@ -58,6 +77,9 @@ struct rule {
 	unsigned line;
 	unsigned name_line, name_column;
 	struct matcher match;
+	/* The rule does not apply when one of these matches. */
+	const struct matcher *unless;
+	size_t n_unless;
 };
 
 struct owned_regex {
@@ -157,5 +179,24 @@ const char *schema_nearest(struct bytes word, const char *const *words, size_t n
 
 /* rule.c: the value of `rules`; @target is the policy. */
 int rules_parse(const struct loader *l, const struct node *n, void *target) _must_check_;
-/* match.c: the value of `match`. */
+/* match.c: the values of `match` and `unless`. @rule is a struct rule. */
 int match_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;
+int match_unless_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;
+
+/* match_what.c, match_where.c: single keys; @matcher is a struct matcher. */
+int match_parse_tools(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_args(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_argv(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_parents(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_paths(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_cwds(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_agents(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_ops(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_address(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_cidr(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_ports(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_protocols(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_domains(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_times(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+/* Room for @n values of @size bytes, cleared; NULL: out of memory. */
+void *match_alloc(const struct loader *l, size_t n, size_t size);

@@ -5,6 +5,8 @@
  * last.
  */
 #include "policy/eval.h"
+#include "policy/keys.h"
+#include "policy/naming.h"
 
 #define NO_RANK UINT32_MAX
 
@@ -38,137 +40,82 @@ bool eval_query_is_valid(const struct policy_query *q)
 	return false;
 }
 
-bool eval_query_is_unix(const struct policy_query *q)
+/* What the key of an entry has settled already. */
+struct settled {
+	bool paths, tools, domains, addresses;
+};
+
+static struct settled settled_by(const struct search *s, enum key_type type)
 {
-	if (q->kind != KIND_NETWORK)
-		return false;
-	return q->address ? q->address->protocol == POLICY_PROTO_UNIX : q->path.p != NULL;
+	return (struct settled){
+		.paths = type <= KEY_PATH_ANY,
+		.tools = type >= KEY_IMAGE_WHOLE && type <= KEY_TOOL_ANY,
+		/* One name of several may be too little. */
+		.domains = (type == KEY_DOMAIN || type == KEY_DOMAIN_BELOW) && s->q->n_domains == 1,
+		.addresses = type == KEY_ADDRESS_V4 || type == KEY_ADDRESS_V6,
+	};
 }
 
-/* ---- the keys of a rule; 1 matches, 0 does not, negative: a limit was hit */
-
-static int match_name(const struct tool_pattern *t, struct bytes name,
-		      struct regex_scratch *scratch)
+/* The cheap keys first; then those with regular expressions, as long as they can still change the
+ * answer. */
+static enum key_answer match_keys(const struct key_context *c, const struct matcher *m,
+				  struct settled settled)
 {
-	switch (t->type) {
-	case TOOL_EXACT:
-		return bytes_eq(t->name, name);
-	case TOOL_GLOB:
-		for (const struct glob *g = t->globs; g; g = g->next)
-			if (glob_match(g, name))
-				return 1;
-		return 0;
-	case TOOL_REGEX:
-		return regex_search(t->regex, scratch, name);
-	case TOOL_IMAGE:
-		return 0;
-	}
-	return 0;
+	enum key_answer a = KEY_YES;
+
+	if (!key_ops(c, m) || (m->has_protocols && !key_protocols(c, m)) ||
+	    (m->n_ports && !key_ports(c, m)) ||
+	    (m->n_addresses && !settled.addresses && !key_addresses(c, m)) ||
+	    (m->n_domains && !settled.domains && !key_domains(c, m)) ||
+	    (m->paths && !settled.paths && !key_paths(c, m)) || (m->n_times && !key_times(c, m)) ||
+	    (m->agents && !key_agents(c, m)) || (m->cwds && !key_cwds(c, m)))
+		return KEY_NO;
+	if (m->n_argv)
+		a = key_argv(c, m);
+	if (a != KEY_NO && m->n_parents)
+		a = key_and(a, key_parents(c, m));
+	if (a != KEY_NO && m->n_tools && !settled.tools)
+		a = key_and(a, key_tools(c, m));
+	if (a != KEY_NO && m->n_args)
+		a = key_and(a, key_args(c, m));
+	return a;
 }
 
-static int match_tool(const struct search *s, const struct rule *rule, const struct tool_pattern *t)
+static enum key_answer match_unless(const struct search *s, const struct rule *rule)
 {
-	const struct policy_query *q = s->q;
+	const struct key_context c = {
+		.q = s->q, .scratch = s->scratch, .takes_doubt = key_takes_doubt(rule, true)};
+	enum key_answer a = KEY_NO;
 
-	if (t->type == TOOL_IMAGE) {
-		for (const struct glob *g = t->globs; q->kind == KIND_TOOL && g; g = g->next)
-			if (glob_match(g, q->path))
-				return 1;
-		return 0;
-	}
-	for (size_t i = 0; i < q->n_names; i++) {
-		int r;
-
-		/* A name that the agent could have made opens nothing. */
-		if (q->names[i].is_untrusted && rule->action <= VERDICT_FLAG)
-			continue;
-		r = match_name(t, q->names[i].name, s->scratch);
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-static int match_tools(const struct search *s, const struct rule *rule)
-{
-	for (size_t i = 0; i < rule->match.n_tools; i++) {
-		int r = match_tool(s, rule, &rule->match.tools[i]);
-
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-static int match_args(const struct search *s, const struct rule *rule)
-{
-	for (size_t i = 0; i < rule->match.n_args; i++) {
-		int r = regex_search(rule->match.args[i], s->scratch, s->q->args);
-
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-static bool match_ports(const struct rule *rule, const struct policy_address *a)
-{
-	if (!a || !a->has_ip)
-		return false;
-	for (size_t i = 0; i < rule->match.n_ports; i++)
-		if (a->port >= rule->match.ports[i].low && a->port <= rule->match.ports[i].high)
-			return true;
-	return false;
-}
-
-static bool match_addresses(const struct rule *rule, const struct policy_address *a)
-{
-	for (size_t i = 0; a && i < rule->match.n_addresses; i++)
-		if (address_range_has(&rule->match.addresses[i], a))
-			return true;
-	return false;
-}
-
-static bool match_protocol(const struct rule *rule, const struct policy_query *q)
-{
-	enum policy_protocol protocol = POLICY_PROTO_OTHER;
-
-	if (q->address)
-		protocol = q->address->protocol;
-	else if (eval_query_is_unix(q))
-		protocol = POLICY_PROTO_UNIX;
-	return (unsigned int)protocol < _POLICY_PROTO_MAX && rule->match.protocols >> protocol & 1;
-}
-
-/* Everything but what the entry of type @known has settled. */
-static int match_rest(const struct search *s, const struct rule *rule, enum key_type known)
-{
-	bool knows_address = known == KEY_ADDRESS_V4 || known == KEY_ADDRESS_V6;
-	bool knows_tool = known >= KEY_IMAGE_WHOLE && known <= KEY_TOOL_ANY;
-	int r = 1;
-
-	if (rule->match.has_protocols && !match_protocol(rule, s->q))
-		return 0;
-	if (rule->match.n_ports && !match_ports(rule, s->q->address))
-		return 0;
-	if (rule->match.n_addresses && !knows_address && !match_addresses(rule, s->q->address))
-		return 0;
-	if (rule->match.n_tools && !knows_tool)
-		r = match_tools(s, rule);
-	if (r == 1 && rule->match.n_args)
-		r = match_args(s, rule);
-	return r;
+	for (size_t i = 0; a != KEY_YES && i < rule->n_unless; i++)
+		a = key_or(a, match_keys(&c, &rule->unless[i], (struct settled){}));
+	return a;
 }
 
 /* The pattern of the entry itself. Those without one were settled by their key. */
-static int match_pattern(const struct search *s, const struct rule *rule,
-			 const struct index_entry *e, enum key_type type)
+static enum key_answer match_pattern(const struct key_context *c, const struct index_entry *e,
+				     enum key_type type)
 {
 	if (!e->pattern)
-		return 1;
+		return KEY_YES;
 	if (type == KEY_TOOL || type == KEY_TOOL_ANY)
-		return match_tool(s, rule, e->pattern);
-	return glob_match(e->pattern, s->q->path);
+		return key_tool(c, e->pattern);
+	return key_of(glob_match(e->pattern, c->q->path));
+}
+
+static enum key_answer match_entry(const struct search *s, const struct index_entry *e,
+				   enum key_type type)
+{
+	const struct rule *rule = s->x->rules[e->rank];
+	const struct key_context c = {
+		.q = s->q, .scratch = s->scratch, .takes_doubt = key_takes_doubt(rule, false)};
+	enum key_answer a = match_pattern(&c, e, type);
+
+	if (a != KEY_NO)
+		a = key_and(a, match_keys(&c, &rule->match, settled_by(s, type)));
+	if (a != KEY_NO && rule->n_unless)
+		a = key_and(a, key_not(match_unless(s, rule)));
+	return a;
 }
 
 static void visit(struct search *s, enum key_type type, struct bytes key, uint64_t hash)
@@ -177,22 +124,20 @@ static void visit(struct search *s, enum key_type type, struct bytes key, uint64
 
 	for (uint32_t i = 0; slot && i < slot->n; i++) {
 		const struct index_entry *e = &s->x->entries[slot->first + i];
-		const struct rule *rule;
-		int r;
+		enum key_answer a;
 
-		if (e->rank >= s->best)
+		/* Another alternative of the best rule may know what a limit hid. */
+		if (e->rank > s->best || (e->rank == s->best && !s->is_best_limit))
 			return;
 		if (!(e->ops & OP_BIT(s->q->op)))
 			continue;
-		rule = s->x->rules[e->rank];
-		r = match_pattern(s, rule, e, type);
-		if (r == 1)
-			r = match_rest(s, rule, type);
-		if (r == 0)
+		a = match_entry(s, e, type);
+		if (a == KEY_NO)
 			continue;
 		s->best = e->rank;
-		s->is_best_limit = r < 0;
-		return;
+		s->is_best_limit = a == KEY_LIMIT;
+		if (a == KEY_YES)
+			return;
 	}
 }
 
@@ -276,19 +221,69 @@ static void search_address(struct search *s, const struct policy_address *a)
 		}
 }
 
+/*
+ * The name is walked from its end, label by label, in the order in which the index has its keys.
+ * What is longer than any domain only meets the patterns that a longer name can match.
+ */
+static void search_domain(struct search *s, struct bytes name)
+{
+	char reversed[DOMAIN_MAX_BYTES];
+	uint64_t hash = INDEX_HASH_INIT;
+	size_t n = 0;
+
+	name = domain_trim(name);
+	if (name.len == 0)
+		return;
+	visit_any(s, KEY_DOMAIN_BELOW);
+	for (; n < name.len; n++) {
+		char c = domain_lower(name.p[name.len - 1 - n]);
+
+		if (c == '.' && n > 0 && n + 1 < name.len)
+			visit_if(s, KEY_DOMAIN_BELOW, (struct bytes){.p = reversed, .len = n},
+				 hash);
+		if (n == sizeof(reversed))
+			return;
+		reversed[n] = c;
+		hash = index_hash_byte(hash, c);
+	}
+	visit_if(s, KEY_DOMAIN, (struct bytes){.p = reversed, .len = n}, hash);
+}
+
+static void search_port(struct search *s, uint16_t port)
+{
+	const char bytes[2] = {(char)(port >> 8), (char)port};
+	const struct bytes key = {.p = bytes, .len = sizeof(bytes)};
+
+	visit_if(s, KEY_PORT, key, index_hash(key));
+}
+
 static void search_network(struct search *s)
 {
 	const struct policy_address *a = s->q->address;
-	char port[2];
 
-	if (!a || !a->has_ip)
-		return;
-	search_address(s, a);
-	port[0] = (char)(a->port >> 8);
-	port[1] = (char)a->port;
-	if (index_has_type(s->x, KEY_PORT))
-		visit(s, KEY_PORT, (struct bytes){.p = port, .len = 2},
-		      index_hash((struct bytes){.p = port, .len = 2}));
+	if (index_has_type(s->x, KEY_DOMAIN) || index_has_type(s->x, KEY_DOMAIN_BELOW))
+		for (size_t i = 0; i < s->q->n_domains; i++)
+			search_domain(s, s->q->domains[i]);
+	if (a && a->has_ip)
+		search_address(s, a);
+	if (key_has_port(a))
+		search_port(s, a->port);
+}
+
+/* Whatever name element 0 of `argv` could match; key_argv() says which of them count. */
+static void search_argv(struct search *s)
+{
+	const struct policy_query *q = s->q;
+	struct bytes called = q->argc ? q->argv[0] : BYTES_NULL;
+	struct bytes names[3] = {policy_image_name(q->path), called, bytes_base_name(called)};
+
+	if (index_has_type(s->x, KEY_ARGV)) {
+		for (size_t i = 0; i < q->n_names; i++)
+			visit(s, KEY_ARGV, q->names[i].name, index_hash(q->names[i].name));
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+			visit(s, KEY_ARGV, names[i], index_hash(names[i]));
+	}
+	visit_any(s, KEY_ARGV_ANY);
 }
 
 enum eval_outcome eval_first(const struct index *x, struct regex_scratch *scratch,
@@ -298,6 +293,8 @@ enum eval_outcome eval_first(const struct index *x, struct regex_scratch *scratc
 	const char op = (char)q->op;
 	const struct bytes op_key = {.p = &op, .len = 1};
 
+	if (q->kind == KIND_TOOL)
+		search_argv(&s);
 	if (q->kind == KIND_TOOL && q->path.p)
 		search_path(&s, KEY_IMAGE_WHOLE);
 	else if (q->path.p)

@@ -17,4 +17,3 @@ enum eval_outcome eval_first(const struct index *x, struct regex_scratch *scratc
 			     const struct policy_query *q, const struct rule **ret_rule);
 /* A query whose kind and operation go together. */
 bool eval_query_is_valid(const struct policy_query *q);
-bool eval_query_is_unix(const struct policy_query *q);

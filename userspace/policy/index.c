@@ -253,6 +253,36 @@ static int add_ports(struct builder *b)
 	return r;
 }
 
+static int add_domains(struct builder *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < b->rule->match.n_domains; i++) {
+		const struct domain_pattern *d = &b->rule->match.domains[i];
+		char reversed[DOMAIN_MAX_BYTES];
+
+		for (size_t j = 0; j < d->name.len; j++)
+			reversed[j] = d->name.p[d->name.len - 1 - j];
+		r = add_copy(b, d->is_below ? KEY_DOMAIN_BELOW : KEY_DOMAIN,
+			     (struct bytes){.p = reversed, .len = d->name.len}, b->rule->match.ops,
+			     NULL);
+	}
+	return r;
+}
+
+static int add_argv(struct builder *b)
+{
+	const struct argv_element *program = &b->rule->match.argv[0];
+	int r = 0;
+
+	for (size_t i = 0; i < program->n; i++)
+		if (program->any[i].type != TOOL_EXACT)
+			return add(b, KEY_ARGV_ANY, BYTES_NULL, b->rule->match.ops, NULL);
+	for (size_t i = 0; r == 0 && i < program->n; i++)
+		r = add(b, KEY_ARGV, program->any[i].name, b->rule->match.ops, NULL);
+	return r;
+}
+
 static int add_by_op(struct builder *b)
 {
 	int r = 0;
@@ -270,14 +300,20 @@ static int add_by_op(struct builder *b)
 /* Enters the rule under its most telling key; the others are checked when it is met. */
 static int add_rule(struct builder *b)
 {
-	if (b->rule->match.paths)
-		return add_globs(b, KEY_PATH_WHOLE, b->rule->match.paths, b->rule->match.ops);
-	if (b->rule->match.n_tools)
-		return add_tools(b);
-	if (b->rule->match.n_addresses)
+	const struct matcher *m = &b->rule->match;
+
+	if (m->paths)
+		return add_globs(b, KEY_PATH_WHOLE, m->paths, m->ops);
+	if (m->n_domains)
+		return add_domains(b);
+	if (m->n_addresses)
 		return add_addresses(b);
 	if (has_only_single_ports(b->rule))
 		return add_ports(b);
+	if (m->n_argv)
+		return add_argv(b);
+	if (m->n_tools)
+		return add_tools(b);
 	return add_by_op(b);
 }
 

@@ -3,8 +3,9 @@
  * A policy's rules, arranged so that a query meets only those that have a chance. Every alternative
  * of a rule (one glob, one tool, one address range) becomes an entry under one key that the query
  * must have: a whole path, a directory above it, one of its components, its extension, a name, a
- * masked address, a port. What has no such key is under its operation alone. Entries under a key
- * are sorted by rank, the place of a rule in the order of evaluation; the lowest rank wins.
+ * domain above it, a masked address, a port. What has no such key is under its operation alone.
+ * Entries under a key are sorted by rank, the place of a rule in the order of evaluation; the
+ * lowest rank wins.
  */
 #pragma once
 
@@ -23,9 +24,13 @@ enum key_type {
 	KEY_IMAGE_COMPONENT,
 	KEY_IMAGE_EXTENSION,
 	KEY_IMAGE_ANY,
-	KEY_TOOL,       /* an exact name */
-	KEY_TOOL_ANY,   /* globs and regular expressions on names */
-	KEY_ADDRESS_V4, /* masked address and its bits */
+	KEY_TOOL,         /* an exact name */
+	KEY_TOOL_ANY,     /* globs and regular expressions on names */
+	KEY_ARGV,         /* an exact name of element 0 of argv */
+	KEY_ARGV_ANY,     /* argv rules whose element 0 has other patterns */
+	KEY_DOMAIN,       /* a whole name, its bytes last to first, in lower case */
+	KEY_DOMAIN_BELOW, /* likewise a name that the domain must be below; empty: any */
+	KEY_ADDRESS_V4,   /* masked address and its bits */
 	KEY_ADDRESS_V6,
 	KEY_PORT,
 	KEY_OP, /* everything else: the operation's number */

@@ -33,7 +33,7 @@ void policy_names_add(struct policy_name names[static POLICY_MAX_NAMES], size_t 
 }
 
 /* "/memfd:NAME (deleted)" answers to "memfd:NAME". */
-static struct bytes image_name(struct bytes path)
+struct bytes policy_image_name(struct bytes path)
 {
 	struct bytes tail = BYTES_LIT(" (deleted)");
 	struct bytes name = bytes_base_name(path);
@@ -48,7 +48,7 @@ static struct bytes image_name(struct bytes path)
 void policy_names_add_exec(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,
 			   struct bytes image, struct bytes asked, bool is_asked_trusted)
 {
-	struct bytes name = image_name(image);
+	struct bytes name = policy_image_name(image);
 	struct bytes alias = bytes_base_name(asked);
 
 	policy_names_add(names, n, name, false);

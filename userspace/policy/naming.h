@@ -17,6 +17,9 @@ size_t policy_names_init(struct policy_name names[static POLICY_MAX_NAMES], enum
 /* Empty names, names that are there and those past the limit are left out. */
 void policy_names_add(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,
 		      struct bytes name, bool is_untrusted);
+/* The name of a resolved image: its base name, or "memfd:NAME" of a file that exists in memory
+ * only. */
+struct bytes policy_image_name(struct bytes path);
 /* An exec: base name of the resolved @image (a file that exists in memory only answers to
  * "memfd:NAME"), and the name that it was @asked for by. */
 void policy_names_add_exec(struct policy_name names[static POLICY_MAX_NAMES], size_t *n,

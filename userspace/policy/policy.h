@@ -123,9 +123,10 @@ const char *policy_protocol_name(enum policy_protocol p);
 
 struct policy_address {
 	enum policy_protocol protocol;
-	bool has_ip;    /* false: unix socket or another family; rules with address, cidr or port do
-			   not match */
-	bool is_v4;     /* also for IPv4-mapped IPv6, already normalised by the caller */
+	bool has_ip; /* false: unix socket, another family, or (TCP and UDP only) a name that has no
+			address yet; rules with address or cidr do not match, those with port only
+			in the last case */
+	bool is_v4;  /* also for IPv4-mapped IPv6, already normalised by the caller */
 	uint8_t ip[16]; /* network order; the first 4 bytes if is_v4 */
 	uint16_t port;  /* host order */
 };
@@ -302,7 +303,8 @@ uint32_t policy_stack_decided_ops(const struct policy_stack *s);
 /* Some policy has `log_reads: true`: every read is to be recorded even if no rule speaks of reads.
  */
 bool policy_stack_logs_reads(const struct policy_stack *s);
-/* Some tool rule has an args_pattern: the whole command line is needed, however long. */
+/* Some rule on commands has an args_pattern or argv: the whole command line is needed, however
+ * long. */
 bool policy_stack_needs_args(const struct policy_stack *s);
 /* Some rule can ask. */
 bool policy_stack_can_ask(const struct policy_stack *s);

@@ -58,9 +58,10 @@ static int parse_priority(const struct loader *l, const struct node *n, void *ta
 }
 
 static const struct field rule_fields[] = {
-	{"name", true, parse_rule_name},     {"match", true, match_parse},
-	{"action", true, parse_action},      {"reason", false, parse_reason},
-	{"priority", false, parse_priority}, {"suggest", false, parse_suggest},
+	{"name", true, parse_rule_name},       {"match", true, match_parse},
+	{"unless", false, match_unless_parse}, {"action", true, parse_action},
+	{"reason", false, parse_reason},       {"priority", false, parse_priority},
+	{"suggest", false, parse_suggest},
 };
 
 static int compare_names(const void *a, const void *b)

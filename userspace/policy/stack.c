@@ -5,6 +5,8 @@
  */
 #include "policy/dialect.h"
 #include "policy/eval.h"
+#include "policy/keys.h"
+#include "policy/naive.h"
 
 #define REASON_LIMIT    "regex-limit"
 #define REASON_INTERNAL "internal-error"
@@ -165,19 +167,35 @@ static struct policy_source source_of_rule(const struct policy *p, const struct 
 	return source;
 }
 
-static enum verdict eval_dialect(const struct policy *p, struct policy_scratch *scratch,
-				 const struct policy_query *q, struct policy_source *ret)
+static struct policy_source source_of_answer(const struct policy *p, const struct dialect_answer *a)
 {
-	struct dialect_answer a = {.verdict = VERDICT_DENY};
+	struct policy_source source = source_of(p);
 
-	p->dialect->eval(p->doc, scratch, q, &a);
+	source.rule = a->rule;
+	source.reason = a->reason;
+	source.line = a->line;
+	source.word = a->word;
+	source.error = a->error;
+	return source;
+}
+
+static struct policy_source source_internal(const struct policy *p)
+{
+	struct policy_source source = source_of(p);
+
+	source.reason = REASON_INTERNAL;
+	source.word = verdict_name(VERDICT_DENY);
+	return source;
+}
+
+static enum verdict source_of_default(const struct policy *p, const struct policy_query *q,
+				      struct policy_source *ret)
+{
+	enum verdict v = key_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
+
 	*ret = source_of(p);
-	ret->rule = a.rule;
-	ret->reason = a.reason;
-	ret->line = a.line;
-	ret->word = a.word;
-	ret->error = a.error;
-	return a.error ? VERDICT_DENY : a.verdict;
+	ret->word = verdict_name(v);
+	return v;
 }
 
 static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scratch,
@@ -188,16 +206,16 @@ static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scr
 	const struct rule *rule = NULL;
 	enum eval_outcome outcome;
 
-	if (p->dialect)
-		return eval_dialect(p, scratch, q, ret);
-	outcome = eval_first(&l->index, scratch->regex, q, &rule);
-	if (outcome == EVAL_DEFAULT) {
-		enum verdict v = eval_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
+	if (p->dialect) {
+		struct dialect_answer a = {.verdict = VERDICT_DENY};
 
-		*ret = source_of(p);
-		ret->word = verdict_name(v);
-		return v;
+		p->dialect->eval(p->doc, scratch, q, &a);
+		*ret = source_of_answer(p, &a);
+		return a.error ? VERDICT_DENY : a.verdict;
 	}
+	outcome = eval_first(&l->index, scratch->regex, q, &rule);
+	if (outcome == EVAL_DEFAULT)
+		return source_of_default(p, q, ret);
 	*ret = source_of_rule(p, rule, outcome == EVAL_LIMIT);
 	*ret_cost = rule->cost;
 	return outcome == EVAL_LIMIT ? VERDICT_DENY : rule->action;
@@ -205,10 +223,8 @@ static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scr
 
 static void eval_invalid(const struct policy_stack *s, struct policy_result *ret)
 {
-	struct policy_source source = source_of(s->layers[0].policy);
+	struct policy_source source = source_internal(s->layers[0].policy);
 
-	source.reason = REASON_INTERNAL;
-	source.word = verdict_name(VERDICT_DENY);
 	*ret = (struct policy_result){
 		.verdict = policy_stack_is_audit(s) ? VERDICT_ALLOW : VERDICT_DENY,
 		.source = source,
@@ -246,6 +262,66 @@ void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scra
 			ret->verdict = v;
 			ret->source = source;
 			is_enforced = true;
+		}
+	}
+}
+
+/* ---- every rule that matches */
+
+struct each {
+	void (*fn)(void *ctx, const struct policy_match *match);
+	void *ctx;
+	const struct policy *policy;
+	size_t number;     /* of the policy in the stack */
+	bool has_deciding; /* it has been told of */
+};
+
+static void tell(struct each *e, enum verdict v, const struct policy_source *source)
+{
+	const struct policy_match m = {.policy = e->number,
+				       .verdict = v,
+				       .source = *source,
+				       .is_deciding = !e->has_deciding};
+
+	e->has_deciding = true;
+	e->fn(e->ctx, &m);
+}
+
+static void tell_rule(void *ctx, const struct rule *rule, bool is_limit)
+{
+	struct each *e = ctx;
+	const struct policy_source source = source_of_rule(e->policy, rule, is_limit);
+
+	tell(e, is_limit ? VERDICT_DENY : rule->action, &source);
+}
+
+static void tell_answer(void *ctx, const struct dialect_answer *answer)
+{
+	struct each *e = ctx;
+	const struct policy_source source = source_of_answer(e->policy, answer);
+
+	tell(e, answer->error ? VERDICT_DENY : answer->verdict, &source);
+}
+
+void policy_stack_each(const struct policy_stack *s, struct policy_scratch *scratch,
+		       const struct policy_query *q,
+		       void (*fn)(void *ctx, const struct policy_match *match), void *ctx)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct policy *p = s->layers[i].policy;
+		struct each e = {.fn = fn, .ctx = ctx, .policy = p, .number = i};
+		struct policy_source source;
+		enum verdict v;
+
+		if (!eval_query_is_valid(q)) {
+			source = source_internal(p);
+			tell(&e, VERDICT_DENY, &source);
+		} else if (p->dialect) {
+			p->dialect->each(p->doc, scratch, q, tell_answer, &e);
+		} else {
+			naive_each(p, scratch->regex, q, tell_rule, &e);
+			v = source_of_default(p, q, &source);
+			tell(&e, v, &source);
 		}
 	}
 }
@@ -321,6 +397,19 @@ bool policy_stack_logs_reads(const struct policy_stack *s)
 	return false;
 }
 
+static bool needs_args(const struct matcher *m)
+{
+	return (m->n_args || m->n_argv) && m->ops & OP_BIT(OP_EXEC);
+}
+
+static bool rule_needs_args(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->n_unless; i++)
+		if (needs_args(&rule->unless[i]))
+			return true;
+	return needs_args(&rule->match);
+}
+
 bool policy_stack_needs_args(const struct policy_stack *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -329,7 +418,7 @@ bool policy_stack_needs_args(const struct policy_stack *s)
 		if (p->dialect && p->dialect->needs_args(p->doc))
 			return true;
 		for (size_t j = 0; j < p->n_rules; j++)
-			if (p->rules[j].match.n_args && p->rules[j].match.ops & OP_BIT(OP_EXEC))
+			if (rule_needs_args(&p->rules[j]))
 				return true;
 	}
 	return false;

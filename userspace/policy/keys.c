@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/aliases.h"
+#include "policy/keys.h"
+#include "policy/naming.h"
+
+bool key_query_is_unix(const struct policy_query *q)
+{
+	if (q->kind != KIND_NETWORK)
+		return false;
+	return q->address ? q->address->protocol == POLICY_PROTO_UNIX : q->path.p != NULL;
+}
+
+static enum key_answer search(const struct key_context *c, const struct regex *regex,
+			      struct bytes text)
+{
+	int r = regex_search(regex, c->scratch, text);
+
+	return r < 0 ? KEY_LIMIT : key_of(r);
+}
+
+static bool any_glob(const struct glob *globs, struct bytes text)
+{
+	for (const struct glob *g = globs; g; g = g->next)
+		if (glob_match(g, text))
+			return true;
+	return false;
+}
+
+/* A pattern on a name. */
+static enum key_answer match_name(const struct key_context *c, const struct tool_pattern *t,
+				  struct bytes name)
+{
+	switch (t->type) {
+	case TOOL_EXACT:
+		return key_of(bytes_eq(t->name, name));
+	case TOOL_GLOB:
+		return key_of(any_glob(t->globs, name));
+	case TOOL_REGEX:
+		return search(c, t->regex, name);
+	case TOOL_IMAGE:
+		return KEY_NO;
+	}
+	return KEY_NO;
+}
+
+/* ---- tools */
+
+enum key_answer key_tool(const struct key_context *c, const struct tool_pattern *t)
+{
+	const struct policy_query *q = c->q;
+	enum key_answer a = KEY_NO;
+
+	if (t->type == TOOL_IMAGE)
+		return key_of(q->kind == KIND_TOOL && q->path.p && any_glob(t->globs, q->path));
+	for (size_t i = 0; a != KEY_YES && i < q->n_names; i++)
+		if (c->takes_doubt || !q->names[i].is_untrusted)
+			a = key_or(a, match_name(c, t, q->names[i].name));
+	return a;
+}
+
+enum key_answer key_tools(const struct key_context *c, const struct matcher *m)
+{
+	enum key_answer a = KEY_NO;
+
+	for (size_t i = 0; a != KEY_YES && i < m->n_tools; i++)
+		a = key_or(a, key_tool(c, &m->tools[i]));
+	return a;
+}
+
+enum key_answer key_parents(const struct key_context *c, const struct matcher *m)
+{
+	struct bytes parent = c->q->parent;
+	enum key_answer a = KEY_NO;
+
+	if (!parent.p)
+		return key_of(c->takes_doubt);
+	for (size_t i = 0; a != KEY_YES && i < m->n_parents; i++) {
+		const struct tool_pattern *t = &m->parents[i];
+
+		a = key_or(a, t->type == TOOL_IMAGE ? key_of(any_glob(t->globs, parent))
+						    : match_name(c, t, policy_image_name(parent)));
+	}
+	return a;
+}
+
+/* ---- arguments */
+
+/* The first pattern that hits its limit ends it: each may take its whole time. */
+enum key_answer key_args(const struct key_context *c, const struct matcher *m)
+{
+	enum key_answer a = KEY_NO;
+
+	for (size_t i = 0; a == KEY_NO && i < m->n_args; i++)
+		a = search(c, m->args[i], c->q->args);
+	return a;
+}
+
+/*
+ * `bash`, `shell` and `exec` are what every command answers to, so that rules written for
+ * frameworks find it. To a prefix of arguments they would make `bash -c` of any `python -c`.
+ */
+static bool is_alias(struct bytes name)
+{
+	size_t n;
+	const struct policy_name *aliases = policy_op_aliases(OP_EXEC, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (bytes_eq(name, aliases[i].name))
+			return true;
+	return false;
+}
+
+/* A pattern on the program that is started. What it was called by (argv[0]) is the agent's word. */
+static enum key_answer match_program(const struct key_context *c, const struct tool_pattern *t)
+{
+	const struct policy_query *q = c->q;
+	bool trusts_argv = c->takes_doubt || q->api;
+	struct bytes called = q->argc ? q->argv[0] : BYTES_NULL;
+	enum key_answer a = KEY_NO;
+
+	if (t->type == TOOL_IMAGE)
+		return key_of((q->path.p && any_glob(t->globs, q->path)) ||
+			      (trusts_argv && called.p && any_glob(t->globs, called)));
+	if (q->path.p)
+		a = match_name(c, t, policy_image_name(q->path));
+	if (a != KEY_YES && trusts_argv && called.p) {
+		a = key_or(a, match_name(c, t, called));
+		a = key_or(a, match_name(c, t, bytes_base_name(called)));
+	}
+	for (size_t i = 0; a != KEY_YES && i < q->n_names; i++)
+		if ((c->takes_doubt || !q->names[i].is_untrusted) && !is_alias(q->names[i].name))
+			a = key_or(a, match_name(c, t, q->names[i].name));
+	return a;
+}
+
+static enum key_answer match_argument(const struct key_context *c, const struct argv_element *e,
+				      size_t i)
+{
+	enum key_answer a = KEY_NO;
+
+	for (size_t j = 0; a != KEY_YES && j < e->n; j++) {
+		const struct tool_pattern *t = &e->any[j];
+
+		if (i == 0)
+			a = key_or(a, match_program(c, t));
+		else if (t->type == TOOL_IMAGE)
+			a = key_or(a, key_of(any_glob(t->globs, c->q->argv[i])));
+		else
+			a = key_or(a, match_name(c, t, c->q->argv[i]));
+	}
+	return a;
+}
+
+enum key_answer key_argv(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_query *q = c->q;
+	enum key_answer a = KEY_YES;
+
+	if (q->kind != KIND_TOOL)
+		return KEY_NO;
+	for (size_t i = 0; a != KEY_NO && i < m->n_argv; i++) {
+		/* The program has names even where its arguments are not known. */
+		if (i > 0 && i >= q->argc)
+			return key_and(a, key_of((q->is_argv_cut || !q->argv) && c->takes_doubt));
+		a = key_and(a, match_argument(c, &m->argv[i], i));
+	}
+	return a;
+}
+
+/* ---- files */
+
+bool key_ops(const struct key_context *c, const struct matcher *m)
+{
+	return m->ops & OP_BIT(c->q->op);
+}
+
+bool key_paths(const struct key_context *c, const struct matcher *m)
+{
+	return c->q->kind != KIND_TOOL && c->q->path.p && any_glob(m->paths, c->q->path);
+}
+
+/* ---- the network */
+
+static bool any_domain(const struct matcher *m, struct bytes name)
+{
+	for (size_t i = 0; i < m->n_domains; i++)
+		if (domain_match(&m->domains[i], name))
+			return true;
+	return false;
+}
+
+/* Of several names for one address nobody knows which is meant: one of them closes, only all of
+ * them open. */
+bool key_domains(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_query *q = c->q;
+	size_t found = 0;
+
+	if (q->kind != KIND_NETWORK)
+		return false;
+	for (size_t i = 0; i < q->n_domains; i++)
+		found += any_domain(m, q->domains[i]);
+	return c->takes_doubt ? found > 0 : found && found == q->n_domains;
+}
+
+bool key_addresses(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_address *a = c->q->address;
+
+	for (size_t i = 0; a && i < m->n_addresses; i++)
+		if (address_range_has(&m->addresses[i], a))
+			return true;
+	return false;
+}
+
+bool key_ports(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_address *a = c->q->address;
+
+	for (size_t i = 0; key_has_port(a) && i < m->n_ports; i++)
+		if (a->port >= m->ports[i].low && a->port <= m->ports[i].high)
+			return true;
+	return false;
+}
+
+bool key_protocols(const struct key_context *c, const struct matcher *m)
+{
+	enum policy_protocol protocol = POLICY_PROTO_OTHER;
+
+	if (c->q->address)
+		protocol = c->q->address->protocol;
+	else if (key_query_is_unix(c->q))
+		protocol = POLICY_PROTO_UNIX;
+	return (unsigned int)protocol < _POLICY_PROTO_MAX && m->protocols >> protocol & 1;
+}
+
+/* ---- who and when */
+
+bool key_agents(const struct key_context *c, const struct matcher *m)
+{
+	return c->q->agent.p ? any_glob(m->agents, c->q->agent) : c->takes_doubt;
+}
+
+bool key_cwds(const struct key_context *c, const struct matcher *m)
+{
+	return c->q->cwd.p ? any_glob(m->cwds, c->q->cwd) : c->takes_doubt;
+}
+
+bool key_times(const struct key_context *c, const struct matcher *m)
+{
+	int minute = c->q->minute_of_week;
+
+	if (minute < 0 || minute >= POLICY_MINUTES_PER_WEEK)
+		return c->takes_doubt;
+	for (size_t i = 0; i < m->n_times; i++)
+		if (week_range_has(&m->times[i], (unsigned int)minute))
+			return true;
+	return false;
+}
