@@ -185,3 +185,14 @@ void escape_json_decode(struct strbuf *out, struct bytes in)
 		}
 	}
 }
+
+size_t utf8_encode(uint32_t cp, char out[static 4])
+{
+	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; cp >>= 6)
+		out[i] = (char)(0x80 | (cp & 0x3f));
+	out[0] = (char)(lead[n == 1 ? 0 : n] | cp);
+	return n;
+}

@@ -25,3 +25,6 @@ void escape_json_decode(struct strbuf *out, struct bytes in);
 /* Length in bytes of the valid UTF-8 sequence at @p (at most @len bytes), 0 if invalid. Sets
  * *ret_cp if not NULL. */
 size_t utf8_decode(const char *p, size_t len, uint32_t *ret_cp);
+/* The bytes of @cp, at most 0x10ffff; a surrogate comes out as three bytes all the same. Return:
+ * how many. */
+size_t utf8_encode(uint32_t cp, char out[static 4]);
