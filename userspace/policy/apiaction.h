@@ -6,10 +6,13 @@
  */
 #pragma once
 
+#include "base/arena.h"
+#include "base/strbuf.h"
 #include "policy/policy.h"
 #include "policy/value.h"
 
-#define APIACTION_MAX_STEPS 8
+/* Commands of one shell line that are asked about one by one; a longer line is cut. */
+#define APIACTION_MAX_COMMANDS 64
 
 enum policy_api_type {
 	POLICY_API_NONE, /* described as a kernel action: exec, path, connect */
@@ -38,17 +41,23 @@ struct policy_api {
 };
 
 struct apiaction {
-	struct policy_query queries[APIACTION_MAX_STEPS]; /* the strictest counts, as for a real
-							     action's steps */
+	struct policy_query
+		*queries; /* the strictest counts, as for a real action's steps; at
+			     least one. With @api the first says it all to a dialect:
+			     the others are what a shell would run, for native policies */
 	size_t n;
-	struct policy_api api;
+	size_t capacity;
+	struct policy_api api; /* the queries point here: a struct apiaction stays where it is */
 	bool is_approved;
+	bool is_cut;       /* the shell line has more commands than @queries tells of */
 	const char *error; /* not NULL: the original library raises this on the action itself */
 };
 
 /*
- * From the JSON forms (docs/policy.md, "Actions as JSON"). Everything is made in @mem; @home
- * expands nothing: paths are taken as they are. Return: 0; -EINVAL with @d: not an action; -ENOMEM.
+ * From the JSON forms (docs/policy.md, "Actions as JSON"). Everything is made in @mem, and borrows
+ * from @v; nothing is expanded: paths are taken as they are. The time is not known
+ * (POLICY_TIME_UNKNOWN) unless the action names it. Return: 0; -EINVAL with @d: not an action;
+ * -ENOMEM.
  */
 int apiaction_from_value(const struct value *v, struct arena *mem, struct apiaction *ret,
 			 struct diag *d) _must_check_;
@@ -57,10 +66,31 @@ int apiaction_from_exec(const struct bytes *argv, size_t argc, struct bytes path
 			struct arena *mem, struct apiaction *ret) _must_check_;
 int apiaction_from_path(enum action_op op, struct bytes path, struct arena *mem,
 			struct apiaction *ret) _must_check_;
-/* @host is an address or a domain; @address may be NULL when only the name is known. */
+/* @host is an address or a domain; "localhost" is both. @port 0: not known. A unix socket: @host is
+ * its path. */
 int apiaction_from_connect(enum action_op op, enum policy_protocol protocol, struct bytes host,
 			   uint16_t port, struct arena *mem, struct apiaction *ret,
 			   struct diag *d) _must_check_;
+
+/* One program that an exec runs: the image, or an interpreter of it. */
+struct apiaction_exec {
+	const struct bytes *argv;
+	size_t argc;
+	struct bytes
+		path; /* the resolved image; .p NULL: not known, the first word stands for it */
+	struct bytes asked; /* what execve(2) was given; .p NULL: the first word */
+	struct bytes cwd;   /* .p NULL: not known */
+	struct bytes text;  /* .p NULL: the words, joined */
+};
+
+/* Adds a step to @a, which is zero at first. Return: 0, -ENOMEM. */
+int apiaction_add_exec(struct apiaction *a, struct arena *mem,
+		       const struct apiaction_exec *exec) _must_check_;
+int apiaction_add_path(struct apiaction *a, struct arena *mem, enum action_op op,
+		       struct bytes path) _must_check_;
+/* The argument text that agent-action-policy gives to @args: text as it is, a map as "key=value" by
+ * sorted keys, else str(). */
+void apiaction_add_args_text(struct strbuf *out, const struct value *args);
 /* Splits a command line as a shell would: blanks, quotes, backslashes; no expansion. */
 int apiaction_split(struct bytes line, struct arena *mem, struct bytes **ret_argv, size_t *ret_argc,
 		    struct diag *d) _must_check_;
