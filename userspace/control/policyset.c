@@ -95,6 +95,13 @@ static int load_one(const struct policyset_config *config, const char *name,
 		    struct policyset_entry *entry, struct policy **ret, struct diag *diag)
 {
 	struct strbuf text = STRBUF_INIT(POLICY_MAX_BYTES);
+	struct policy_load load = {
+		.language = config->language,
+		.dialect_default = config->dialect_default,
+		.vars = &config->vars,
+		.warn = config->warn,
+		.warn_ctx = config->warn_ctx,
+	};
 	int r;
 
 	r = find_file(config, name, &entry->file, diag);
@@ -107,7 +114,9 @@ static int load_one(const struct policyset_config *config, const char *name,
 				r == -EINVAL ? "not a regular file" : strerror(-r));
 	}
 	hash_text(strbuf_bytes(&text), entry->hash);
-	r = policy_parse(entry->file, strbuf_bytes(&text), &config->vars, ret, diag);
+	load.text = strbuf_bytes(&text);
+	load.file = entry->file;
+	r = policy_load(&load, ret, diag);
 	strbuf_fini(&text);
 	if (r < 0)
 		return r;

@@ -29,6 +29,11 @@ struct policyset_config {
 	size_t n_dirs;
 	struct policy_vars vars;
 	bool force_audit;
+	enum policy_language language; /* of all of them; AUTO: each tells its own */
+	enum verdict dialect_default;  /* see struct policy_load */
+	/* Told of what is odd but no error; may be NULL. */
+	void (*warn)(void *ctx, const struct diag *d);
+	void *warn_ctx;
 };
 
 /* Return: 0; -EINVAL with @reterr_diag (position, what to do); -ENOMEM. */
