@@ -4,6 +4,7 @@
  */
 #include "policy/dialect.h"
 #include "policy/document.h"
+#include "policy/source.h"
 
 /* The node tree of a policy of POLICY_MAX_BYTES must fit, and no more. */
 #define NODES_MAX_BYTES  ((size_t)1 << 30)
@@ -189,23 +190,134 @@ static int parse_grant(const struct loader *l, const struct node *n, void *targe
 	return r;
 }
 
+/* Understood by source_gather() already. */
+static int parse_gathered(_unused_ const struct loader *l, _unused_ const struct node *n,
+			  _unused_ void *target)
+{
+	return 0;
+}
+
 static const struct field top_fields[] = {
 	{"version", true, parse_version},
 	{"name", true, parse_name},
 	{"description", false, parse_description},
+	{"extends", false, parse_gathered},
+	{"include", false, parse_gathered},
+	{"vars", false, parse_gathered},
+	{"applies_to", false, applies_parse},
 	{"mode", false, parse_mode},
 	{"default", false, parse_default},
-	{"rules", false, rules_parse},
+	{"rules", false, rules_check},
 	{"grant", false, parse_grant},
 	{"log_reads", false, parse_log_reads},
+	{"budget", false, budget_parse},
 };
 
-static bool has_key(const struct node *map, const char *key)
+static const struct field fragment_fields[] = {
+	{"rules", false, rules_check},
+	{"vars", false, parse_gathered},
+	{"include", false, parse_gathered},
+};
+
+/* ---- what a document takes from the one that it extends */
+
+static void take_mode(struct policy *to, const struct policy *from)
 {
-	for (const struct node *k = map->first; k; k = k->next->next)
-		if (k->type == NODE_SCALAR && bytes_eq_str(k->text, key))
-			return true;
-	return false;
+	to->mode = from->mode;
+}
+
+static void take_default(struct policy *to, const struct policy *from)
+{
+	memcpy(to->defaults, from->defaults, sizeof(to->defaults));
+	to->unix_default = from->unix_default;
+}
+
+static void take_grant(struct policy *to, const struct policy *from)
+{
+	to->grants = from->grants;
+}
+
+static void take_log_reads(struct policy *to, const struct policy *from)
+{
+	to->logs_reads = from->logs_reads;
+}
+
+static void take_budget(struct policy *to, const struct policy *from)
+{
+	to->budget = from->budget;
+}
+
+static const struct {
+	const char *key;
+	void (*take)(struct policy *to, const struct policy *from);
+} inherited[] = {
+	{"mode", take_mode},           {"default", take_default}, {"grant", take_grant},
+	{"log_reads", take_log_reads}, {"budget", take_budget},
+};
+
+static int check_decides(const struct loader *l, const struct node *root)
+{
+	static const char *const keys[] = {"default", "rules", "include", "extends"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (source_key(root, keys[i]))
+			return 0;
+	return loader_fail(l, root,
+			   "the policy decides nothing: it has neither 'default' nor 'rules'");
+}
+
+/* Reads the keys of a document, all but its rules, into @ret. */
+static int parse_head(const struct loader *l, const struct source *s, struct policy *ret)
+{
+	int r;
+
+	if (s->root->type == NODE_MAP && s->root->n == 0)
+		return loader_fail(l, s->root, "the policy is empty; it begins with 'version: 1'");
+	r = schema_map(l, s->root, "the policy", top_fields, ARRAY_SIZE(top_fields), ret);
+	return r < 0 ? r : check_decides(l, s->root);
+}
+
+/* @given: bits of inherited[] that an earlier document of the chain has said. */
+static int parse_base_head(const struct loader *l, const struct source *s, uint32_t given)
+{
+	struct policy base = {};
+	int r = parse_head(l, s, &base);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+		if (!(given >> i & 1) && source_key(s->root, inherited[i].key))
+			inherited[i].take(l->policy, &base);
+	return 0;
+}
+
+static int parse_fragment(const struct loader *l, const struct source *s)
+{
+	if (s->root->type == NODE_MAP && s->root->n == 0)
+		return loader_fail(l, s->root, "this file is empty; take it out of 'include'");
+	return schema_map(l, s->root, "an included file", fragment_fields,
+			  ARRAY_SIZE(fragment_fields), NULL);
+}
+
+static int parse_heads(const struct loader *l, const struct source *first)
+{
+	uint32_t given = 0;
+	int r = 0;
+
+	for (const struct source *s = first; r == 0 && s; s = s->next) {
+		const struct loader own = source_loader(l, s);
+
+		if (s->is_fragment)
+			r = parse_fragment(&own, s);
+		else if (s == first)
+			r = parse_head(&own, s, l->policy);
+		else
+			r = parse_base_head(&own, s, given);
+		for (size_t i = 0; !s->is_fragment && i < ARRAY_SIZE(inherited); i++)
+			if (source_key(s->root, inherited[i].key))
+				given |= UINT32_C(1) << i;
+	}
+	return r;
 }
 
 static void arena_finip(struct arena *a)
@@ -213,40 +325,45 @@ static void arena_finip(struct arena *a)
 	arena_fini(a);
 }
 
-int document_parse(const struct policy_load *load, struct policy **ret, struct diag *reterr_diag)
+/* Nothing is open that no document speaks of. */
+static struct policy *policy_new(void)
 {
-	_cleanup_(arena_finip) struct arena nodes = ARENA_INIT(NODES_MAX_BYTES);
-	_cleanup_(policy_freep) struct policy *p = NULL;
-	_cleanup_(regex_scratch_freep) struct regex_scratch *scratch = NULL;
-	struct loader l = {.file = load->file, .vars = load->vars, .diag = reterr_diag};
-	struct node *root = NULL;
-	int r;
+	struct policy *p = calloc(1, sizeof(*p));
 
-	r = node_parse(load->file, load->text, POLICY_MAX_DEPTH, &nodes, &root, reterr_diag);
-	if (r < 0)
-		return r;
-	p = calloc(1, sizeof(*p));
-	l.scratch = scratch = regex_scratch_new();
-	if (!p || !scratch)
-		return -ENOMEM;
+	if (!p)
+		return NULL;
 	p->language = POLICY_LANGUAGE_NATIVE;
 	p->mem = ARENA_INIT(POLICY_MEM_BYTES);
-	l.policy = p;
 	for (unsigned int op = 0; op < _OP_MAX; op++)
 		p->defaults[op] = VERDICT_DENY;
 	p->unix_default = VERDICT_DENY;
-	r = schema_keep(&l, bytes_of(load->file), &p->file);
+	return p;
+}
+
+int document_parse(const struct policy_load *load, struct policy **ret, struct diag *reterr_diag)
+{
+	_cleanup_(arena_finip) struct arena nodes = ARENA_INIT(NODES_MAX_BYTES);
+	_cleanup_(regex_scratch_freep) struct regex_scratch *scratch = regex_scratch_new();
+	_cleanup_(policy_freep) struct policy *p = policy_new();
+	struct loader l = {.file = load->file,
+			   .vars = load->vars,
+			   .policy = p,
+			   .scratch = scratch,
+			   .diag = reterr_diag};
+	struct source *first = NULL;
+	int r;
+
+	if (!p || !scratch)
+		return -ENOMEM;
+	r = source_gather(load, &l, &nodes, &first);
 	if (r < 0)
 		return r;
-	if (root->type == NODE_MAP && root->n == 0)
-		return loader_fail(&l, root, "the policy is empty; it begins with 'version: 1'");
-	r = schema_map(&l, root, "the policy", top_fields, ARRAY_SIZE(top_fields), p);
+	p->file = first->file;
+	r = parse_heads(&l, first);
+	if (r == 0)
+		r = rules_parse(&l, first);
 	if (r < 0)
 		return r;
-	if (!has_key(root, "default") && !has_key(root, "rules"))
-		return loader_fail(&l, root,
-				   "the policy decides nothing: it has neither 'default' "
-				   "nor 'rules'");
 	*ret = TAKE_PTR(p);
 	return 0;
 }

@@ -71,15 +71,31 @@ struct rule {
 	const char *suggest;          /* what to do instead; NULL: none given */
 	const struct policy_ask *ask; /* NULL: the session's settings hold */
 	double cost;                  /* to charge when it decides; 0: nothing */
-	bool flags;                   /* `flag: true` */
 	enum verdict action;
 	int64_t priority;
+	const char *file; /* in which it stands: the policy's, a fragment's or a base's */
 	unsigned line;
 	unsigned name_line, name_column;
+	unsigned layer;          /* 0: the document's own and its fragments'; 1: those of what it
+				    extends; and so on */
+	bool is_replaced;        /* by a rule of the same name in a lower layer: dropped */
+	const char *match_text;  /* `match` as YAML, its variables replaced */
+	const char *unless_text; /* likewise; NULL: none */
 	struct matcher match;
 	/* The rule does not apply when one of these matches. */
 	const struct matcher *unless;
 	size_t n_unless;
+};
+
+/* Globs and words, one of which must fit; none: any. */
+struct applies_to {
+	const struct glob *agents;
+	const char *const *agent_texts; /* as written, for policy_show() */
+	size_t n_agents;
+	const char *const *tags;
+	size_t n_tags;
+	const char *const *tiers;
+	size_t n_tiers;
 };
 
 struct owned_regex {
@@ -92,8 +108,9 @@ struct policy {
 	const struct dialect
 		*dialect; /* NULL: native; else only @doc, @file, @name and @mode count */
 	void *doc;
-	const struct policy_budget *budget; /* NULL: none */
-	struct arena mem;                   /* holds everything but the regexes' own memory */
+	const struct policy_budget *budget;  /* NULL: none */
+	const struct applies_to *applies_to; /* NULL: to everybody */
+	struct arena mem;                    /* holds everything but the regexes' own memory */
 	struct owned_regex *regexes;
 	const char *file;
 	const char *name;
@@ -113,7 +130,8 @@ int document_parse(const struct policy_load *load, struct policy **ret,
 
 /* What the schema layer carries along. */
 struct loader {
-	const char *file;
+	const char *file;         /* the one that is being read */
+	const struct vars *scope; /* the variables that its patterns may use */
 	const struct policy_vars *vars;
 	struct policy *policy;
 	struct regex_scratch *scratch; /* borrowed */
@@ -177,8 +195,15 @@ int schema_size(const struct loader *l, const struct node *n, const char *key,
 /* The nearest of @words, or NULL when none is near. */
 const char *schema_nearest(struct bytes word, const char *const *words, size_t n);
 
-/* rule.c: the value of `rules`; @target is the policy. */
-int rules_parse(const struct loader *l, const struct node *n, void *target) _must_check_;
+struct source;
+
+/* rule.c: the rules of all files, into l->policy. */
+int rules_parse(const struct loader *l, const struct source *first) _must_check_;
+/* Only that `rules` is a list that is not empty. */
+int rules_check(const struct loader *l, const struct node *n, void *unused) _must_check_;
+/* budget.c, applies.c: the values of `budget` and `applies_to`; @policy is a struct policy. */
+int budget_parse(const struct loader *l, const struct node *n, void *policy) _must_check_;
+int applies_parse(const struct loader *l, const struct node *n, void *policy) _must_check_;
 /* match.c: the values of `match` and `unless`. @rule is a struct rule. */
 int match_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;
 int match_unless_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;

@@ -159,6 +159,7 @@ static struct policy_source source_of_rule(const struct policy *p, const struct 
 	struct policy_source source = source_of(p);
 
 	source.rule = rule->name;
+	source.file = rule->file;
 	source.line = rule->line;
 	source.reason = is_limit ? REASON_LIMIT : rule->reason;
 	source.word = verdict_name(is_limit ? VERDICT_DENY : rule->action);
@@ -217,7 +218,8 @@ static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scr
 	if (outcome == EVAL_DEFAULT)
 		return source_of_default(p, q, ret);
 	*ret = source_of_rule(p, rule, outcome == EVAL_LIMIT);
-	*ret_cost = rule->cost;
+	/* Only what starts or connects is charged, whatever else the rule matches. */
+	*ret_cost = q->op == OP_EXEC || q->op == OP_CONNECT ? rule->cost : 0;
 	return outcome == EVAL_LIMIT ? VERDICT_DENY : rule->action;
 }
 
