@@ -2,10 +2,8 @@
 /*
  * `holdfast run`: everything that can go wrong before a process exists is found and said here.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "audit/place.h"
@@ -15,6 +13,7 @@
 #include "loader/features.h"
 
 #include "cli/commands.h"
+#include "cli/lookup.h"
 #include "cli/policy_dirs.h"
 #include "cli/run_options.h"
 
@@ -40,89 +39,6 @@ static int make_session_id(char out[static SESSION_ID_SIZE])
 		out[n++] = letters[random[i] % 32];
 	out[n] = '\0';
 	return 0;
-}
-
-/* Return: 0 and an absolute path; RUN_EXIT_*: why it cannot run. Searches as execvp(3). */
-static int try_command(const char *path, char **ret)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return errno == EACCES ? RUN_EXIT_NOT_EXECUTABLE : RUN_EXIT_NOT_FOUND;
-	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-		return RUN_EXIT_NOT_EXECUTABLE;
-	*ret = strdup(path);
-	return *ret ? 0 : RUN_EXIT_FAILED;
-}
-
-static int search_path(const char *name, char **ret)
-{
-	const char *path = getenv("PATH");
-	int found = RUN_EXIT_NOT_FOUND;
-
-	for (const char *p = path ? path : "/usr/local/bin:/bin:/usr/bin"; p;) {
-		const char *end = strchrnul(p, ':');
-		_cleanup_(freep) char *candidate =
-			str_format("%.*s%s%s", (int)(end - p), p, end == p ? "./" : "/", name);
-		int r = candidate ? try_command(candidate, ret) : RUN_EXIT_FAILED;
-
-		if (r == 0)
-			return 0;
-		if (r == RUN_EXIT_NOT_EXECUTABLE)
-			found = r;
-		p = *end ? end + 1 : NULL;
-	}
-	return found;
-}
-
-static int find_command(const char *name, char **ret)
-{
-	int r = strchr(name, '/') ? try_command(name, ret) : search_path(name, ret);
-	struct stat st;
-
-	if (r == RUN_EXIT_NOT_FOUND)
-		say("command not found: '%s'", name);
-	else if (r == RUN_EXIT_NOT_EXECUTABLE)
-		say("cannot execute '%s': %s", name,
-		    stat(name, &st) == 0 && S_ISDIR(st.st_mode)
-			    ? "it is a directory"
-			    : "permission denied; is it executable (chmod +x)?");
-	return r;
-}
-
-static char *resolve_project(const char *option)
-{
-	char *dir = realpath(option ? option : ".", NULL);
-	struct stat st;
-
-	if (!dir && !option)
-		return strdup("/nonexistent"); /* the current directory was removed: nothing is in
-						  the project */
-	if (!dir) {
-		say("--project '%s': %s", option, strerror(errno));
-	} else if (option && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))) {
-		say("--project '%s': not a directory", option);
-		free(dir);
-		return NULL;
-	}
-	return dir;
-}
-
-/* Policies match what the kernel resolved, so what they are told is resolved as well. */
-static char *resolve_home(void)
-{
-	_cleanup_(freep) char *home = dirs_home();
-	char *real = home ? realpath(home, NULL) : NULL;
-
-	return real ? real : TAKE_PTR(home);
-}
-
-static char *resolve_tmp(void)
-{
-	const char *tmp = getenv("TMPDIR");
-	char *dir = tmp && tmp[0] == '/' ? realpath(tmp, NULL) : NULL;
-
-	return dir ? dir : strdup("/tmp");
 }
 
 struct run {
@@ -165,9 +81,9 @@ static int run_load_policies(struct run *r)
 	char text[1280];
 	int rc;
 
-	r->home = resolve_home();
-	r->tmp = resolve_tmp();
-	r->project = resolve_project(r->options.project);
+	r->home = lookup_home();
+	r->tmp = lookup_tmp();
+	r->project = lookup_project(r->options.project);
 	if (!r->project || !r->tmp)
 		return RUN_EXIT_FAILED;
 	config.vars = (struct policy_vars){
@@ -283,7 +199,7 @@ int cmd_run(int argc, char **argv)
 	}
 	rc = run_load_policies(&r);
 	if (rc == 0)
-		rc = find_command(r.options.command[0], &r.command);
+		rc = lookup_command_or_say(r.options.command[0], &r.command);
 	if (rc == 0)
 		rc = run_find_places(&r);
 	return rc ? rc : run_start(&r);
