@@ -4,6 +4,7 @@
  */
 #include "policy/dialect.h"
 #include "policy/document.h"
+#include "policy/example.h"
 #include "policy/source.h"
 
 /* The node tree of a policy of POLICY_MAX_BYTES must fit, and no more. */
@@ -361,7 +362,9 @@ int document_parse(const struct policy_load *load, struct policy **ret, struct d
 	p->file = first->file;
 	r = parse_heads(&l, first);
 	if (r == 0)
-		r = rules_parse(&l, first);
+		r = rules_parse(&l, first, &nodes);
+	if (r == 0)
+		r = examples_run(&l);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(p);

@@ -81,6 +81,7 @@ struct rule {
 	bool is_replaced;        /* by a rule of the same name in a lower layer: dropped */
 	const char *match_text;  /* `match` as YAML, its variables replaced */
 	const char *unless_text; /* likewise; NULL: none */
+	const struct example *examples; /* only while the document is read */
 	struct matcher match;
 	/* The rule does not apply when one of these matches. */
 	const struct matcher *unless;
@@ -197,8 +198,8 @@ const char *schema_nearest(struct bytes word, const char *const *words, size_t n
 
 struct source;
 
-/* rule.c: the rules of all files, into l->policy. */
-int rules_parse(const struct loader *l, const struct source *first) _must_check_;
+/* rule.c: the rules of all files, into l->policy. @mem holds what lives while they are read. */
+int rules_parse(const struct loader *l, const struct source *first, struct arena *mem) _must_check_;
 /* Only that `rules` is a list that is not empty. */
 int rules_check(const struct loader *l, const struct node *n, void *unused) _must_check_;
 /* budget.c, applies.c: the values of `budget` and `applies_to`; @policy is a struct policy. */

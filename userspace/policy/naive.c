@@ -47,6 +47,12 @@ static enum key_answer applies(const struct rule *rule, struct regex_scratch *sc
 	return key_and(a, key_not(except));
 }
 
+bool naive_matches(const struct rule *rule, struct regex_scratch *scratch,
+		   const struct policy_query *q)
+{
+	return applies(rule, scratch, q) != KEY_NO;
+}
+
 /* The lowest priority above *@p, or all of them when @is_first. */
 static bool next_priority(const struct policy *p, bool is_first, int64_t *at)
 {

@@ -14,3 +14,6 @@ typedef void (*naive_fn)(void *ctx, const struct rule *rule, bool is_limit);
  */
 void naive_each(const struct policy *p, struct regex_scratch *scratch, const struct policy_query *q,
 		naive_fn fn, void *ctx);
+/* One rule by itself; a limit counts as a match. Does not allocate. */
+bool naive_matches(const struct rule *rule, struct regex_scratch *scratch,
+		   const struct policy_query *q);

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 
 #include "policy/document.h"
+#include "policy/example.h"
 #include "policy/source.h"
 #include "policy/vars.h"
 #include "policy/yaml_text.h"
@@ -144,12 +145,20 @@ static int parse_ask(const struct loader *l, const struct node *n, void *target)
 	return schema_map(l, n, "'ask'", ask_fields, ARRAY_SIZE(ask_fields), ask);
 }
 
+/* Read by parse_rule(), into memory that lives only as long as the reading. */
+static int parse_examples(_unused_ const struct loader *l, _unused_ const struct node *n,
+			  _unused_ void *target)
+{
+	return 0;
+}
+
 static const struct field rule_fields[] = {
 	{"name", true, parse_rule_name},       {"match", true, match_parse},
 	{"unless", false, match_unless_parse}, {"action", true, parse_action},
 	{"reason", false, parse_reason},       {"suggest", false, parse_suggest},
 	{"priority", false, parse_priority},   {"flag", false, parse_flag},
 	{"cost", false, parse_cost},           {"ask", false, parse_ask},
+	{"examples", false, parse_examples},
 };
 
 /* ---- the keys together */
@@ -210,9 +219,11 @@ static int keep_node_text(const struct loader *l, const struct node *n, const ch
 	return strbuf_error(&text) ? -ENOMEM : schema_keep(l, strbuf_bytes(&text), ret);
 }
 
-static int parse_rule(const struct loader *l, const struct node *n, struct rule *rule)
+static int parse_rule(const struct loader *l, const struct node *n, struct arena *mem,
+		      struct rule *rule)
 {
 	struct node *match = source_key(n, "match"), *unless = source_key(n, "unless");
+	const struct node *examples = source_key(n, "examples");
 	int r = match ? vars_expand_match(l, match) : 0;
 
 	if (r == 0 && unless)
@@ -225,6 +236,8 @@ static int parse_rule(const struct loader *l, const struct node *n, struct rule 
 		r = keep_node_text(l, match, &rule->match_text);
 	if (r == 0)
 		r = keep_node_text(l, unless, &rule->unless_text);
+	if (r == 0 && examples)
+		r = examples_parse(l, examples, mem, rule);
 	return r;
 }
 
@@ -298,7 +311,7 @@ int rules_check(const struct loader *l, const struct node *n, _unused_ void *unu
 	return 0;
 }
 
-static int parse_source(const struct loader *l, const struct source *s)
+static int parse_source(const struct loader *l, const struct source *s, struct arena *mem)
 {
 	const struct node *list = source_key(s->root, "rules");
 	const struct loader own = source_loader(l, s);
@@ -312,7 +325,7 @@ static int parse_source(const struct loader *l, const struct source *s)
 				      .file = s->file,
 				      .line = item->line,
 				      .layer = s->layer};
-		r = parse_rule(&own, item, rule);
+		r = parse_rule(&own, item, mem, rule);
 		if (r < 0)
 			return r;
 		p->n_rules++;
@@ -320,7 +333,7 @@ static int parse_source(const struct loader *l, const struct source *s)
 	return 0;
 }
 
-int rules_parse(const struct loader *l, const struct source *first)
+int rules_parse(const struct loader *l, const struct source *first, struct arena *mem)
 {
 	struct policy *p = l->policy;
 	size_t n = 0;
@@ -338,7 +351,7 @@ int rules_parse(const struct loader *l, const struct source *first)
 	if (!p->rules)
 		return -ENOMEM;
 	for (const struct source *s = first; r == 0 && s; s = s->next)
-		r = parse_source(l, s);
+		r = parse_source(l, s, mem);
 	if (r == 0)
 		r = settle_names(l, p);
 	if (r == 0)
