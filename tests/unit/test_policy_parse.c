@@ -91,8 +91,8 @@ static void test_rules_are_refused_with_position(void **state)
 		{HEAD "rules:\n- action: deny\n  match: {tool: x}\n", 4, 3, "has no 'name'"},
 		{HEAD "rules:\n- action: deny\n  name: a\n", 4, 3, "has no 'match'"},
 		{HEAD "rules:\n- {name: a, match: {tool: x}, action: no}\n", 4, 39, "found 'no'"},
-		{HEAD "rules:\n- {name: a, match: {tool: x}, action: deny, examples: 1}\n", 4, 45,
-		 "unknown key 'examples'"},
+		{HEAD "rules:\n- {name: a, match: {tool: x}, action: deny, exmaples: 1}\n", 4, 45,
+		 "did you mean 'examples'"},
 		{HEAD "rules:\n- {name: a, match: {tool: x}, action: deny}\n"
 		      "- {name: a, match: {tool: y}, action: deny}\n",
 		 5, 10, "used twice, first on line 4"},
