@@ -207,29 +207,6 @@ static int check_conflict(const struct parser *p, const struct value *map,
 
 /* ---- approval rules */
 
-static struct value *copy_value(struct arena *mem, const struct value *v)
-{
-	struct value *copy = arena_alloc(mem, sizeof(*copy)), **end;
-
-	if (!copy)
-		return NULL;
-	*copy = *v;
-	copy->first = copy->next = NULL;
-	if (v->text.p) {
-		copy->text = arena_copy(mem, v->text.p, v->text.len);
-		if (!copy->text.p)
-			return NULL;
-	}
-	end = &copy->first;
-	for (const struct value *child = v->first; child; child = child->next) {
-		*end = copy_value(mem, child);
-		if (!*end)
-			return NULL;
-		end = &(*end)->next;
-	}
-	return copy;
-}
-
 /* float(cost_gt), or what it raises. */
 static int parse_cost_gt(struct arena *mem, struct agentpolicy_rule *rule)
 {
@@ -291,7 +268,7 @@ static int parse_rule(const struct parser *p, const struct value *v, size_t numb
 
 		if (!key)
 			continue;
-		rule.keys[i] = copy_value(mem, key);
+		rule.keys[i] = value_copy(key, mem);
 		if (!rule.keys[i])
 			return -ENOMEM;
 		strbuf_add_fmt(&text, "%s%s=", is_first ? "" : ", ", agentpolicy_keys[i]);

@@ -280,3 +280,26 @@ int value_map_close(struct value *map, void (*on_duplicate)(void *ctx, const str
 	}
 	return 0;
 }
+
+struct value *value_copy(const struct value *v, struct arena *mem)
+{
+	struct value *copy = arena_alloc(mem, sizeof(*copy)), **end;
+
+	if (!copy)
+		return NULL;
+	*copy = *v;
+	copy->first = copy->next = NULL;
+	if (v->text.p) {
+		copy->text = arena_copy(mem, v->text.p, v->text.len);
+		if (!copy->text.p)
+			return NULL;
+	}
+	end = &copy->first;
+	for (const struct value *child = v->first; child; child = child->next) {
+		*end = value_copy(child, mem);
+		if (!*end)
+			return NULL;
+		end = &(*end)->next;
+	}
+	return copy;
+}

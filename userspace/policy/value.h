@@ -62,5 +62,7 @@ int value_parse_yaml(const char *file, struct bytes text, struct arena *mem,
 const struct value *value_get(const struct value *map, const char *key);
 /* Python's ==: 1 == 1.0 == True; maps regardless of order. */
 bool value_eq(const struct value *a, const struct value *b);
+/* A copy of the whole tree in @mem. NULL: out of memory. */
+struct value *value_copy(const struct value *v, struct arena *mem) _must_check_;
 /* Python's bool(v). */
 bool value_is_truthy(const struct value *v);
