@@ -13,5 +13,5 @@ int policy_validate(int argc, char **argv);
 /* `policy demo`: three checks in a session "pol_demo", then its report. */
 int policy_demo(int argc, char **argv);
 /* `policy explain FILE` without an action: what the policy can check, as JSON. @p is an AgentPolicy
- * document. */
-int policy_explain_agentpolicy(const struct policy *p);
+ * document, @path what the user called it. */
+int policy_explain_agentpolicy(const struct policy *p, const char *path);
