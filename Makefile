@@ -5,6 +5,7 @@
 # make demo             holdfast at work on real commands, in a throw-away directory
 # make bench            speed against the bare kernel mechanism
 # make fuzz SECONDS=60  each fuzz target for so long
+# make differential CASES=10000000   compiled policies against the naive evaluator
 # make install          PREFIX=/usr/local DESTDIR=
 # make deps             what the distribution has to provide (root)
 #
@@ -22,6 +23,8 @@ DOCDIR = $(PREFIX)/share/doc/holdfast
 CFLAGS ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 SECONDS ?= 5
+CASES ?= 10000000
+SEED ?= 1
 VERSION := 0.1.0
 BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter 1,$(FUZZING)),-fuzz)
 
@@ -179,6 +182,9 @@ fuzz:
 	+$(MAKE) FUZZING=1 CC=clang fuzzers
 	tools/run-fuzz $(SECONDS)
 
+differential: $(BUILD)/tests/unit/test_policy_differential
+	CASES=$(CASES) SEED=$(SEED) $<
+
 format:
 	clang-format -i $(wildcard userspace/*/*.[ch] loader/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
@@ -196,7 +202,7 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size bench fuzz format install uninstall \
+	check-clang check-aarch64 check-layers check-size bench fuzz differential format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
