@@ -153,6 +153,54 @@ static void test_rules_are_refused_with_position(void **state)
 	check_refusals(cases, ARRAY_SIZE(cases));
 }
 
+static void test_the_newer_keys_are_refused_with_position(void **state)
+{
+	static const struct refusal cases[] = {
+		{RULE("{argv: git}"), 6, 17, "found a string"},
+		{RULE("{argv: []}"), 6, 17, "an empty one"},
+		{RULE("{argv: [git, []]}"), 6, 23, "empty list"},
+		{RULE("{argv: [bin/x]}"), 6, 18, "relative"},
+		{RULE("{argv: [git, '~(']}"), 6, 23, "not a regular expression"},
+		{RULE("{argv: [git], path: /x}"), 6, 10, "something else"},
+		{RULE("{argv: [git], op: read}"), 6, 10, "never match"},
+		{RULE("{domain: x*.org}"), 6, 19, "whole labels"},
+		{RULE("{domain: '*x.org'}"), 6, 19, "whole labels"},
+		{RULE("{domain: 'a.*.org'}"), 6, 19, "whole labels"},
+		{RULE("{domain: b\xc3\xbc"
+		      "cher.de}"),
+		 6, 19, "xn--"},
+		{RULE("{domain: 'https://x.org'}"), 6, 19, "not a domain"},
+		{RULE("{domain: 'x.org:443'}"), 6, 19, "under 'port'"},
+		{RULE("{domain: x..org}"), 6, 19, "empty label"},
+		{RULE("{domain: '*.'}"), 6, 19, "empty label"},
+		{RULE("{domain: 10.0.0.1}"), 6, 19, "under 'address'"},
+		{RULE("{domain: x y}"), 6, 19, "never occurs"},
+		{RULE("{domain: x.org, path: /x}"), 6, 10, "never matches"},
+		{RULE("{domain: x.org, protocol: unix}"), 6, 10, "never matches"},
+		{RULE("{domain: x.org, op: read}"), 6, 10, "never match"},
+		{RULE("{agent: '[z-a]'}"), 6, 18, "wrong way round"},
+		{RULE("{cwd: src}"), 6, 16, "relative"},
+		{RULE("{parent: 'bin/x'}"), 6, 19, "relative"},
+		{RULE("{time: 9-17}"), 6, 17, "write 09:00-17:30"},
+		{RULE("{time: '9:00-17:00'}"), 6, 17, "write 09:00-17:30"},
+		{RULE("{time: '09:00-24:01'}"), 6, 17, "write 09:00-17:30"},
+		{RULE("{time: '09:00-09:00'}"), 6, 17, "whole day"},
+		{RULE("{time: 'monday 09:00-17:00'}"), 6, 17, "write 09:00-17:30"},
+		{RULE("{time: 'mon- 09:00-17:00'}"), 6, 17, "write 09:00-17:30"},
+		{RULE("{domian: x.org}"), 6, 11, "did you mean 'domain'"},
+		{RULE("{tool: x}\n  unless: {}"), 7, 11, "empty 'unless'"},
+		{RULE("{tool: x}\n  unless: []"), 7, 11, "empty list"},
+		{RULE("{tool: x}\n  unless: x"), 7, 11, "must be a map"},
+		{RULE("{tool: x}\n  unless: [{tool: y}, {}]"), 7, 23, "empty 'unless'"},
+		{RULE("{tool: x}\n  unless: {tol: y}"), 7, 12, "did you mean 'tool'"},
+		{RULE("{tool: x}\n  unless: {path: /x}"), 7, 11, "never matches"},
+		{RULE("{protocol: tcp}\n  unless: {protocol: udp}"), 7, 11, "never matches"},
+	};
+
+	(void)state;
+	check_refusals(cases, ARRAY_SIZE(cases));
+}
+
 static void test_characters_that_deceive_are_refused(void **state)
 {
 	static const struct refusal cases[] = {
@@ -258,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_structure_is_refused_with_position),
 		cmocka_unit_test(test_rules_are_refused_with_position),
+		cmocka_unit_test(test_the_newer_keys_are_refused_with_position),
 		cmocka_unit_test(test_characters_that_deceive_are_refused),
 		cmocka_unit_test(test_crlf_and_byte_order_mark_are_accepted),
 		cmocka_unit_test(test_depth_has_a_limit),
