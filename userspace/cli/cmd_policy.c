@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/dirs.h"
@@ -8,18 +6,8 @@
 #include "control/policyset.h"
 
 #include "cli/commands.h"
+#include "cli/policy_commands.h"
 #include "cli/policy_dirs.h"
-
-#define SUFFIX ".yaml"
-
-static const char usage[] =
-	"usage: holdfast policy check NAME|FILE...\n"
-	"       holdfast policy list\n"
-	"\n"
-	"check  reads each policy as `run` would and says what is wrong, with line and column\n"
-	"list   names the policies that can be given by name\n"
-	"\n"
-	"Exit status of check: 0 all good, 1 an error was found, 2 wrong usage.\n";
 
 static int check_one(const struct policy_dirs *dirs, const char *name)
 {
@@ -50,54 +38,52 @@ static int check_one(const struct policy_dirs *dirs, const char *name)
 	return r < 0 ? 1 : 0;
 }
 
-static int policy_check(const struct policy_dirs *dirs, char **names)
-{
-	int status = 0;
-
-	if (!*names) {
-		say("policy check: which? holdfast policy check NAME|FILE...");
-		return 2;
-	}
-	for (; *names; names++)
-		status |= check_one(dirs, *names);
-	return status;
-}
-
-static int policy_list(const struct policy_dirs *dirs)
-{
-	for (size_t i = 0; i < dirs->n; i++) {
-		DIR *d = opendir(dirs->dirs[i]);
-		struct dirent *de;
-
-		while (d && (de = readdir(d))) {
-			size_t n = strlen(de->d_name), m = strlen(SUFFIX);
-
-			if (n > m && streq(de->d_name + n - m, SUFFIX))
-				(void)printf("%-16.*s %s/%s\n", (int)(n - m), de->d_name,
-					     dirs->dirs[i], de->d_name);
-		}
-		if (d)
-			(void)closedir(d);
-	}
-	return 0;
-}
-
-int cmd_policy(int argc, char **argv)
+static int policy_check(int argc, char **argv)
 {
 	_cleanup_(policy_dirs_fini) struct policy_dirs dirs = {};
+	int status = 0;
 
-	if (argc >= 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
-		(void)fputs(usage, stdout);
-		return 0;
+	if (argc < 2) {
+		say("policy check: which? holdfast policy check NAME|FILE...");
+		return 2;
 	}
 	if (policy_dirs_init(&dirs) < 0) {
 		say("out of memory");
 		return 1;
 	}
-	if (argc >= 2 && streq(argv[1], "check"))
-		return policy_check(&dirs, argv + 2);
-	if (argc == 2 && streq(argv[1], "list"))
-		return policy_list(&dirs);
-	(void)fputs(usage, stderr);
+	for (int i = 1; i < argc; i++)
+		status |= check_one(&dirs, argv[i]);
+	return status;
+}
+
+static const struct command commands[] = {
+	{"check", policy_check, "NAME|FILE...", "read policies and say what is wrong with them"},
+	{"eval", policy_eval, "-p POLICY...", "decide on actions that come as JSON"},
+	{"list", policy_list, "[--json]", "name the policies that can be given by name"},
+};
+
+static void print_usage(FILE *out)
+{
+	(void)fprintf(out, "usage: holdfast policy COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(out, "  %-8s %-26s %s\n", commands[i].name, commands[i].args,
+			      commands[i].help);
+	(void)fprintf(out, "\n`holdfast policy COMMAND --help` says more.\n");
+}
+
+int cmd_policy(int argc, char **argv)
+{
+	if (argc >= 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
+		print_usage(stdout);
+		return 0;
+	}
+	if (argc < 2) {
+		print_usage(stderr);
+		return 2;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (streq(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	say("policy: unknown command '%s'; `holdfast policy --help` lists them", argv[1]);
 	return 2;
 }

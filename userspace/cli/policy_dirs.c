@@ -3,6 +3,8 @@
 
 #include "cli/policy_dirs.h"
 
+#define TEMPLATES "templates"
+
 /* The directory of the running binary's parent: build/holdfast stands beside policies/, as bin/
  * beside share/. */
 static char *beside_binary(void)
@@ -29,15 +31,22 @@ static int add(struct policy_dirs *d, char *dir)
 
 int policy_dirs_init(struct policy_dirs *ret)
 {
-	char *own = dirs_user_policies(), *near = beside_binary();
+	_cleanup_(freep) char *near = beside_binary();
+	char *own = dirs_user_policies();
+	int r = 0;
 
 	*ret = (struct policy_dirs){};
 	/* No home, no /proc: then there are fewer places, which is no error. */
 	if (own)
 		ret->dirs[ret->n++] = own;
-	if (near)
-		ret->dirs[ret->n++] = near;
-	return add(ret, strdup(HOLDFAST_POLICY_DIR));
+	if (near) {
+		r = add(ret, str_format("%s", near));
+		if (r == 0)
+			r = add(ret, str_format("%s/" TEMPLATES, near));
+	}
+	if (r == 0)
+		r = add(ret, strdup(HOLDFAST_POLICY_DIR));
+	return r < 0 ? r : add(ret, strdup(HOLDFAST_POLICY_DIR "/" TEMPLATES));
 }
 
 void policy_dirs_fini(struct policy_dirs *d)

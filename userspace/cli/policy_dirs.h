@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where policies are looked for by name: the user's own, those beside the binary (a build tree),
- * those installed.
+ * those installed; beside both of the latter their templates/.
  */
 #pragma once
 
 #include "base/util.h"
 
-#define POLICY_DIRS_MAX 4
+#define POLICY_DIRS_MAX 6
 
 struct policy_dirs {
 	const char *dirs[POLICY_DIRS_MAX]; /* owned */

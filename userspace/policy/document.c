@@ -389,6 +389,11 @@ const char *policy_name(const struct policy *p)
 	return p->name;
 }
 
+const char *policy_description(const struct policy *p)
+{
+	return p->description;
+}
+
 const char *policy_file(const struct policy *p)
 {
 	return p->file;

@@ -96,6 +96,7 @@ enum policy_language policy_get_language(const struct policy *p);
 struct policy *policy_free(struct policy *p);
 const char *policy_name(const struct policy *p);
 const char *policy_file(const struct policy *p);
+const char *policy_description(const struct policy *p); /* NULL: none given */
 enum policy_mode policy_get_mode(const struct policy *p);
 size_t policy_rule_count(const struct policy *p);
 

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The subcommands of `holdfast policy`. Each takes argv with its own name as argv[0] and returns
+ * the exit status, as commands.h says.
+ */
+#pragma once
+
+int policy_list(int argc, char **argv);
+int policy_eval(int argc, char **argv);
