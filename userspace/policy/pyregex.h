@@ -9,10 +9,21 @@
 #include "base/strbuf.h"
 #include "policy/regex.h"
 
-/* Rewrites @pattern for PCRE2 (UTF, UCP). Return: 0; -EINVAL with a sentence in @why and the byte
- * in *ret_offset: Python refuses it; -ENOMEM. */
+/*
+ * What remains different, all of it tested in tests/compat/test_regex.py:
+ *   - \N{NAME} and patterns too large for PCRE2 are not supported: a clear refusal (-EOPNOTSUPP),
+ *     never another meaning;
+ *   - a lone surrogate in a pattern matches nothing; in a subject it is U+FFFD (policy/regex.h);
+ *   - a back-reference under (?i) folds case as PCRE2 does.
+ */
+
+/*
+ * Rewrites @pattern (UTF-8, and lone surrogates as three bytes) for regex_new_translated().
+ * Return: 0; -EINVAL with a sentence in @why and the byte in *ret_offset: Python refuses it;
+ * -EOPNOTSUPP, likewise: Python may take it, but it cannot be done here; -ENOMEM.
+ */
 int pyregex_translate(struct bytes pattern, struct strbuf *out, char why[static REGEX_WHY_SIZE],
 		      size_t *ret_offset) _must_check_;
-/* As regex_new(), for a Python pattern; searched with regex_search(). */
+/* Translates and compiles @pattern, to be searched with regex_search(). Return: as above. */
 int pyregex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
 		size_t *ret_offset) _must_check_;

@@ -4,6 +4,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/escape.h"
+
 #include "policy/policy.h"
 #include "policy/regex.h"
 
@@ -11,6 +13,11 @@
 #define JIT_STACK_MAX   ((size_t)512 * 1024)
 #define HEAP_LIMIT_KIB  4096u
 #define DEPTH_LIMIT     5000u
+/* Groups in groups: PCRE2's own default, and the same with room for a translator's. */
+#define NEST_MAX            250u
+#define NEST_MAX_TRANSLATED 500u
+/* U+FFFD, for one byte. */
+#define REPLACED_MAX (3 * REGEX_SUBJECT_MAX)
 
 struct regex {
 	pcre2_code *code;
@@ -21,26 +28,34 @@ struct regex_scratch {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *jit_stack;
+	char *replaced; /* REPLACED_MAX; a page is used only once a subject needs it */
 };
 
-int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
-	      size_t *ret_offset)
+static void context_freep(pcre2_compile_context **context)
 {
-	const uint32_t options =
-		PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+	pcre2_compile_context_free(*context);
+}
+
+static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
+		   char why[static REGEX_WHY_SIZE], size_t *ret_offset)
+{
+	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+	_cleanup_(context_freep) pcre2_compile_context *context =
+		pcre2_compile_context_create(NULL);
 	PCRE2_SIZE offset = 0;
 	struct regex *r;
 	int error = 0;
 
-	*ret_offset = 0;
-	if (pattern.len > REGEX_MAX_BYTES) {
-		(void)snprintf(why, REGEX_WHY_SIZE, "longer than %zu bytes", REGEX_MAX_BYTES);
-		return -EINVAL;
-	}
 	r = calloc(1, sizeof(*r));
-	if (!r)
+	if (!r || !context) {
+		free(r);
 		return -ENOMEM;
-	r->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options, &error, &offset, NULL);
+	}
+	/* Whatever PCRE2 was built with. */
+	(void)pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+	(void)pcre2_set_parens_nest_limit(context, nest_max);
+	r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.len, options,
+				&error, &offset, context);
 	if (!r->code) {
 		free(r);
 		if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
@@ -56,6 +71,30 @@ int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WH
 				 : REGEX_SUBJECT_MAX_UNJITTED;
 	*ret = r;
 	return 0;
+}
+
+static int compile_limited(struct bytes pattern, size_t max, uint32_t nest_max, struct regex **ret,
+			   char why[static REGEX_WHY_SIZE], size_t *ret_offset)
+{
+	*ret_offset = 0;
+	if (pattern.len > max) {
+		(void)snprintf(why, REGEX_WHY_SIZE, "longer than %zu bytes", max);
+		return -EINVAL;
+	}
+	return compile(pattern, nest_max, ret, why, ret_offset);
+}
+
+int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
+	      size_t *ret_offset)
+{
+	return compile_limited(pattern, REGEX_MAX_BYTES, NEST_MAX, ret, why, ret_offset);
+}
+
+int regex_new_translated(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
+			 size_t *ret_offset)
+{
+	return compile_limited(pattern, REGEX_TRANSLATED_MAX_BYTES, NEST_MAX_TRANSLATED, ret, why,
+			       ret_offset);
 }
 
 struct regex *regex_free(struct regex *r)
@@ -77,7 +116,8 @@ struct regex_scratch *regex_scratch_new(void)
 	s->data = pcre2_match_data_create(1, NULL);
 	s->context = pcre2_match_context_create(NULL);
 	s->jit_stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
-	if (!s->data || !s->context)
+	s->replaced = malloc(REPLACED_MAX);
+	if (!s->data || !s->context || !s->replaced)
 		return regex_scratch_free(s);
 	(void)pcre2_set_match_limit(s->context, POLICY_REGEX_MATCHES);
 	(void)pcre2_set_depth_limit(s->context, DEPTH_LIMIT);
@@ -94,9 +134,59 @@ struct regex_scratch *regex_scratch_free(struct regex_scratch *s)
 		pcre2_match_data_free(s->data);
 		pcre2_match_context_free(s->context);
 		pcre2_jit_stack_free(s->jit_stack);
+		free(s->replaced);
 		free(s);
 	}
 	return NULL;
+}
+
+/* Return: how many bytes at @p are UTF-8. */
+static size_t valid_length(const char *p, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n = 1;
+
+		if ((unsigned char)p[i] >= 0x80)
+			n = utf8_decode(p + i, len - i, NULL);
+		if (n == 0)
+			break;
+		i += n;
+	}
+	return i;
+}
+
+static bool is_surrogate(const char *p, size_t len)
+{
+	return len >= 3 && (unsigned char)p[0] == 0xed && ((unsigned char)p[1] & 0xe0) == 0xa0 &&
+	       ((unsigned char)p[2] & 0xc0) == 0x80;
+}
+
+/*
+ * PCRE2_MATCH_INVALID_UTF would split the subject at each bad byte. An assertion then takes the
+ * split for the end: 'ls(?!.*;)' would find nothing wrong with "ls \xff; rm". In Python such a byte
+ * is a character like others.
+ */
+static struct bytes replace_invalid(struct regex_scratch *scratch, struct bytes subject)
+{
+	static const char replacement[] = {'\xef', '\xbf', '\xbd'};
+	size_t valid = valid_length(subject.p, subject.len), len = 0, i = 0;
+
+	if (valid == subject.len)
+		return subject;
+	for (;;) {
+		memcpy(scratch->replaced + len, subject.p + i, valid);
+		len += valid;
+		i += valid;
+		if (i == subject.len)
+			break;
+		memcpy(scratch->replaced + len, replacement, sizeof(replacement));
+		len += sizeof(replacement);
+		i += is_surrogate(subject.p + i, subject.len - i) ? 3 : 1;
+		valid = valid_length(subject.p + i, subject.len - i);
+	}
+	return (struct bytes){.p = scratch->replaced, .len = len};
 }
 
 int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject)
@@ -105,8 +195,9 @@ int regex_search(const struct regex *r, struct regex_scratch *scratch, struct by
 
 	if (subject.len > r->subject_max)
 		return -E2BIG;
-	found = pcre2_match(r->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.len, 0, 0,
-			    scratch->data, scratch->context);
+	subject = replace_invalid(scratch, subject);
+	found = pcre2_match(r->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.len, 0,
+			    PCRE2_NO_UTF_CHECK, scratch->data, scratch->context);
 	if (found >= 0)
 		return 1;
 	return found == PCRE2_ERROR_NOMATCH ? 0 : -E2BIG;

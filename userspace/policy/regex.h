@@ -9,6 +9,8 @@
 
 #define REGEX_WHY_SIZE  256
 #define REGEX_MAX_BYTES ((size_t)8192) /* of a pattern */
+/* Of a pattern that pyregex_translate() wrote. */
+#define REGEX_TRANSLATED_MAX_BYTES ((size_t)1 << 20)
 /*
  * Longer subjects are not searched. With JIT the match limit bounds a whole search, some 15 ms; the
  * interpreter counts from each starting position anew, so its time grows with the square of the
@@ -23,6 +25,9 @@ struct regex_scratch;
 /* Return: 0; -EINVAL with a sentence in @why and the byte in *ret_offset; -ENOMEM. */
 int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
 	      size_t *ret_offset) _must_check_;
+/* As regex_new(), for what a translator wrote: it may be longer and nested deeper. */
+int regex_new_translated(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
+			 size_t *ret_offset) _must_check_;
 struct regex *regex_free(struct regex *r);
 
 struct regex_scratch *regex_scratch_new(void); /* NULL: out of memory */
@@ -33,5 +38,9 @@ static inline void regex_scratch_freep(struct regex_scratch **s)
 	*s = regex_scratch_free(*s);
 }
 
-/* Return: 1 found, 0 not found, -E2BIG: a limit was hit or the search failed; nothing is known. */
+/*
+ * What is not UTF-8 in @subject is searched as U+FFFD: one for each such byte, one for the three
+ * bytes of a lone surrogate. Return: 1 found, 0 not found, -E2BIG: a limit was hit or the search
+ * failed; nothing is known.
+ */
 int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject);
