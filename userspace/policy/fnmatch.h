@@ -9,6 +9,8 @@
 
 /* Contains one of * ? [ */
 bool pyfnmatch_has_magic(struct bytes pattern);
-/* Time is at most the product of the lengths; nothing is allocated. Invalid UTF-8 in @text: each
- * such byte is a character of its own that only '*', '?' and a negated class match. */
+/* Time is at most the product of the lengths; nothing is allocated. A lone surrogate (three bytes)
+ * is one character. Other bytes of @text that are not UTF-8: each is a character of its own that
+ * only
+ * '*', '?' and a negated set match. */
 bool pyfnmatch(struct bytes pattern, struct bytes text);
