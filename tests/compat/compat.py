@@ -54,3 +54,30 @@ class Driver:
     def end(self):
         self.process.stdin.close()
         return self.process.wait()
+
+
+class Batch:
+    """A helper program that answers each request with one line, asked all at once."""
+
+    def __init__(self, program):
+        self.path = BUILD / "tests/compat" / program
+        self.requests = []
+
+    def ask(self, operation, text):
+        data = text if isinstance(text, bytes) else to_bytes(text)
+        self.requests.append(f"{operation} {len(data)}\n".encode() + data)
+
+    def answers(self):
+        out = subprocess.run([self.path], input=b"".join(self.requests), check=True,
+                             stdout=subprocess.PIPE).stdout.decode(errors="replace")
+        lines = out.split("\n")[:-1]
+        if len(lines) != len(self.requests):
+            raise RuntimeError(f"{len(self.requests)} requests, {len(lines)} answers")
+        return lines
+
+
+def seed():
+    """Of this run: SEED, or a fixed one. Printed, so that a run can be repeated."""
+    value = int(os.environ.get("SEED", "1"))
+    print(f"# SEED={value}")
+    return value
