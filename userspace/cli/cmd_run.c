@@ -19,6 +19,7 @@
 
 #define SESSION_ID_SIZE 32
 #define N_OWN_PATHS     4 /* log, ring, runtime directory, binary */
+#define N_PROTECTED     (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS)
 
 extern char **environ;
 
@@ -54,7 +55,7 @@ struct run {
 	char *ring_path;
 	char *runtime_dir;
 	char *binary;
-	const char *protected_paths[POLICY_MAX_STACK + N_OWN_PATHS];
+	const char *protected_paths[N_PROTECTED];
 	size_t n_protected;
 };
 
@@ -72,11 +73,36 @@ static void run_fini(struct run *r)
 	free(r->binary);
 }
 
+static const char *agent_name(const struct run *r)
+{
+	const char *slash = strrchr(r->options.command[0], '/');
+
+	if (r->options.name)
+		return r->options.name;
+	return slash ? slash + 1 : r->options.command[0];
+}
+
+static void say_warning(_unused_ void *ctx, const struct diag *d)
+{
+	char text[1280];
+
+	diag_format(d, text, sizeof(text));
+	say("warning: %s", text);
+}
+
 static int run_load_policies(struct run *r)
 {
+	const struct policy_subject subject = {.agent = agent_name(r),
+					       .tags = r->options.tags,
+					       .n_tags = r->options.n_tags,
+					       .tier = r->options.tier};
 	struct policyset_config config = {.names = r->options.policies,
 					  .n_names = r->options.n_policies,
-					  .force_audit = r->options.is_audit};
+					  .force_audit = r->options.is_audit,
+					  .subject = &subject,
+					  .language = r->options.language,
+					  .dialect_default = r->options.dialect_default,
+					  .warn = say_warning};
 	struct diag d = {};
 	char text[1280];
 	int rc;
@@ -124,6 +150,13 @@ static void protect(struct run *r, const char *path)
 		r->protected_paths[r->n_protected++] = path;
 }
 
+/* With what it includes and extends, or a change there would change it. */
+static void protect_policy(struct run *r, const struct policyset_entry *entry)
+{
+	for (size_t i = 0; i < entry->n_files; i++)
+		protect(r, entry->files[i]);
+}
+
 static int run_find_places(struct run *r)
 {
 	_cleanup_(freep) char *log = NULL, *runtime = NULL;
@@ -153,18 +186,17 @@ static int run_find_places(struct run *r)
 	protect(r, r->runtime_dir);
 	protect(r, r->binary);
 	for (size_t i = 0; i < r->policies.n; i++)
-		protect(r, r->policies.entries[i].file);
+		protect_policy(r, &r->policies.entries[i]);
+	for (size_t i = 0; i < r->policies.n_left_out; i++)
+		protect_policy(r, &r->policies.left_out[i]);
 	return 0;
 }
 
 static int run_start(struct run *r)
 {
-	const char *slash = strrchr(r->options.command[0], '/');
 	struct session_config config = {
 		.session = r->session,
-		.agent = r->options.name ? r->options.name
-			 : slash         ? slash + 1
-					 : r->options.command[0],
+		.agent = agent_name(r),
 		.policies = &r->policies,
 		.ask = r->options.ask,
 		.ask_timeout_ns = r->options.ask_timeout_ns,

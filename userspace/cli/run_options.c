@@ -26,6 +26,12 @@ static const char usage[] =
 	"      --log FILE|DIR       where the log goes (default: $XDG_STATE_HOME/holdfast, root /var/log/holdfast)\n"
 	"      --name AGENT         the agent's name in the log (default: the command's name)\n"
 	"      --project DIR        what ${project} means in policies (default: the current directory)\n"
+	"      --tag TAG            a word that `applies_to: {tags: ...}` of policies may ask for; may be repeated\n"
+	"      --tier TIER          likewise for `tiers`\n"
+	"      --language L         read all policies as L: native, agent-action-policy, agentpolicy or\n"
+	"                           meshguard (default: auto, told by each policy's keys)\n"
+	"      --default VERDICT    what an agent-action-policy document answers where no rule matches:\n"
+	"                           allow (default), ask or deny\n"
 	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
@@ -41,6 +47,10 @@ enum option_id {
 	OPT_NAME,
 	OPT_PROJECT,
 	OPT_KEEP_FD,
+	OPT_TAG,
+	OPT_TIER,
+	OPT_LANGUAGE,
+	OPT_DEFAULT,
 };
 
 static const struct option options[] = {
@@ -52,6 +62,10 @@ static const struct option options[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"project", required_argument, NULL, OPT_PROJECT},
 	{"keep-fd", required_argument, NULL, OPT_KEEP_FD},
+	{"tag", required_argument, NULL, OPT_TAG},
+	{"tier", required_argument, NULL, OPT_TIER},
+	{"language", required_argument, NULL, OPT_LANGUAGE},
+	{"default", required_argument, NULL, OPT_DEFAULT},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{},
@@ -128,6 +142,56 @@ static int add_keep_fd(struct run_options *o, const char *arg)
 	return 0;
 }
 
+/* As in `applies_to`. */
+static bool is_word(const char *arg)
+{
+	return arg[0] &&
+	       strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			   "._-") == strlen(arg);
+}
+
+static int add_tag(struct run_options *o, const char *arg)
+{
+	if (!is_word(arg)) {
+		say("--tag '%s': a tag is made of letters, digits, '.', '_' and '-'", arg);
+		return -EINVAL;
+	}
+	if (o->n_tags == RUN_MAX_TAGS) {
+		say("--tag '%s': at most %d", arg, RUN_MAX_TAGS);
+		return -EINVAL;
+	}
+	o->tags[o->n_tags++] = arg;
+	return 0;
+}
+
+static int set_tier(struct run_options *o, const char *arg)
+{
+	if (!is_word(arg)) {
+		say("--tier '%s': a tier is made of letters, digits, '.', '_' and '-'", arg);
+		return -EINVAL;
+	}
+	o->tier = arg;
+	return 0;
+}
+
+static int set_language(struct run_options *o, const char *arg)
+{
+	if (policy_language_parse(bytes_of(arg), &o->language) == 0)
+		return 0;
+	say("--language '%s': expected auto, native, agent-action-policy, agentpolicy or meshguard",
+	    arg);
+	return -EINVAL;
+}
+
+static int set_default(struct run_options *o, const char *arg)
+{
+	if (verdict_parse(bytes_of(arg), &o->dialect_default) == 0 &&
+	    o->dialect_default != VERDICT_FLAG)
+		return 0;
+	say("--default '%s': expected allow, ask or deny", arg);
+	return -EINVAL;
+}
+
 static int set_option(struct run_options *o, int id, const char *arg)
 {
 	switch (id) {
@@ -156,6 +220,14 @@ static int set_option(struct run_options *o, int id, const char *arg)
 		return 0;
 	case OPT_KEEP_FD:
 		return add_keep_fd(o, arg);
+	case OPT_TAG:
+		return add_tag(o, arg);
+	case OPT_TIER:
+		return set_tier(o, arg);
+	case OPT_LANGUAGE:
+		return set_language(o, arg);
+	case OPT_DEFAULT:
+		return set_default(o, arg);
 	default:
 		return -EINVAL;
 	}

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 
 #define RUN_MAX_KEEP_FDS 64
+#define RUN_MAX_TAGS     32
 
 struct run_options {
 	const char *policies[POLICY_MAX_STACK];
@@ -17,6 +18,11 @@ struct run_options {
 	const char *log;     /* NULL: the default place */
 	const char *name;    /* NULL: the command's base name */
 	const char *project; /* NULL: the current directory */
+	const char *tags[RUN_MAX_TAGS];
+	size_t n_tags;
+	const char *tier;              /* NULL: none */
+	enum policy_language language; /* of all policies */
+	enum verdict dialect_default;  /* where no rule of a dialect's policy matches */
 	bool is_quiet;
 	int keep_fds[RUN_MAX_KEEP_FDS];
 	size_t n_keep_fds;

@@ -54,74 +54,241 @@ static int not_found(const struct policyset_config *config, const char *name, st
 	return r;
 }
 
-/* Return: 0 and the file of @name, -EINVAL with @diag, -ENOMEM. */
-static int find_file(const struct policyset_config *config, const char *name, char **ret,
-		     struct diag *diag)
+/* @from: the file that extends @name, which is not what it means by it; NULL: none. */
+static int find_name(const struct policyset_config *config, const char *name, const char *from,
+		     char **ret, struct diag *diag)
 {
-	char *file;
-
-	if (is_file_name(name)) {
-		file = realpath(name, NULL);
-		if (!file)
-			return diag_set(diag, name, 0, 0, "cannot read this policy: %s",
-					strerror(errno));
-		*ret = file;
-		return 0;
-	}
 	for (size_t i = 0; i < config->n_dirs; i++) {
 		_cleanup_(freep) char *path =
 			str_format("%s/%s" POLICY_SUFFIX, config->dirs[i], name);
+		_cleanup_(freep) char *file = path ? realpath(path, NULL) : NULL;
 
 		if (!path)
 			return -ENOMEM;
-		file = realpath(path, NULL);
-		if (file) {
-			*ret = file;
+		if (file && !(from && streq(file, from))) {
+			*ret = TAKE_PTR(file);
 			return 0;
 		}
 	}
 	return not_found(config, name, diag);
 }
 
-static void hash_text(struct bytes text, char out[static POLICYSET_HASH_SIZE])
+static int fail_read(struct diag *diag, const char *file, int error)
+{
+	if (error == -ENOMEM)
+		return error;
+	if (error == -EMSGSIZE)
+		return diag_set(diag, file, 0, 0,
+				"cannot read this policy: it is larger than %zu MiB",
+				POLICY_MAX_BYTES / 1024 / 1024);
+	return diag_set(diag, file, 0, 0, "cannot read this policy: %s",
+			error == -EINVAL ? "not a regular file" : strerror(-error));
+}
+
+/* Return: 0 and the file of @name, -EINVAL with @diag, -ENOMEM. */
+static int find_file(const struct policyset_config *config, const char *name, char **ret,
+		     struct diag *diag)
+{
+	if (!is_file_name(name))
+		return find_name(config, name, NULL, ret, diag);
+	*ret = realpath(name, NULL);
+	return *ret ? 0 : fail_read(diag, name, -errno);
+}
+
+/* ---- the files of one policy */
+
+/* What the loads of one policy share; texts live until it is compiled. */
+struct reader {
+	const struct policyset_config *config;
+	struct policyset_entry *entry;
+	struct strbuf texts[POLICY_MAX_FILES];
+	crypto_hash_sha256_state hash; /* of the files' hashes */
+	unsigned char first[crypto_hash_sha256_BYTES];
+};
+
+static void reader_free(struct reader *r)
+{
+	for (size_t i = 0; r && i < POLICY_MAX_FILES; i++)
+		strbuf_fini(&r->texts[i]);
+	free(r);
+}
+
+static void reader_freep(struct reader **r)
+{
+	reader_free(*r);
+}
+
+static bool has_file(const struct policyset_entry *entry, const char *file, size_t *ret)
+{
+	for (size_t i = 0; i < entry->n_files; i++)
+		if (streq(entry->files[i], file)) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+/* Reads @file (consumed, also on failure), once. Return: 0, -EINVAL with @d, -ENOMEM. */
+static int read_file(struct reader *r, char *file, struct policy_text *ret, struct diag *d)
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+	struct policyset_entry *entry = r->entry;
+	_cleanup_(freep) char *owned = file;
+	struct strbuf *text;
+	size_t i;
+	int e;
+
+	if (!has_file(entry, file, &i)) {
+		i = entry->n_files;
+		if (i == POLICY_MAX_FILES)
+			return diag_set(d, file, 0, 0, "a policy is made of at most %d files",
+					POLICY_MAX_FILES);
+		text = &r->texts[i];
+		*text = STRBUF_INIT(POLICY_MAX_BYTES);
+		e = io_read_file_at(AT_FDCWD, file, text);
+		if (e < 0)
+			return fail_read(d, file, e);
+		(void)crypto_hash_sha256(digest, (const unsigned char *)strbuf_bytes(text).p,
+					 text->len);
+		(void)crypto_hash_sha256_update(&r->hash, digest, sizeof(digest));
+		if (i == 0)
+			memcpy(r->first, digest, sizeof(digest));
+		entry->files[entry->n_files++] = TAKE_PTR(owned);
+	}
+	ret->file = entry->files[i];
+	ret->text = strbuf_bytes(&r->texts[i]);
+	return 0;
+}
+
+static int read_named(void *ctx, const char *from, const char *name, struct policy_text *ret,
+		      struct diag *d)
+{
+	_cleanup_(freep) char *path = NULL;
+	struct bytes base = bytes_base_name(bytes_of(from));
+	struct reader *r = ctx;
+	char *file = NULL;
+	struct diag own = {};
+	int e;
+
+	if (!is_file_name(name)) {
+		e = find_name(r->config, name, from, &file, d);
+		if (e < 0)
+			return e;
+	} else {
+		path = name[0] == '/' ? strdup(name)
+				      : str_format("%.*s%s", (int)(base.p - from), from, name);
+		if (!path)
+			return -ENOMEM;
+		file = realpath(path, NULL);
+		if (!file)
+			return diag_set(d, NULL, 0, 0, "cannot read '%s': %s", path,
+					strerror(errno));
+	}
+	e = read_file(r, file, ret, &own);
+	return e == -EINVAL ? diag_set(d, NULL, 0, 0, "'%s': %s", name, own.message) : e;
+}
+
+static void finish_hash(struct reader *r)
 {
 	unsigned char digest[crypto_hash_sha256_BYTES];
 
-	(void)crypto_hash_sha256(digest, (const unsigned char *)text.p, text.len);
-	(void)sodium_bin2hex(out, POLICYSET_HASH_SIZE, digest, sizeof(digest));
+	(void)crypto_hash_sha256_final(&r->hash, digest);
+	(void)sodium_bin2hex(r->entry->hash, POLICYSET_HASH_SIZE,
+			     r->entry->n_files > 1 ? digest : r->first, sizeof(digest));
 }
 
 static int load_one(const struct policyset_config *config, const char *name,
 		    struct policyset_entry *entry, struct policy **ret, struct diag *diag)
 {
-	struct strbuf text = STRBUF_INIT(POLICY_MAX_BYTES);
+	_cleanup_(reader_freep) struct reader *reader = calloc(1, sizeof(*reader));
 	struct policy_load load = {
 		.language = config->language,
 		.dialect_default = config->dialect_default,
 		.vars = &config->vars,
+		.read = read_named,
+		.read_ctx = reader,
 		.warn = config->warn,
 		.warn_ctx = config->warn_ctx,
 	};
+	struct policy_text text = {};
+	char *file = NULL;
 	int r;
 
-	r = find_file(config, name, &entry->file, diag);
+	if (!reader)
+		return -ENOMEM;
+	reader->config = config;
+	reader->entry = entry;
+	(void)crypto_hash_sha256_init(&reader->hash);
+	r = find_file(config, name, &file, diag);
+	if (r == 0)
+		r = read_file(reader, file, &text, diag);
 	if (r < 0)
 		return r;
-	r = io_read_file_at(AT_FDCWD, entry->file, &text);
-	if (r < 0) {
-		strbuf_fini(&text);
-		return diag_set(diag, entry->file, 0, 0, "cannot read this policy: %s",
-				r == -EINVAL ? "not a regular file" : strerror(-r));
-	}
-	hash_text(strbuf_bytes(&text), entry->hash);
-	load.text = strbuf_bytes(&text);
-	load.file = entry->file;
+	load.text = text.text;
+	load.file = text.file;
 	r = policy_load(&load, ret, diag);
-	strbuf_fini(&text);
 	if (r < 0)
 		return r;
+	finish_hash(reader);
+	entry->mode = policy_get_mode(*ret);
+	entry->n_rules = policy_rule_count(*ret);
+	entry->file = strdup(text.file);
 	entry->name = strdup(policy_name(*ret));
-	return entry->name ? 0 : -ENOMEM;
+	return entry->name && entry->file ? 0 : -ENOMEM;
+}
+
+/* ---- the set */
+
+static int fail_none_applies(const struct policyset_config *config, const struct policyset *set,
+			     struct diag *diag)
+{
+	struct strbuf who = STRBUF_INIT(512);
+	int r;
+
+	strbuf_add_fmt(&who, "agent '%s'", config->subject->agent ? config->subject->agent : "");
+	for (size_t i = 0; i < config->subject->n_tags; i++)
+		strbuf_add_fmt(&who, "%s%s", i ? ", " : ", tags ", config->subject->tags[i]);
+	if (config->subject->tier)
+		strbuf_add_fmt(&who, ", tier %s", config->subject->tier);
+	r = diag_set(diag, set->left_out[0].file, 0, 0,
+		     "no policy applies to this session (%s), and without one nothing would be "
+		     "supervised: see 'applies_to'; add a policy that applies, or give --name, "
+		     "--tag or --tier",
+		     strbuf_str(&who));
+	strbuf_fini(&who);
+	return r;
+}
+
+static void entry_fini(struct policyset_entry *e)
+{
+	for (size_t i = 0; i < e->n_files; i++)
+		free(e->files[i]);
+	free(e->name);
+	free(e->file);
+	*e = (struct policyset_entry){};
+}
+
+/* Loads @name into the stack's list, or among those left out. */
+static int add_policy(const struct policyset_config *config, const char *name,
+		      struct policyset *set, struct policy **policies, struct diag *diag)
+{
+	struct policyset_entry *entry = &set->entries[set->n];
+	struct policy *p = NULL;
+	int r = load_one(config, name, entry, &p, diag);
+
+	if (r < 0) {
+		policy_free(p);
+		entry_fini(entry);
+		return r;
+	}
+	if (config->subject && !policy_applies_to(p, config->subject)) {
+		set->left_out[set->n_left_out++] = *entry;
+		*entry = (struct policyset_entry){};
+		policy_free(p);
+		return 0;
+	}
+	policies[set->n++] = p;
+	return 0;
 }
 
 int policyset_load(const struct policyset_config *config, struct policyset *ret,
@@ -134,14 +301,14 @@ int policyset_load(const struct policyset_config *config, struct policyset *ret,
 	if (config->n_names > POLICY_MAX_STACK)
 		return diag_set(reterr_diag, NULL, 0, 0, "too many policies: %zu; at most %d stack",
 				config->n_names, POLICY_MAX_STACK);
-	for (size_t i = 0; i < config->n_names && r == 0; i++) {
-		ret->n = i + 1;
-		r = load_one(config, config->names[i], &ret->entries[i], &policies[i], reterr_diag);
-	}
+	for (size_t i = 0; i < config->n_names && r == 0; i++)
+		r = add_policy(config, config->names[i], ret, policies, reterr_diag);
+	if (r == 0 && ret->n == 0 && ret->n_left_out)
+		r = fail_none_applies(config, ret, reterr_diag);
 	if (r == 0)
-		return policy_stack_new(policies, config->n_names, config->force_audit, &ret->stack,
+		return policy_stack_new(policies, ret->n, config->force_audit, &ret->stack,
 					reterr_diag);
-	for (size_t i = 0; i < config->n_names; i++)
+	for (size_t i = 0; i < ret->n; i++)
 		policy_free(policies[i]);
 	return r;
 }
@@ -149,9 +316,9 @@ int policyset_load(const struct policyset_config *config, struct policyset *ret,
 void policyset_fini(struct policyset *s)
 {
 	policy_stack_free(s->stack);
-	for (size_t i = 0; i < s->n; i++) {
-		free(s->entries[i].name);
-		free(s->entries[i].file);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		entry_fini(&s->entries[i]);
+	for (size_t i = 0; i < s->n_left_out; i++)
+		entry_fini(&s->left_out[i]);
 	*s = (struct policyset){};
 }

@@ -13,12 +13,22 @@
 struct policyset_entry {
 	char *name;
 	char *file; /* resolved absolute path */
+	/* The SHA-256 of the file; of a policy that names others, that of the binary SHA-256s of
+	 * all its files in their order. */
 	char hash[POLICYSET_HASH_SIZE];
+	/* All files that it is made of, resolved, @file first. */
+	char *files[POLICY_MAX_FILES];
+	size_t n_files;
+	enum policy_mode mode;
+	size_t n_rules;
 };
 
 struct policyset {
-	struct policyset_entry entries[POLICY_MAX_STACK];
+	struct policyset_entry entries[POLICY_MAX_STACK]; /* as in the stack */
 	size_t n;
+	/* Those whose applies_to leaves the session out. */
+	struct policyset_entry left_out[POLICY_MAX_STACK];
+	size_t n_left_out;
 	struct policy_stack *stack;
 };
 
@@ -29,6 +39,8 @@ struct policyset_config {
 	size_t n_dirs;
 	struct policy_vars vars;
 	bool force_audit;
+	/* Policies that do not apply to it are left out; NULL: all are kept. */
+	const struct policy_subject *subject;
 	enum policy_language language; /* of all of them; AUTO: each tells its own */
 	enum verdict dialect_default;  /* see struct policy_load */
 	/* Told of what is odd but no error; may be NULL. */

@@ -13,22 +13,27 @@ static const char *const ask_names[] = {
 	[ASK_ALLOW] = "allow",
 };
 
+static void add_policy(struct json *j, const struct policyset_entry *e, bool applies)
+{
+	json_begin_object(j);
+	json_key_cstr(j, "name", e->name);
+	json_key_cstr(j, "file", e->file);
+	json_key_cstr(j, "sha256", e->hash);
+	json_key_cstr(j, "mode", e->mode == POLICY_MODE_AUDIT ? "audit" : "enforce");
+	json_key_u64(j, "rules", e->n_rules);
+	if (!applies)
+		json_key_bool(j, "applies", false);
+	json_end_object(j);
+}
+
 static void add_policies(struct json *j, const struct policyset *set)
 {
 	json_key(j, "policies");
 	json_begin_array(j);
-	for (size_t i = 0; i < set->n; i++) {
-		json_begin_object(j);
-		json_key_cstr(j, "name", set->entries[i].name);
-		json_key_cstr(j, "file", set->entries[i].file);
-		json_key_cstr(j, "sha256", set->entries[i].hash);
-		json_key_cstr(j, "mode",
-			      policy_get_mode(policy_stack_get(set->stack, i)) == POLICY_MODE_AUDIT
-				      ? "audit"
-				      : "enforce");
-		json_key_u64(j, "rules", policy_rule_count(policy_stack_get(set->stack, i)));
-		json_end_object(j);
-	}
+	for (size_t i = 0; i < set->n; i++)
+		add_policy(j, &set->entries[i], true);
+	for (size_t i = 0; i < set->n_left_out; i++)
+		add_policy(j, &set->left_out[i], false);
 	json_end_array(j);
 }
 

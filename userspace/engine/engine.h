@@ -15,7 +15,8 @@ enum ask_mode {
 };
 
 /* Trees that belong to Holdfast: the agent may not change them, nor reach the sockets in them. */
-#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK + 8) /* every policy in use, and our own places */
+/* Every file of every policy in use, and our own places. */
+#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 8)
 
 struct engine_config {
 	struct policy_stack *stack; /* borrowed */

@@ -24,6 +24,7 @@
 #define POLICY_MAX_DEPTH 32
 #define POLICY_MAX_RULES 100000
 #define POLICY_MAX_STACK 16
+#define POLICY_MAX_FILES 64 /* that one policy is made of, with what it includes and extends */
 #define POLICY_REGEX_MATCHES                                                                       \
 	1000000u /* PCRE2 match limit: hitting it denies with reason regex-limit */
 

@@ -72,7 +72,7 @@ static int check_chain(const struct gatherer *g, const struct source *from, cons
 					  "these files name each other in a loop; take one out");
 	if (from->depth == SOURCE_MAX_DEPTH)
 		return fail_chain(g, from, at, file, "more than 8 files deep");
-	if (g->n_files == SOURCE_MAX_FILES)
+	if (g->n_files == POLICY_MAX_FILES)
 		return fail_chain(g, from, at, file, "a policy is made of at most 64 files");
 	return 0;
 }

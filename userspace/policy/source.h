@@ -8,7 +8,6 @@
 
 #include "policy/document.h"
 
-#define SOURCE_MAX_FILES 64
 #define SOURCE_MAX_DEPTH 8 /* of files that name files */
 
 struct source {
