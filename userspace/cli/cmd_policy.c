@@ -6,6 +6,7 @@
 #include "control/policyset.h"
 
 #include "cli/commands.h"
+#include "cli/policy_agentpolicy.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_dirs.h"
 
@@ -58,8 +59,10 @@ static int policy_check(int argc, char **argv)
 
 static const struct command commands[] = {
 	{"check", policy_check, "NAME|FILE...", "read policies and say what is wrong with them"},
+	{"demo", policy_demo, "FILE", "an AgentPolicy file's report on three actions"},
 	{"eval", policy_eval, "-p POLICY...", "decide on actions that come as JSON"},
 	{"list", policy_list, "[--json]", "name the policies that can be given by name"},
+	{"validate", policy_validate, "FILE", "say whether a policy would be taken"},
 };
 
 static void print_usage(FILE *out)

@@ -185,9 +185,9 @@ static int demo(const struct policy_stack *stack, struct strbuf *out)
 
 	config.session_id = "pol_demo";
 	config.keeps_decisions = true;
-	r = account_new(&config, &account);
-	if (r == 0 && !scratch)
-		r = -ENOMEM;
+	r = scratch ? account_new(&config, &account) : -ENOMEM;
+	if (r < 0)
+		say("policy demo: out of memory");
 	for (size_t i = 0; i < ARRAY_SIZE(actions) && r == 0; i++)
 		r = demo_check(account, stack, scratch, &mem, actions[i]);
 	if (r == 0)
@@ -214,7 +214,7 @@ int policy_demo(int argc, char **argv)
 
 	if (!file)
 		return status;
-	if (load(file, POLICY_LANGUAGE_AGENTPOLICY, &l) < 0 || demo(l.set.stack, &out) < 0)
+	if (load(file, POLICY_LANGUAGE_AGENTPOLICY, &l) < 0)
 		return 1;
-	return print(&out);
+	return demo(l.set.stack, &out) < 0 ? 1 : print(&out);
 }
