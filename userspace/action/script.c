@@ -8,8 +8,7 @@
 #include <stdio.h>
 
 #include "action/decode.h"
-
-#define BINPRM_SIZE 256 /* BINPRM_BUF_SIZE */
+#include "action/shebang.h"
 
 /*
  * Whether @asked, made absolute, lies directly in a trusted directory. Compared byte by byte: a
@@ -52,73 +51,11 @@ int script_join_args(struct decode *c, struct bytes head, size_t from, struct by
 	return ret->p ? 0 : decode_fail(ACTION_NO_MEMORY);
 }
 
-/* The "#!" line: interpreter and at most one argument. */
-struct shebang {
-	struct bytes interpreter;
-	struct bytes argument; /* .p NULL: none */
-};
-
-static bool is_blank(char ch)
-{
-	return ch == ' ' || ch == '\t';
-}
-
-static const char *skip_blanks(const char *p, const char *end)
-{
-	while (p < end && is_blank(*p))
-		p++;
-	return p;
-}
-
-static const char *find_terminator(const char *p, const char *end)
-{
-	while (p < end && !is_blank(*p) && *p != '\0')
-		p++;
-	return p;
-}
-
-/*
- * load_script(): @head are the first BINPRM_SIZE bytes, padded with zeros. Return: false when the
- * file is no script, or the kernel refuses it (ENOEXEC): no newline, and the name may be cut. The
- * last byte counts as a terminator, but not as text: the kernel overwrites it.
- */
-static bool parse_shebang(const char head[static BINPRM_SIZE], struct shebang *ret)
-{
-	const char *buf_end = head + BINPRM_SIZE - 1;
-	const char *p = head + 2, *end, *name_end;
-
-	if (head[0] != '#' || head[1] != '!')
-		return false;
-	end = memchr(head, '\n', BINPRM_SIZE);
-	if (!end) {
-		const char *name = skip_blanks(p, buf_end);
-
-		if (name == buf_end || find_terminator(name, buf_end + 1) > buf_end)
-			return false;
-		end = buf_end;
-	}
-	while (end > p && is_blank(end[-1]))
-		end--;
-	p = skip_blanks(p, end);
-	name_end = find_terminator(p, end);
-	if (p == end || name_end == p)
-		return false;
-	ret->interpreter = (struct bytes){.p = p, .len = (size_t)(name_end - p)};
-	ret->argument = BYTES_NULL;
-	if (name_end < end && *name_end != '\0') {
-		p = skip_blanks(name_end, end);
-		if (p < end && *p != '\0')
-			ret->argument =
-				(struct bytes){.p = p, .len = strnlen(p, (size_t)(end - p))};
-	}
-	return true;
-}
-
 /*
  * The first bytes of the image. Return: 0; ENOEXEC when there is nothing for us to read: not a
  * file, or not readable and not the agent's own, so that the agent cannot have made a script of it.
  */
-static int read_head(struct decode *c, const struct resolved *r, char head[static BINPRM_SIZE])
+static int read_head(struct decode *c, const struct resolved *r, char head[static SHEBANG_SIZE])
 {
 	_cleanup_(fd_closep) int fd = -1;
 	char name[24];
@@ -133,8 +70,8 @@ static int read_head(struct decode *c, const struct resolved *r, char head[stati
 		return ENOEXEC;
 	if (fd < 0)
 		return decode_fail(ACTION_UNREADABLE);
-	memset(head, 0, BINPRM_SIZE);
-	n = pread(fd, head, BINPRM_SIZE, 0);
+	memset(head, 0, SHEBANG_SIZE);
+	n = pread(fd, head, SHEBANG_SIZE, 0);
 	return n < 0 ? decode_fail(ACTION_UNREADABLE) : 0;
 }
 
@@ -258,11 +195,11 @@ static int follow_chain(struct decode *c, const struct resolved *image, struct b
 
 	for (int i = 0; i <= ACTION_MAX_INTERPRETERS; i++) {
 		struct resolved next = RESOLVED_INIT;
-		char head[BINPRM_SIZE];
+		char head[SHEBANG_SIZE];
 		struct shebang line;
 
 		r = read_head(c, &level, head);
-		if (r || !parse_shebang(head, &line))
+		if (r || !shebang_parse(head, &line))
 			break;
 		if (i == ACTION_MAX_INTERPRETERS) {
 			r = ELOOP;

@@ -108,18 +108,6 @@ static int check_features(struct session *s)
 	return 0;
 }
 
-static void plan_filter(struct session *s)
-{
-	const struct policy_stack *stack = s->config->policies->stack;
-
-	s->plan = (struct filter_plan){
-		.trap_reads = (policy_stack_decided_ops(stack) & OP_BIT(OP_READ)) ||
-			      policy_stack_logs_reads(stack),
-		.trap_changes = true,
-		.trap_network = true,
-	};
-}
-
 static int open_log(struct session *s)
 {
 	const struct audit_config config = {.path = s->config->log_path,
@@ -203,7 +191,7 @@ static int spawn(struct session *s)
 	struct spawn_result result;
 	int r;
 
-	plan_filter(s);
+	s->plan = plan_of(s->config->policies->stack);
 	r = filter_build(&s->plan, &filter);
 	if (r < 0)
 		return fail_errno(s, "cannot build the seccomp filter", r);

@@ -7,10 +7,10 @@
 
 #include "approve/prompt.h"
 #include "audit/audit.h"
+#include "control/plan.h"
 #include "control/server.h"
 #include "control/session.h"
 #include "loader/features.h"
-#include "loader/filter.h"
 #include "loader/spawn.h"
 #include "supervise/receivers.h"
 #include "supervise/supervise.h"

@@ -37,30 +37,21 @@ static void add_policies(struct json *j, const struct policyset *set)
 	json_end_array(j);
 }
 
-static void add_layer(struct json *j, const char *class, bool is_trapped, const char *why)
-{
-	json_begin_object(j);
-	json_key_cstr(j, "class", class);
-	json_key_cstr(j, "layer", is_trapped ? "seccomp-notify" : "none");
-	json_key_cstr(j, "why", why);
-	json_end_object(j);
-}
-
 /* The plan: which layer carries out each class of action, and why. */
 static void add_layers(struct json *j, const struct filter_plan *plan)
 {
+	struct plan_layer layers[PLAN_CLASSES];
+
+	plan_layers(plan, layers);
 	json_key(j, "layers");
 	json_begin_array(j);
-	add_layer(j, "tool", true, "every exec is decided and recorded");
-	add_layer(
-		j, "path-read", plan->trap_reads,
-		plan->trap_reads
-			? "a rule or default decides on reads, or log_reads is set"
-			: "no rule or default decides on reads: they are neither asked about nor recorded");
-	add_layer(j, "path-write", plan->trap_changes, "every change is decided and recorded");
-	add_layer(j, "network", plan->trap_network,
-		  "every connect, send, bind and listen is decided and recorded");
-	add_layer(j, "system", true, "refused unless granted");
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++) {
+		json_begin_object(j);
+		json_key_cstr(j, "class", layers[i].class);
+		json_key_cstr(j, "layer", layers[i].layer);
+		json_key_cstr(j, "why", layers[i].why);
+		json_end_object(j);
+	}
 	json_end_array(j);
 }
 
