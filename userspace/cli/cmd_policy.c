@@ -61,6 +61,7 @@ static const struct command commands[] = {
 	{"check", policy_check, "NAME|FILE...", "read policies and say what is wrong with them"},
 	{"demo", policy_demo, "FILE", "an AgentPolicy file's report on three actions"},
 	{"eval", policy_eval, "-p POLICY...", "decide on actions that come as JSON"},
+	{"explain", policy_explain, "[-p POLICY]... -- COMMAND", "say which rule decides, and why"},
 	{"list", policy_list, "[--json]", "name the policies that can be given by name"},
 	{"validate", policy_validate, "FILE", "say whether a policy would be taken"},
 };

@@ -12,8 +12,8 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "policy/account.h"
+#include "policy/pyjson.h"
 
-#include "cli/policy_answer.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_use.h"
 
@@ -133,6 +133,41 @@ static int open_account(struct eval *e)
 	return account_new(&config, &e->account);
 }
 
+/* ---- answers: compared with what the original libraries say, and so printed as Python prints */
+
+static void add_key(struct strbuf *out, const char *head, const char *text)
+{
+	strbuf_add_str(out, head);
+	if (text)
+		pyjson_add_text(out, bytes_of(text));
+	else
+		strbuf_add_str(out, "null");
+}
+
+static void add_result(struct strbuf *out, const struct policy_result *result,
+		       const struct account *account)
+{
+	const struct policy_source *s = &result->source;
+	const char *verdict = verdict_name(result->verdict);
+
+	add_key(out, "{\"verdict\":", verdict);
+	add_key(out, ",\"word\":", s->word ? s->word : verdict);
+	add_key(out, ",\"policy\":", s->policy);
+	add_key(out, ",\"rule\":", s->rule);
+	add_key(out, ",\"reason\":", s->reason);
+	strbuf_add_str(out, ",\"spent\":");
+	pyjson_add_float(out, account_spent(account));
+	strbuf_add_str(out, ",\"remaining\":");
+	pyjson_add_float(out, account_remaining(account));
+	strbuf_add_char(out, '}');
+}
+
+static void add_error(struct strbuf *out, const char *error)
+{
+	add_key(out, "{\"error\":", error);
+	strbuf_add_char(out, '}');
+}
+
 static void answer_action(struct eval *e, struct apiaction *a)
 {
 	struct policy_use_answer answer;
@@ -145,12 +180,11 @@ static void answer_action(struct eval *e, struct apiaction *a)
 	if (!answer.error)
 		answer.error = error;
 	if (answer.error) {
-		answer_add_error(&e->out, answer.error);
+		add_error(&e->out, answer.error);
 		e->has_error = true;
 		return;
 	}
-	answer_add_result(&e->out, &answer.result, account_spent(e->account),
-			  account_remaining(e->account));
+	add_result(&e->out, &answer.result, e->account);
 }
 
 static void answer_bad_line(struct eval *e, const struct diag *d, int r)
@@ -163,7 +197,7 @@ static void answer_bad_line(struct eval *e, const struct diag *d, int r)
 		(void)snprintf(text, sizeof(text), "column %u: %s", d->column, d->message);
 	else
 		(void)snprintf(text, sizeof(text), "%s", d->message);
-	answer_add_error(&e->out, text);
+	add_error(&e->out, text);
 	e->has_bad_line = true;
 }
 

@@ -15,9 +15,8 @@
 #include "cli/policy_commands.h"
 #include "cli/policy_use.h"
 
-#define SUFFIX      ".yaml"
-#define TEST_SUFFIX ".test.yaml"
-#define OUTPUT_MAX  ((size_t)4 << 20)
+#define SUFFIX     ".yaml"
+#define OUTPUT_MAX ((size_t)4 << 20)
 
 static const char usage[] =
 	"usage: holdfast policy list [--json]\n"
@@ -59,7 +58,7 @@ static int add_file(struct list *l, const char *dir, const char *file)
 	struct listed *more;
 
 	if (name.len <= strlen(SUFFIX) || !bytes_has_suffix(name, BYTES_LIT(SUFFIX)) ||
-	    bytes_has_suffix(name, BYTES_LIT(TEST_SUFFIX)))
+	    bytes_has_suffix(name, BYTES_LIT(POLICYSET_TEST_SUFFIX)))
 		return 0;
 	name.len -= strlen(SUFFIX);
 	if (has_name(l, name))

@@ -119,6 +119,8 @@ static int find_places(struct policy_use *u, struct diag *d)
 
 int policy_use_read(struct policy_use *u, struct diag *d)
 {
+	const struct policy_subject subject = {
+		.agent = u->agent, .tags = u->tags, .n_tags = u->n_tags, .tier = u->tier};
 	struct policyset_config config = {
 		.names = u->policies,
 		.n_names = u->n_policies,
@@ -135,6 +137,8 @@ int policy_use_read(struct policy_use *u, struct diag *d)
 		.project = u->real_project,
 		.tmp = u->tmp,
 	};
+	if (u->agent || u->n_tags || u->tier)
+		config.subject = &subject;
 	config.dirs = u->dirs.dirs;
 	config.n_dirs = u->dirs.n;
 	r = policyset_load(&config, &u->set, d);

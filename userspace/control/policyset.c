@@ -31,7 +31,8 @@ static void list_names(const char *dir, struct strbuf *out)
 	struct dirent *de;
 
 	while (d && (de = readdir(d))) {
-		if (!has_suffix(de->d_name, POLICY_SUFFIX))
+		if (!has_suffix(de->d_name, POLICY_SUFFIX) ||
+		    has_suffix(de->d_name, POLICYSET_TEST_SUFFIX))
 			continue;
 		if (out->len)
 			strbuf_add_str(out, ", ");
