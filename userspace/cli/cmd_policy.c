@@ -6,6 +6,7 @@
 #include "control/policyset.h"
 
 #include "cli/commands.h"
+#include "cli/import.h"
 #include "cli/policy_agentpolicy.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_dirs.h"
@@ -62,6 +63,7 @@ static const struct command commands[] = {
 	{"demo", policy_demo, "FILE", "an AgentPolicy file's report on three actions"},
 	{"eval", policy_eval, "-p POLICY...", "decide on actions that come as JSON"},
 	{"explain", policy_explain, "[-p POLICY]... -- COMMAND", "say which rule decides, and why"},
+	{"import", policy_import, "AGENT FILE", "turn another agent's policy into a native one"},
 	{"list", policy_list, "[--json]", "name the policies that can be given by name"},
 	{"validate", policy_validate, "FILE", "say whether a policy would be taken"},
 };

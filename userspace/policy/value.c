@@ -35,7 +35,7 @@ void value_set_int(struct value *v, char *text)
 
 const struct value *value_get(const struct value *map, const char *key)
 {
-	if (map->type != VALUE_MAP)
+	if (!map || map->type != VALUE_MAP)
 		return NULL;
 	for (const struct value *k = map->first; k; k = k->next->next)
 		if (k->type == VALUE_STRING && bytes_eq_str(k->text, key))

@@ -58,7 +58,8 @@ int value_parse_yaml(const char *file, struct bytes text, struct arena *mem,
 /* The longest integer, as CPython limits int(text) and str(int). */
 #define VALUE_MAX_DIGITS 4300
 
-/* The value of the text key @key; NULL when the map has none or @map is no map. */
+/* The value of the text key @key; NULL when there is none, or @map is no map or
+ * NULL: so calls can be nested. */
 const struct value *value_get(const struct value *map, const char *key);
 /* Python's ==: 1 == 1.0 == True; maps regardless of order. */
 bool value_eq(const struct value *a, const struct value *b);
