@@ -31,7 +31,7 @@ static const struct field match_fields[] = {
 static bool regex_reaches(const struct loader *l, const struct regex *regex, struct bytes name)
 {
 	/* Whatever is not a clear no can reach it. */
-	return regex_search(regex, l->scratch, name) != 0;
+	return regex_search_once(regex, l->scratch, name) != 0;
 }
 
 static bool tool_reaches_op(const struct loader *l, const struct tool_pattern *t, enum action_op op)
@@ -64,14 +64,26 @@ static bool tool_reaches_op(const struct loader *l, const struct tool_pattern *t
 	return true;
 }
 
+/* Operations of one class have the same names. */
+static const struct {
+	enum action_op one;
+	uint32_t ops;
+} op_classes[] = {
+	{OP_EXEC, OP_BIT(OP_EXEC)},
+	{OP_READ, OP_BIT(OP_READ)},
+	{OP_WRITE, OPS_CHANGE & ~OP_BIT(OP_DELETE)},
+	{OP_DELETE, OP_BIT(OP_DELETE)},
+	{OP_CONNECT, OPS_NETWORK},
+};
+
 static uint32_t tool_ops(const struct loader *l, const struct matcher *m)
 {
 	uint32_t ops = 0;
 
-	for (unsigned int op = 0; op < OP_SYSCALL; op++)
-		for (size_t i = 0; i < m->n_tools && !(ops & OP_BIT(op)); i++)
-			if (tool_reaches_op(l, &m->tools[i], (enum action_op)op))
-				ops |= OP_BIT(op);
+	for (size_t c = 0; c < ARRAY_SIZE(op_classes); c++)
+		for (size_t i = 0; i < m->n_tools && !(ops & op_classes[c].ops); i++)
+			if (tool_reaches_op(l, &m->tools[i], op_classes[c].one))
+				ops |= op_classes[c].ops;
 	return ops;
 }
 

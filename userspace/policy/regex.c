@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -19,9 +20,26 @@
 /* U+FFFD, for one byte. */
 #define REPLACED_MAX (3 * REGEX_SUBJECT_MAX)
 
+/*
+ * JIT compiling takes six times as long as compiling, and ten times the memory; of the patterns of
+ * a large policy most are never searched for. So it is left until the first search, or until
+ * regex_prepare(). Several threads may come to the first search at once, and JIT compiling changes
+ * the code: each makes a copy of its own, and one of them is published.
+ */
+struct regex_jit {
+	/* NULL: not tried yet; the code itself: there is no JIT, and the interpreter does the same,
+	 * slower. */
+	_Atomic(pcre2_code *) code;
+};
+
 struct regex {
-	pcre2_code *code;
-	size_t subject_max; /* bytes */
+	pcre2_code *code; /* not JIT-compiled */
+	struct regex_jit *jit;
+};
+
+struct owner {
+	struct regex regex;
+	struct regex_jit jit;
 };
 
 struct regex_scratch {
@@ -43,21 +61,23 @@ static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
 	_cleanup_(context_freep) pcre2_compile_context *context =
 		pcre2_compile_context_create(NULL);
 	PCRE2_SIZE offset = 0;
+	struct owner *owner = calloc(1, sizeof(*owner));
 	struct regex *r;
 	int error = 0;
 
-	r = calloc(1, sizeof(*r));
-	if (!r || !context) {
-		free(r);
+	if (!owner || !context) {
+		free(owner);
 		return -ENOMEM;
 	}
+	r = &owner->regex;
+	r->jit = &owner->jit;
 	/* Whatever PCRE2 was built with. */
 	(void)pcre2_set_newline(context, PCRE2_NEWLINE_LF);
 	(void)pcre2_set_parens_nest_limit(context, nest_max);
 	r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.len, options,
 				&error, &offset, context);
 	if (!r->code) {
-		free(r);
+		free(owner);
 		if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
 			return -ENOMEM;
 		if (pcre2_get_error_message(error, (PCRE2_UCHAR *)why, REGEX_WHY_SIZE) < 0)
@@ -65,10 +85,6 @@ static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
 		*ret_offset = offset;
 		return -EINVAL;
 	}
-	/* Where there is no JIT the interpreter does the same, slower. */
-	r->subject_max = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0
-				 ? REGEX_SUBJECT_MAX
-				 : REGEX_SUBJECT_MAX_UNJITTED;
 	*ret = r;
 	return 0;
 }
@@ -100,10 +116,37 @@ int regex_new_translated(struct bytes pattern, struct regex **ret, char why[stat
 struct regex *regex_free(struct regex *r)
 {
 	if (r) {
+		pcre2_code *jitted = atomic_load(&r->jit->code);
+
+		if (jitted != r->code)
+			pcre2_code_free(jitted);
 		pcre2_code_free(r->code);
-		free(r);
+		free(r); /* the first member of its owner */
 	}
 	return NULL;
+}
+
+static pcre2_code *make_jit(const struct regex *r)
+{
+	pcre2_code *mine = pcre2_code_copy(r->code), *theirs = NULL;
+
+	if (mine && pcre2_jit_compile(mine, PCRE2_JIT_COMPLETE) != 0) {
+		pcre2_code_free(mine);
+		mine = NULL;
+	}
+	if (!mine)
+		mine = r->code;
+	if (atomic_compare_exchange_strong(&r->jit->code, &theirs, mine))
+		return mine;
+	if (mine != r->code)
+		pcre2_code_free(mine);
+	return theirs;
+}
+
+void regex_prepare(const struct regex *r)
+{
+	if (!atomic_load(&r->jit->code))
+		(void)make_jit(r);
 }
 
 struct regex_scratch *regex_scratch_new(void)
@@ -189,16 +232,32 @@ static struct bytes replace_invalid(struct regex_scratch *scratch, struct bytes 
 	return (struct bytes){.p = scratch->replaced, .len = len};
 }
 
-int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject)
+static int search(const pcre2_code *code, struct regex_scratch *scratch, struct bytes subject)
 {
 	int found;
 
-	if (subject.len > r->subject_max)
-		return -E2BIG;
 	subject = replace_invalid(scratch, subject);
-	found = pcre2_match(r->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.len, 0,
+	found = pcre2_match(code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.len, 0,
 			    PCRE2_NO_UTF_CHECK, scratch->data, scratch->context);
 	if (found >= 0)
 		return 1;
 	return found == PCRE2_ERROR_NOMATCH ? 0 : -E2BIG;
+}
+
+int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject)
+{
+	pcre2_code *code = atomic_load_explicit(&r->jit->code, memory_order_acquire);
+
+	if (!code)
+		code = make_jit(r);
+	if (subject.len > (code == r->code ? REGEX_SUBJECT_MAX_UNJITTED : REGEX_SUBJECT_MAX))
+		return -E2BIG;
+	return search(code, scratch, subject);
+}
+
+int regex_search_once(const struct regex *r, struct regex_scratch *scratch, struct bytes subject)
+{
+	if (subject.len > REGEX_SUBJECT_MAX_UNJITTED)
+		return -E2BIG;
+	return search(r->code, scratch, subject);
 }

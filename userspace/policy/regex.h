@@ -38,9 +38,13 @@ static inline void regex_scratch_freep(struct regex_scratch **s)
 	*s = regex_scratch_free(*s);
 }
 
+/* Does now what the first search would do, which takes some 20 microseconds, and memory. */
+void regex_prepare(const struct regex *r);
 /*
  * What is not UTF-8 in @subject is searched as U+FFFD: one for each such byte, one for the three
  * bytes of a lone surrogate. Return: 1 found, 0 not found, -E2BIG: a limit was hit or the search
  * failed; nothing is known.
  */
 int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject);
+/* The same without JIT: cheaper for a pattern that is searched for while its policy loads. */
+int regex_search_once(const struct regex *r, struct regex_scratch *scratch, struct bytes subject);

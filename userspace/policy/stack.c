@@ -55,6 +55,23 @@ static void free_policies(struct policy **policies, size_t n)
 		policies[i] = policy_free(policies[i]);
 }
 
+/*
+ * Patterns up to this number are made ready now, so that evaluating allocates nothing. A policy
+ * with more would take too long to start and too much memory: its patterns are made ready when they
+ * are first searched for, once each.
+ */
+#define PREPARED_MAX 128
+
+static void prepare_regexes(const struct policy *p)
+{
+	size_t n = 0;
+
+	for (const struct owned_regex *r = p->regexes; r; r = r->next)
+		n++;
+	for (const struct owned_regex *r = p->regexes; r && n <= PREPARED_MAX; r = r->next)
+		regex_prepare(r->regex);
+}
+
 int policy_stack_new(struct policy **policies, size_t n, bool force_audit,
 		     struct policy_stack **ret, struct diag *reterr_diag)
 {
@@ -78,6 +95,7 @@ int policy_stack_new(struct policy **policies, size_t n, bool force_audit,
 		struct layer *l = &s->layers[i];
 		int r = index_build(l->policy, &l->index);
 
+		prepare_regexes(l->policy);
 		l->is_audit = force_audit || l->policy->mode == POLICY_MODE_AUDIT;
 		if (r < 0) {
 			policy_stack_free(s);
