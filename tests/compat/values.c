@@ -65,6 +65,32 @@ static void do_json(struct answer *a, struct bytes text)
 		dump(&a->out, v);
 }
 
+static void count_warning(void *ctx, const struct diag *d)
+{
+	if (!d->message[0] || !d->line)
+		abort();
+	(*(size_t *)ctx)++;
+}
+
+static void do_yaml(struct answer *a, struct bytes text)
+{
+	struct value *v = NULL;
+	struct diag d = {};
+	size_t warnings = 0;
+	int r = value_parse_yaml("test.yaml", text, &a->mem, count_warning, &warnings, &v, &d);
+
+	if (r == -EINVAL) {
+		add_error(a, &d);
+		return;
+	}
+	if (r < 0) {
+		strbuf_add_str(&a->out, "!no memory");
+		return;
+	}
+	strbuf_add_fmt(&a->out, "%zu ", warnings);
+	dump(&a->out, v);
+}
+
 static void do_str(struct answer *a, struct bytes text)
 {
 	const struct value *v = parse_json(a, text);
@@ -139,9 +165,9 @@ static const struct operation {
 	const char *name;
 	void (*answer)(struct answer *a, struct bytes text);
 } operations[] = {
-	{"json", do_json},   {"str", do_str},     {"repr", do_repr},   {"bool", do_bool},
-	{"eq", do_eq},       {"float", do_float}, {"fixed", do_fixed}, {"round", do_round},
-	{"strip", do_strip}, {"lower", do_lower},
+	{"json", do_json},   {"yaml", do_yaml},   {"str", do_str},     {"repr", do_repr},
+	{"bool", do_bool},   {"eq", do_eq},       {"float", do_float}, {"fixed", do_fixed},
+	{"round", do_round}, {"strip", do_strip}, {"lower", do_lower},
 };
 
 static bool answer_one(struct answer *a)

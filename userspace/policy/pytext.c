@@ -171,9 +171,7 @@ static bool is_ascii_blank(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* To ASCII: digits of other scripts as digits, Unicode blanks as blanks, what is neither as '?',
- * which no number holds. */
-static void add_ascii(struct strbuf *out, struct bytes text)
+void py_add_ascii(struct strbuf *out, struct bytes text)
 {
 	for (size_t i = 0; i < text.len;) {
 		uint32_t c;
@@ -253,7 +251,7 @@ int py_float(struct bytes text, double *ret)
 	_cleanup_(strbuf_fini) struct strbuf ascii = STRBUF_INIT(text.len + 1);
 	char *p;
 
-	add_ascii(&ascii, text);
+	py_add_ascii(&ascii, text);
 	if (strbuf_error(&ascii) || ascii.len == 0)
 		return -EINVAL;
 	while (ascii.len && is_ascii_blank(ascii.p[ascii.len - 1]))

@@ -20,6 +20,9 @@ double py_round(double v, int digits);
 /* float(text): blanks around, underscores between digits, inf, nan, Unicode digits. Return: 0,
  * -EINVAL. */
 int py_float(struct bytes text, double *ret) _must_check_;
+/* What int() and float() make of text first: digits of all scripts and Unicode blanks in ASCII,
+ * other characters outside ASCII as '?'. */
+void py_add_ascii(struct strbuf *out, struct bytes text);
 /* str.strip(): Unicode blanks. */
 struct bytes py_strip(struct bytes text);
 /* str.lower() of text; what has no lower case is kept. */
