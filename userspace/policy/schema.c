@@ -253,11 +253,10 @@ int schema_words(const struct loader *l, const struct node *n, const char *key,
 
 /* ---- numbers */
 
-/* What stands in a scalar, for messages: an empty text for lists and maps. */
-static const char *written(const struct node *n)
-{
-	return n->type == NODE_SCALAR ? n->text.p : "";
-}
+/* "a number 0x10", "a list": three arguments of a "%s%s%.40s". */
+#define FOUND(n)                                                                                   \
+	node_describe(n), (n)->type == NODE_SCALAR ? " " : "",                                     \
+		(n)->type == NODE_SCALAR ? (n)->text.p : ""
 
 int schema_count(const struct loader *l, const struct node *n, const char *key, uint64_t max,
 		 uint64_t *ret)
@@ -271,26 +270,42 @@ int schema_count(const struct loader *l, const struct node *n, const char *key, 
 				   "'default' or a rule",
 				   key);
 	return loader_fail(l, n,
-			   "'%s' must be a whole number from 1 to %" PRIu64 ", found %s %.40s", key,
-			   max, node_describe(n), written(n));
+			   "'%s' must be a whole number from 1 to %" PRIu64 ", found %s%s%.40s",
+			   key, max, FOUND(n));
 }
 
-/* Digits, and a '.' and digits if there is one; nothing else, so that no locale and no hexadecimal
- * or "inf" comes in. */
+static size_t digits_at(struct bytes s, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < s.len && s.p[at + n] >= '0' && s.p[at + n] <= '9')
+		n++;
+	return n;
+}
+
+/* 5, 5.00, 5e-6: nothing else, so that neither a locale nor hexadecimal nor "inf" comes in. */
 static bool is_decimal(struct bytes s)
 {
-	size_t whole = 0, fraction = 0;
+	size_t at = digits_at(s, 0), n;
 
-	while (whole < s.len && s.p[whole] >= '0' && s.p[whole] <= '9')
-		whole++;
-	if (whole == s.len)
-		return whole > 0;
-	if (s.p[whole] != '.')
+	if (at == 0)
 		return false;
-	while (whole + 1 + fraction < s.len && s.p[whole + 1 + fraction] >= '0' &&
-	       s.p[whole + 1 + fraction] <= '9')
-		fraction++;
-	return whole > 0 && fraction > 0 && whole + 1 + fraction == s.len;
+	if (at < s.len && s.p[at] == '.') {
+		n = digits_at(s, at + 1);
+		if (n == 0)
+			return false;
+		at += n + 1;
+	}
+	if (at < s.len && (s.p[at] == 'e' || s.p[at] == 'E')) {
+		at++;
+		if (at < s.len && (s.p[at] == '-' || s.p[at] == '+'))
+			at++;
+		n = digits_at(s, at);
+		if (n == 0 || n > 3)
+			return false;
+		at += n;
+	}
+	return at == s.len;
 }
 
 int schema_money(const struct loader *l, const struct node *n, const char *key, double *ret)
@@ -310,9 +325,9 @@ int schema_money(const struct loader *l, const struct node *n, const char *key, 
 		}
 	}
 	return loader_fail(l, n,
-			   "'%s' must be an amount of money such as 0.05 or \"$0.05\", found %s "
-			   "%.40s",
-			   key, node_describe(n), written(n));
+			   "'%s' must be an amount of money such as 0.05 or \"$0.05\", found "
+			   "%s%s%.40s",
+			   key, FOUND(n));
 }
 
 int schema_fraction(const struct loader *l, const struct node *n, const char *key, double *ret)
@@ -325,8 +340,8 @@ int schema_fraction(const struct loader *l, const struct node *n, const char *ke
 	}
 	return loader_fail(l, n,
 			   "'%s' must be a part of the whole between 0 and 1, such as 0.8, "
-			   "found %s %.40s",
-			   key, node_describe(n), written(n));
+			   "found %s%s%.40s",
+			   key, FOUND(n));
 }
 
 /* Splits the last byte off when it is one of @units. Return: what it multiplies by, 1 without. */
@@ -367,8 +382,8 @@ int schema_duration(const struct loader *l, const struct node *n, const char *ke
 	}
 	return loader_fail(l, n,
 			   "'%s' must be a time such as 30s, 10m or 2h, or whole seconds, at most "
-			   "%" PRIu64 " seconds; found %s %.40s",
-			   key, max_seconds, node_describe(n), written(n));
+			   "%" PRIu64 " seconds; found %s%s%.40s",
+			   key, max_seconds, FOUND(n));
 }
 
 int schema_size(const struct loader *l, const struct node *n, const char *key, uint64_t *ret)
@@ -380,6 +395,6 @@ int schema_size(const struct loader *l, const struct node *n, const char *key, u
 		return 0;
 	return loader_fail(l, n,
 			   "'%s' must be a number of bytes such as 4096, 64K, 10M or 2G, at least "
-			   "1; found %s %.40s",
-			   key, node_describe(n), written(n));
+			   "1; found %s%s%.40s",
+			   key, FOUND(n));
 }

@@ -176,6 +176,21 @@ static bool has_tilde(struct bytes text)
 	return text.len && text.p[0] == '~' && (text.len == 1 || text.p[1] == '/');
 }
 
+/* What a backslash escapes. In a glob the braces of "\${name}" are to mean themselves, too. */
+static size_t add_escape(struct bytes text, size_t at, enum quoting quoting, struct strbuf *out)
+{
+	struct bytes name = {};
+	size_t len = read_reference(rest_of(text, at + 1), &name);
+
+	if (len && quoting == QUOTE_GLOB) {
+		add_quoted(out, rest_of((struct bytes){.p = text.p, .len = at + 1 + len}, at + 1),
+			   quoting);
+		return len + 1;
+	}
+	strbuf_add(out, text.p + at, 2);
+	return 2;
+}
+
 static int expand(const struct loader *l, const struct node *n, struct bytes text,
 		  enum quoting quoting, enum unknown unknown, struct strbuf *out)
 {
@@ -194,8 +209,7 @@ static int expand(const struct loader *l, const struct node *n, struct bytes tex
 		int r;
 
 		if (text.p[i] == '\\' && quoting != QUOTE_NONE && i + 1 < text.len) {
-			strbuf_add(out, text.p + i, 2);
-			i += 2;
+			i += add_escape(text, i, quoting, out);
 			continue;
 		}
 		r = add_reference(l, n, text, i, quoting, unknown, out);
