@@ -178,7 +178,9 @@ same_state() {
 	same_state -- </dev/null
 	run env -i "HOME=$HOME" "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" "$HOLDFAST" run --policy audit-only --log "$LOG" -- /usr/bin/env
 	assert_success
-	assert_output "HOME=$HOME"$'\n'"XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"
+	# The one that Holdfast adds says where spend is reported.
+	assert_line --index 2 --regexp "^HOLDFAST_SPEND=$XDG_RUNTIME_DIR/holdfast/.*\\.spend$"
+	assert_equal "$(grep -v ^HOLDFAST_SPEND= <<<"$output")" "HOME=$HOME"$'\n'"XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"
 }
 
 @test "a large environment and a large command line" {

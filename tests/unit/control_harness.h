@@ -32,7 +32,10 @@ struct fixture {
 	struct held_table *held;
 	struct control_server *server;
 	/* What the operations were called with. */
-	unsigned answers, attempts;
+	unsigned answers, attempts, reports;
+	double amount;
+	bool is_inside;
+	char source[64];
 	bool approve;
 	char reason[64], approver[256], note[512];
 };
@@ -76,7 +79,18 @@ static _unused_ void on_attempt(void *arg, struct bytes note)
 	keep(f->note, sizeof(f->note), note);
 }
 
-static const struct control_ops ops = {on_answer, on_status, on_attempt};
+static _unused_ void on_spend(void *arg, const struct control_report *report, struct json *j)
+{
+	struct fixture *f = arg;
+
+	f->reports++;
+	f->amount = report->amount;
+	f->is_inside = report->is_inside;
+	keep(f->source, sizeof(f->source), report->source);
+	json_key_double(j, "spent", report->amount);
+}
+
+static const struct control_ops ops = {on_answer, on_status, on_attempt, on_spend};
 
 /* ---- fixture */
 
@@ -153,7 +167,9 @@ static _unused_ void hold(struct fixture *f, struct bytes object, char id[static
 		.rule = BYTES_LIT("careful"),
 	};
 
-	assert_int_equal(held_table_add(f->held, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(
+		held_table_add(f->held, &(struct held_request){.notif_id = 1, .record = &r}, id),
+		0);
 }
 
 /* Serves until @pid has exited. Return: its exit status. */

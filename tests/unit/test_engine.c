@@ -33,21 +33,27 @@ static struct policy_stack *stack_of(const char *const *texts, size_t n)
 
 struct fixture {
 	struct policy_stack *stack;
+	struct budget *budget;
 	struct engine *engine;
 };
+
+static const struct engine_time now = {.monotonic_ns = 100 * NS_PER_SEC};
 
 static struct fixture fixture_new(const char *const *texts, size_t n, enum ask_mode ask)
 {
 	struct fixture f = {.stack = stack_of(texts, n)};
-	const struct engine_config config = {
+	struct engine_config config = {
 		.stack = f.stack,
 		.ask = ask,
 		.supervisor = SUPERVISOR,
 		.launcher = LAUNCHER,
 		.protected_paths = {"/var/log/holdfast/s.jsonl", "/run/holdfast"},
 		.n_protected = 2,
+		.spend_socket = "/run/holdfast/s.spend",
 	};
 
+	assert_int_equal(budget_new(f.stack, now.monotonic_ns, &f.budget), 0);
+	config.budget = f.budget;
 	assert_int_equal(engine_new(&config, &f.engine), 0);
 	return f;
 }
@@ -55,6 +61,7 @@ static struct fixture fixture_new(const char *const *texts, size_t n, enum ask_m
 static void fixture_fini(struct fixture *f)
 {
 	engine_free(f->engine);
+	budget_free(f->budget);
 	policy_stack_free(f->stack);
 }
 
@@ -82,7 +89,7 @@ static struct decision decide(const char *text, enum ask_mode ask, const struct 
 	struct fixture f = fixture_new(&text, 1, ask);
 	struct decision d;
 
-	engine_decide(f.engine, a, &d);
+	engine_decide(f.engine, a, &now, &d);
 	/* Strings of the source belong to the stack: keep what tests look at. */
 	if (d.source.policy)
 		d.source.policy = streq(d.source.policy, "builtin") ? "builtin" : "policy";
@@ -263,7 +270,7 @@ static void test_the_strictest_policy_of_the_stack_counts(void **state)
 	struct decision d;
 
 	(void)state;
-	engine_decide(f.engine, &a, &d);
+	engine_decide(f.engine, &a, &now, &d);
 	assert_int_equal(d.verdict, VERDICT_ASK);
 	assert_int_equal(d.would_have, VERDICT_DENY); /* the audit policy advises only */
 	assert_false(d.is_audit);

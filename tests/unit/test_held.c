@@ -69,9 +69,21 @@ static void test_an_entry_is_announced_before_it_can_be_seen(void **state)
 	char id[HELD_ID_SIZE];
 
 	(void)state;
-	assert_int_equal(held_table_add(t, 1, &r, note_before, &ok, id), 0);
+	assert_int_equal(held_table_add(t,
+					&(struct held_request){.notif_id = 1,
+							       .record = &r,
+							       .before = note_before,
+							       .arg = &ok},
+					id),
+			 0);
 	assert_string_equal(ok.id, id);
-	assert_int_equal(held_table_add(t, 2, &r, note_before, &full, id), -ENOSPC);
+	assert_int_equal(held_table_add(t,
+					&(struct held_request){.notif_id = 2,
+							       .record = &r,
+							       .before = note_before,
+							       .arg = &full},
+					id),
+			 -ENOSPC);
 	assert_null(held_table_take(t, full.id)); /* it could not be recorded: it is not held */
 	assert_int_equal(held_table_count(t), 1);
 	held_free(held_table_take(t, ok.id));
@@ -91,7 +103,8 @@ static void test_entry_is_a_deep_copy(void **state)
 	r.object = (struct bytes){object, strlen(object)};
 	r.argv = argv;
 	r.argc = r.argc_total = 1;
-	assert_int_equal(held_table_add(t, 77, &r, NULL, NULL, id), 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif_id = 77, .record = &r}, id), 0);
 	memset(object, 'x', sizeof(object));
 	memset(arg, 'x', sizeof(arg));
 	argv[0] = BYTES_NULL;
@@ -117,7 +130,8 @@ static void test_only_the_first_take_gets_it(void **state)
 	char id[HELD_ID_SIZE];
 
 	(void)state;
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 0);
 	assert_null(held_table_take(t, ""));
 	assert_null(held_table_take(t, "aaaaaaaaaaaa"));
 	held_free(held_table_take(t, id));
@@ -144,7 +158,8 @@ static void test_huge_arguments_are_capped_and_said_to_be(void **state)
 	argv[2] = BYTES_LIT("tail");
 	r.argv = argv;
 	r.argc = r.argc_total = 3;
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 0);
 	h = held_table_take(t, id);
 	assert_true(h->record.argv_truncated);
 	assert_int_equal(h->record.argc, 2);
@@ -170,7 +185,9 @@ static void test_arguments_at_the_limit_are_whole(void **state)
 
 		r.argv = argv;
 		r.argc = r.argc_total = 1;
-		assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+		assert_int_equal(
+			held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			0);
 		h = held_table_take(t, id);
 		assert_int_equal(h->record.argv[0].len, AUDIT_STRING_MAX - 1);
 		assert_int_equal(h->record.argv_truncated, over);
@@ -196,7 +213,8 @@ static void test_many_empty_arguments_stay_bounded(void **state)
 		argv[i] = BYTES_LIT("");
 	r.argv = argv;
 	r.argc = r.argc_total = N;
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 0);
 	h = held_table_take(t, id);
 	assert_true(h->record.argv_truncated);
 	assert_in_range(h->record.argc, 1, 1024);
@@ -221,10 +239,14 @@ static void test_ten_thousand_at_once(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < HELD_MAX; i++)
-		assert_int_equal(held_table_add(t, i, &r, NULL, NULL, ids[i]), 0);
+		assert_int_equal(held_table_add(t,
+						&(struct held_request){.notif_id = i, .record = &r},
+						ids[i]),
+				 0);
 	each = (mallinfo2().uordblks - before) / HELD_MAX;
 	assert_in_range(each, 0, 4096);
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), -ENOSPC);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 -ENOSPC);
 
 	memcpy(sorted, ids, sizeof(ids));
 	qsort(sorted, HELD_MAX, HELD_ID_SIZE, by_value);
@@ -261,7 +283,8 @@ static void test_adding_makes_the_descriptor_readable(void **state)
 
 	(void)state;
 	assert_int_equal(poll(&fd, 1, 0), 0);
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 0);
 	assert_int_equal(poll(&fd, 1, 0), 1);
 	held_table_ack(t);
 	assert_int_equal(poll(&fd, 1, 0), 0);
@@ -278,7 +301,8 @@ static void test_deadline_passes(void **state)
 	struct held *h;
 
 	(void)state;
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 0);
 	deadline_ns = held_table_next_deadline(t);
 	assert_in_range(deadline_ns - clock_monotonic_ns(), 1, 5 * NS_PER_SEC);
 	assert_null(held_table_take_expired(t, deadline_ns - 1));
@@ -295,7 +319,8 @@ static void test_endless_timeout_does_not_overflow(void **state)
 	char id[HELD_ID_SIZE];
 
 	(void)state;
-	assert_int_equal(held_table_add(t, 1, &r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			 0);
 	assert_null(held_table_take_expired(t, clock_monotonic_ns()));
 	held_table_free(t);
 }
@@ -319,7 +344,10 @@ static void test_each_goes_by_arrival_from_where_it_is_told(void **state)
 	(void)state;
 	assert_null(held_table_copy_oldest(t));
 	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(held_table_add(t, i, &r, NULL, NULL, ids[i]), 0);
+		assert_int_equal(held_table_add(t,
+						&(struct held_request){.notif_id = i, .record = &r},
+						ids[i]),
+				 0);
 	held_free(held_table_take(t, ids[1]));
 	held_table_each(t, collect, &out);
 	assert_string_equal(strbuf_str(&out), "023");
@@ -344,7 +372,10 @@ static void *add_many(void *arg)
 	char id[HELD_ID_SIZE];
 
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(held_table_add(arg, 1, &r, NULL, NULL, id), 0);
+		assert_int_equal(held_table_add(arg,
+						&(struct held_request){.notif_id = 1, .record = &r},
+						id),
+				 0);
 	return NULL;
 }
 
@@ -383,7 +414,8 @@ static json_t *to_json(const struct audit_record *r, size_t max, size_t *ret_len
 	struct held *h;
 	json_t *root;
 
-	assert_int_equal(held_table_add(t, 1, r, NULL, NULL, id), 0);
+	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = r}, id),
+			 0);
 	h = held_table_take(t, id);
 	held_to_json(h, h->since_ns + 2 * NS_PER_SEC, max, &j);
 	assert_int_equal(strbuf_error(&out), 0);

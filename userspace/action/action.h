@@ -65,7 +65,7 @@ struct action {
 
 	pid_t tid, pid, ppid; /* as the supervisor sees them */
 	struct bytes exe;     /* image of the process, .p NULL if unknown */
-	struct bytes cwd;     /* tool only; else .p NULL */
+	struct bytes cwd;     /* of a tool; of the others if need_cwd; else, or unknown: .p NULL */
 
 	struct bytes object;  /* resolved: absolute path, "1.2.3.4:443", "[::1]:80",
 				 "unix:/run/x.sock", syscall name */
@@ -107,6 +107,7 @@ struct action_decoder;
 struct action_decoder_config {
 	struct action_epoch *epoch; /* borrowed; NULL: look anew at each notification */
 	bool need_full_argv;        /* policy_stack_needs_args() */
+	bool need_cwd;              /* policy_stack_needs_cwd() */
 	pid_t supervisor;           /* its /proc/self must never be taken for the agent's */
 	int listener;               /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */
 };

@@ -138,7 +138,7 @@ static const size_t record_strings[] = {
 	offsetof(struct audit_record, interpreter), offsetof(struct audit_record, cwd),
 	offsetof(struct audit_record, policy),      offsetof(struct audit_record, rule),
 	offsetof(struct audit_record, reason),      offsetof(struct audit_record, approver),
-	offsetof(struct audit_record, note),
+	offsetof(struct audit_record, note),        offsetof(struct audit_record, suggest),
 };
 
 static struct bytes string_at(const struct audit_record *r, size_t offset)
@@ -342,8 +342,7 @@ static struct held *unlink_entry(struct held_table *t, struct entry *e)
 	return &e->held;
 }
 
-static int add_locked(struct held_table *t, struct entry *e,
-		      int (*before)(void *arg, const char *id), void *arg,
+static int add_locked(struct held_table *t, struct entry *e, const struct held_request *q,
 		      char ret_id[static HELD_ID_SIZE])
 {
 	char id[HELD_ID_SIZE];
@@ -359,7 +358,7 @@ static int add_locked(struct held_table *t, struct entry *e,
 		if (r < 0)
 			return r;
 	} while (find(t, id));
-	r = before ? before(arg, id) : 0;
+	r = q->before ? q->before(q->arg, id) : 0;
 	if (r != 0)
 		return r;
 	set_id(&e->held, id);
@@ -369,28 +368,42 @@ static int add_locked(struct held_table *t, struct entry *e,
 	return 0;
 }
 
-int held_table_add(struct held_table *t, uint64_t notif_id, const struct audit_record *r,
-		   int (*before)(void *arg, const char *id), void *arg,
+int held_table_add(struct held_table *t, const struct held_request *q,
 		   char ret_id[static HELD_ID_SIZE])
 {
 	static const uint64_t one = 1;
-	_cleanup_(entry_freep) struct entry *e = entry_new(r);
+	_cleanup_(entry_freep) struct entry *e = entry_new(q->record);
+	uint64_t timeout_ns = q->ask && q->ask->timeout_ns ? q->ask->timeout_ns : t->timeout_ns;
 	int ret;
 
 	if (!e)
 		return -ENOMEM;
-	e->held.notif_id = notif_id;
+	e->held.notif_id = q->notif_id;
+	e->held.ask = q->ask;
+	e->held.charge = q->charge;
 	e->held.since_ns = clock_monotonic_ns();
-	if (__builtin_add_overflow(e->held.since_ns, t->timeout_ns, &e->held.deadline_ns))
+	if (__builtin_add_overflow(e->held.since_ns, timeout_ns, &e->held.deadline_ns))
 		e->held.deadline_ns = UINT64_MAX;
 	pthread_mutex_lock(&t->lock);
-	ret = add_locked(t, e, before, arg, ret_id);
+	ret = add_locked(t, e, q, ret_id);
 	if (ret == 0)
 		e = NULL; /* the table's now, and perhaps already taken by the other thread */
 	pthread_mutex_unlock(&t->lock);
 	if (ret == 0)
 		(void)!write(t->event_fd, &one, sizeof(one)); /* EAGAIN: it is readable already */
 	return ret;
+}
+
+int held_table_get_ask(struct held_table *t, const char *id, const struct policy_ask **ret)
+{
+	const struct entry *e;
+
+	pthread_mutex_lock(&t->lock);
+	e = find(t, id);
+	if (e)
+		*ret = e->held.ask;
+	pthread_mutex_unlock(&t->lock);
+	return e ? 0 : -ENOENT;
 }
 
 struct held *held_table_take(struct held_table *t, const char *id)
@@ -443,6 +456,8 @@ struct held *held_table_copy_oldest(struct held_table *t)
 			e->held.notif_id = h->notif_id;
 			e->held.since_ns = h->since_ns;
 			e->held.deadline_ns = h->deadline_ns;
+			e->held.ask = h->ask;
+			e->held.charge = h->charge;
 		}
 	}
 	pthread_mutex_unlock(&t->lock);

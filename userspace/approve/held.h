@@ -30,6 +30,23 @@ struct held {
 	uint64_t deadline_ns; /* monotonic */
 	/* Its strings, argv too, belong to this struct; syscall and layer are static. */
 	struct audit_record record;
+	const struct policy_ask *ask; /* of the rule; belongs to the policy stack. NULL: none */
+	struct budget_action charge;  /* when it is approved */
+};
+
+/* What to put on hold; everything is copied, but for @ask. */
+struct held_request {
+	uint64_t notif_id;
+	const struct audit_record *record;
+	const struct policy_ask *ask; /* outlives the table; NULL: the table's timeout, and no
+					 approvers */
+	struct budget_action charge;
+	/*
+	 * Called, unless NULL, with the id and the table locked, before anybody else can see the
+	 * action: what it records comes before what an answer records. Not 0 from it cancels.
+	 */
+	int (*before)(void *arg, const char *id);
+	void *arg;
 };
 
 int held_table_new(uint64_t timeout_ns, struct held_table **ret) _must_check_;
@@ -40,14 +57,12 @@ int held_table_fd(const struct held_table *t);
 void held_table_ack(struct held_table *t);
 
 /*
- * Copies @r (event AUDIT_HELD's fields). @before, unless NULL, is called with the id and the table
- * locked, before anybody else can see the action: what it records comes before what an answer
- * records. Not 0 from it cancels. Return: 0 and the id in @ret_id; -ENOSPC at HELD_MAX; -ENOMEM;
- * what @before returned.
+ * Return: 0 and the id in @ret_id; -ENOSPC at HELD_MAX; -ENOMEM; what @q->before returned.
  */
-int held_table_add(struct held_table *t, uint64_t notif_id, const struct audit_record *r,
-		   int (*before)(void *arg, const char *id), void *arg,
+int held_table_add(struct held_table *t, const struct held_request *q,
 		   char ret_id[static HELD_ID_SIZE]);
+/* The rule's ask of a held action. Return: 0 and *ret, which may be NULL; -ENOENT. */
+int held_table_get_ask(struct held_table *t, const char *id, const struct policy_ask **ret);
 /* Takes one out, so that nobody else can answer it. Return: owned by the caller, or NULL. */
 struct held *held_table_take(struct held_table *t, const char *id);
 /* Takes any one whose deadline has passed at @now_ns. NULL when none. */

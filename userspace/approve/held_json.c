@@ -70,6 +70,20 @@ static void add_times(const struct held *h, uint64_t now_ns, struct json *j)
 		     h->deadline_ns > now_ns ? (h->deadline_ns - now_ns) / NS_PER_MSEC : 0);
 }
 
+/* Only what the rule says: a hold without approvers has no such key. */
+static void add_terms(struct cutter *c, const struct held *h)
+{
+	if (h->record.suggest.p)
+		key_cut_str(c, "suggest", h->record.suggest);
+	if (!h->ask || h->ask->n_approvers == 0)
+		return;
+	json_key(c->json, "approvers");
+	json_begin_array(c->json);
+	for (size_t i = 0; i < h->ask->n_approvers; i++)
+		cut_str(c, bytes_of(h->ask->approvers[i]), c->max);
+	json_end_array(c->json);
+}
+
 void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struct json *j)
 {
 	const struct audit_record *r = &h->record;
@@ -94,6 +108,7 @@ void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struc
 	key_cut_str(&c, "policy", r->policy);
 	key_cut_str(&c, "rule", r->rule);
 	key_cut_str(&c, "reason", r->reason);
+	add_terms(&c, h);
 	json_key_bool(j, "truncated", c.has_cut || r->argv_truncated);
 	json_end_object(j);
 }

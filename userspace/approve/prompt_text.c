@@ -66,6 +66,7 @@ void prompt_write_text(const struct held *h, uint64_t now_ns, struct strbuf *out
 	add_row(out, "policy", r->policy, SHOW_STRING_BYTES);
 	add_row(out, "rule", r->rule, SHOW_STRING_BYTES);
 	add_row(out, "reason", r->reason, SHOW_STRING_BYTES);
+	add_row(out, "instead", r->suggest, SHOW_STRING_BYTES);
 	strbuf_add_fmt(
 		out, "  %-9s denied in %llu s; elsewhere: holdfast approve %s | holdfast deny %s\n",
 		"deadline", (unsigned long long)left_s, h->id, h->id);

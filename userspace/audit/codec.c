@@ -13,13 +13,15 @@ struct wire_record {
 	struct wire_head head;
 	uint64_t latency_ns;
 	uint64_t argc_total;
+	double cost, spent;
 	int32_t pid, tid, ppid, error;
 	uint8_t event, kind, op, verdict, would_have, result;
 	uint8_t is_audit, argv_truncated;
 	uint32_t n_argv; /* WIRE_NULL: there are none to speak of */
 	uint32_t lens[_WIRE_STRING_MAX];
-	uint32_t pad;
 };
+
+_Static_assert(sizeof(struct wire_record) % WIRE_ALIGN == 0, "no bytes that nobody sets");
 
 struct wire_event {
 	struct wire_head head;
@@ -84,7 +86,8 @@ void codec_plan_record(const struct audit_record *r, struct codec_plan *ret)
 			    [WIRE_REASON] = r->reason,
 			    [WIRE_HELD] = r->held,
 			    [WIRE_APPROVER] = r->approver,
-			    [WIRE_NOTE] = r->note},
+			    [WIRE_NOTE] = r->note,
+			    [WIRE_SUGGEST] = r->suggest},
 	};
 	sum = plan_cut(ret, max);
 	while (sum > AUDIT_RECORD_MAX - CODEC_ARGV_SHARE - sizeof(struct wire_record)) {
@@ -126,6 +129,8 @@ void codec_pack_record(const struct audit_record *r, const struct codec_plan *pl
 		.result = (uint8_t)r->result,
 		.is_audit = r->is_audit,
 		.argv_truncated = plan->argv_truncated,
+		.cost = r->cost,
+		.spent = r->spent,
 		.n_argv = plan->has_argv ? (uint32_t)plan->n_argv : WIRE_NULL,
 	};
 
@@ -256,6 +261,9 @@ static bool view_record(struct bytes in, struct codec_view *v)
 		.held = s[WIRE_HELD],
 		.approver = s[WIRE_APPROVER],
 		.note = s[WIRE_NOTE],
+		.suggest = s[WIRE_SUGGEST],
+		.cost = w.cost,
+		.spent = w.spent,
 	};
 	v->syscall = s[WIRE_SYSCALL];
 	v->layer = s[WIRE_LAYER];
@@ -415,6 +423,12 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 	add_errno(j, r->error);
 	json_key_str(j, "held", r->held);
 	json_key_str(j, "approver", r->approver);
+	if (r->suggest.p)
+		json_key_str(j, "suggest", r->suggest);
+	if (r->cost != 0 || r->kind == KIND_SPEND) {
+		json_key_double(j, "cost", r->cost);
+		json_key_double(j, "spent", r->spent);
+	}
 	if (r->note.p)
 		json_key_str(j, "note", r->note);
 }

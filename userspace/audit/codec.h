@@ -51,6 +51,7 @@ enum wire_string {
 	WIRE_HELD,
 	WIRE_APPROVER,
 	WIRE_NOTE,
+	WIRE_SUGGEST,
 	_WIRE_STRING_MAX,
 };
 

@@ -53,5 +53,8 @@ struct audit_record {
 	struct bytes policy, rule, reason;
 	struct bytes held;     /* the hold's id */
 	struct bytes approver; /* "root (pid 12 on /dev/pts/3)", "timeout", "--ask deny" */
-	struct bytes note;     /* AUDIT_NOTICE: one sentence */
+	struct bytes note;     /* one sentence: AUDIT_NOTICE, KIND_SPEND */
+	struct bytes suggest;  /* what to do instead */
+	double cost;           /* charged for it, or KIND_SPEND: the amount; 0: nothing */
+	double spent;          /* by the session with it; only if @cost is not 0 */
 };

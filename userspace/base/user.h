@@ -13,3 +13,14 @@
 #define USER_NAME_SIZE 64
 
 void user_name(uid_t uid, char out[static USER_NAME_SIZE]);
+
+/* Who somebody is, as the kernel says. */
+struct user_ids {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* supplementary ones; borrowed */
+	size_t n_groups;
+};
+
+/* @names: names of users, or "@group" for who is in that group (of /etc/group). */
+bool user_is_among(const struct user_ids *who, const char *const *names, size_t n);

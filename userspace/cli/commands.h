@@ -19,5 +19,6 @@ int cmd_report(int argc, char **argv);
 int cmd_held(int argc, char **argv);
 int cmd_approve(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
+int cmd_spend(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_syscalls(int argc, char **argv);

@@ -13,6 +13,7 @@ static const struct command commands[] = {
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
+	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
 	{"policy", cmd_policy, "check FILE... | list", "check policies, list those that ship"},
 	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
 };

@@ -103,32 +103,67 @@ struct visit {
 	void *arg;
 };
 
+/* The other end speaks first. */
+static int greet(const struct visit *v, struct control_client *c)
+{
+	_cleanup_(json_decrefp) json_t *greeting = NULL;
+	const char *message;
+	int r = receive(c->fd, &greeting);
+
+	if (r == 0)
+		return v->fn(c, v->arg);
+	message = json_string_value(json_object_get(greeting, "message"));
+	if (!message)
+		message = r < 0 ? strerror(-r) : control_error_name((enum control_error)r);
+	v->refused(c->session, r, message, v->arg);
+	return 0;
+}
+
 static int visit_socket(const struct visit *v, int dirfd, const char *dir, const char *name)
 {
 	_cleanup_(client_fini) struct control_client c = {.fd = -1};
-	_cleanup_(json_decrefp) json_t *greeting = NULL;
-	const char *message;
+	_cleanup_(freep) char *spend = NULL;
 	int r;
 
 	c.session = strndup(name, strlen(name) - strlen(CONTROL_SUFFIX));
-	if (!c.session)
+	spend = c.session ? str_format("%s" CONTROL_SPEND_SUFFIX, c.session) : NULL;
+	if (!spend)
 		return -ENOMEM;
 	r = connect_to(dirfd, dir, name, &c.fd);
 	if (r == -ECONNREFUSED) {
 		remove_stale(dirfd, name);
+		remove_stale(dirfd, spend);
 		return 0;
 	}
 	if (r == -ENOENT) /* it ended meanwhile */
 		return 0;
 	if (r == 0)
-		r = receive(c.fd, &greeting);
-	if (r == 0)
-		return v->fn(&c, v->arg);
-	message = json_string_value(json_object_get(greeting, "message"));
-	if (!message)
-		message = r < 0 ? strerror(-r) : control_error_name((enum control_error)r);
-	v->refused(c.session, r, message, v->arg);
+		return greet(v, &c);
+	v->refused(c.session, r, strerror(-r), v->arg);
 	return 0;
+}
+
+int control_at(const char *path, control_session_fn fn, control_refused_fn refused, void *arg)
+{
+	const struct visit v = {.fn = fn, .refused = refused, .arg = arg};
+	_cleanup_(client_fini) struct control_client c = {.fd = -1};
+	_cleanup_(freep) char *dir = strdup(path);
+	_cleanup_(fd_closep) int dirfd = -1;
+	char *name = dir ? strrchr(dir, '/') : NULL;
+	int r;
+
+	if (!dir)
+		return -ENOMEM;
+	if (!name || name == dir)
+		return -EINVAL;
+	*name++ = '\0';
+	c.session = strndup(name, strcspn(name, "."));
+	if (!c.session)
+		return -ENOMEM;
+	/* Only a long path needs it, and a policy may refuse the directory. */
+	dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = connect_to(dirfd, dir, name, &c.fd);
+	return r < 0 ? r : greet(&v, &c);
 }
 
 /* ---- all sessions */

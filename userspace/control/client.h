@@ -29,6 +29,10 @@ typedef void (*control_refused_fn)(const char *session, int error, const char *m
 int control_each_session(const char *session, control_session_fn fn, control_refused_fn refused,
 			 void *arg);
 
+/* The same with the one socket at @path. Return: what @fn returned, 0 when the session would not
+ * have us, -errno when nobody is there. */
+int control_at(const char *path, control_session_fn fn, control_refused_fn refused, void *arg);
+
 /*
  * Return: 0 and the reply, the caller's; CONTROL_E_* and the reply (its "message" says more);
  * -errno, *ret untouched: -ETIMEDOUT, -EPROTO when the answer makes no sense, others of send and

@@ -94,8 +94,9 @@ static void launcher_message(struct launcher *l, const struct launch_message *m)
 		launcher_stop();
 		return;
 	case LAUNCH_FAILED:
+	case LAUNCH_CUT:
 		say("%s", m->text);
-		/* Nothing runs, so it ends at once; until then it has the log. */
+		/* Nothing runs any more, so it ends at once; until then it has the log. */
 		(void)waitpid(l->supervisor, NULL, 0);
 		l->exit_status = m->value;
 		l->has_result = true;

@@ -28,6 +28,7 @@ enum run_exit {
 enum launch_message_type {
 	LAUNCH_STARTED, /* value: the command's pid */
 	LAUNCH_FAILED,  /* value: exit status; text: why */
+	LAUNCH_CUT,     /* value: exit status; text: why the session was ended before its time */
 	LAUNCH_STOPPED, /* value: the signal that stopped the command */
 	LAUNCH_NOTICE,  /* text: a line for the person at the terminal */
 	LAUNCH_EXITED, /* value: wait status of the command; processes of the session may live on */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -36,6 +37,7 @@ void control_peer_init(struct control_peer *p, int fd)
 		return; /* pid 0: a process of a PID namespace that is not below ours */
 	p->pid = cred.pid;
 	p->uid = cred.uid;
+	p->gid = cred.gid;
 	len = sizeof(pidfd);
 	/* Delete the fallback when Linux 6.5 is the floor. Both give O_CLOEXEC descriptors. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0)
@@ -102,6 +104,25 @@ enum control_peer_verdict control_peer_check(const struct control_peer *p,
 	if (!is_alive(p->pidfd))
 		return CONTROL_PEER_SESSION;
 	return p->uid == 0 || p->uid == u->owner ? CONTROL_PEER_OK : CONTROL_PEER_USER;
+}
+
+bool control_peer_is_inside(const struct control_peer *p, pid_t supervisor)
+{
+	/* In this order: see control_peer_check(). */
+	return p->pid > 0 && p->pid != supervisor &&
+	       action_pid_descends_from(p->pid, supervisor) == 1 && is_alive(p->pidfd);
+}
+
+bool control_peer_is_among(const struct control_peer *p, int fd, const char *const *approvers,
+			   size_t n)
+{
+	_cleanup_(freep) gid_t *groups = calloc(NGROUPS_MAX, sizeof(*groups));
+	socklen_t len = NGROUPS_MAX * sizeof(*groups);
+	struct user_ids who = {.uid = p->uid, .gid = p->gid, .groups = groups};
+
+	if (groups && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
+		who.n_groups = len / sizeof(*groups);
+	return user_is_among(&who, approvers, n);
 }
 
 /* Field 7 of /proc/PID/stat; 0 when it is unknown. Fields are counted from the last ')': the name

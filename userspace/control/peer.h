@@ -33,6 +33,7 @@ struct control_users {
 struct control_peer {
 	pid_t pid;
 	uid_t uid;
+	gid_t gid;
 	int pidfd; /* owned; -1 when there is none: then the peer is refused */
 };
 
@@ -50,6 +51,12 @@ void control_peer_fini(struct control_peer *p);
 /* Looks anew at each call. */
 enum control_peer_verdict control_peer_check(const struct control_peer *p,
 					     const struct control_users *u, pid_t supervisor);
+/* The other way round: it is alive, and surely in the session. */
+bool control_peer_is_inside(const struct control_peer *p, pid_t supervisor);
+/* Whether the peer at @fd is one of @approvers (user_is_among()), by its groups when it connected.
+ */
+bool control_peer_is_among(const struct control_peer *p, int fd, const char *const *approvers,
+			   size_t n);
 /* "alice (pid 12 on /dev/pts/3)" for the record. */
 void control_peer_describe(const struct control_peer *p, const struct control_users *u, char *out,
 			   size_t size);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <math.h>
 
 #include "base/escape.h"
 
 #include "control/protocol.h"
 
 static const char *const op_names[_CONTROL_OP_MAX] = {
-	[CONTROL_STATUS] = "status",
-	[CONTROL_HELD] = "held",
-	[CONTROL_APPROVE] = "approve",
-	[CONTROL_DENY] = "deny",
+	[CONTROL_STATUS] = "status", [CONTROL_HELD] = "held",   [CONTROL_APPROVE] = "approve",
+	[CONTROL_DENY] = "deny",     [CONTROL_SPEND] = "spend",
 };
 
 static const char *const error_names[_CONTROL_E_MAX] = {
@@ -21,6 +20,7 @@ static const char *const error_names[_CONTROL_E_MAX] = {
 	[CONTROL_E_UNKNOWN_ID] = "unknown-id",
 	[CONTROL_E_ANSWERED] = "answered",
 	[CONTROL_E_BUSY] = "busy",
+	[CONTROL_E_APPROVER] = "approver",
 	[CONTROL_E_INTERNAL] = "internal",
 };
 
@@ -85,6 +85,29 @@ static int read_reason(struct control_request *q, const json_t *v)
 	return 0;
 }
 
+static int read_source(struct control_request *q, const json_t *v)
+{
+	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(CONTROL_SOURCE_MAX);
+
+	if (!json_is_string(v))
+		return CONTROL_E_MALFORMED;
+	escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
+	if (strbuf_error(&b) || b.len > sizeof(q->source))
+		return CONTROL_E_MALFORMED;
+	if (b.len)
+		memcpy(q->source, b.p, b.len);
+	q->source_len = b.len;
+	return 0;
+}
+
+static int read_amount(struct control_request *q, const json_t *v)
+{
+	if (!json_is_number(v))
+		return CONTROL_E_MALFORMED;
+	q->amount = json_number_value(v);
+	return isfinite(q->amount) && q->amount >= 0 ? 0 : CONTROL_E_MALFORMED;
+}
+
 static int read_after(struct control_request *q, const json_t *v)
 {
 	if (!json_is_integer(v) || json_integer_value(v) < 0)
@@ -103,6 +126,8 @@ static const struct request_key {
 	 1U << CONTROL_APPROVE | 1U << CONTROL_DENY, read_id},
 	{"reason", 0, 1U << CONTROL_APPROVE | 1U << CONTROL_DENY, read_reason},
 	{"after", 1U << CONTROL_HELD, 1U << CONTROL_HELD, read_after},
+	{"amount", 1U << CONTROL_SPEND, 1U << CONTROL_SPEND, read_amount},
+	{"source", 0, 1U << CONTROL_SPEND, read_source},
 };
 
 static int read_object(const json_t *root, struct control_request *q)
@@ -160,6 +185,11 @@ void control_request_write(const struct control_request *q, struct json *j)
 		json_key_u64(j, "after", q->after);
 	if (q->op == CONTROL_APPROVE || q->op == CONTROL_DENY)
 		json_key_cstr(j, "id", q->id);
+	if (q->op == CONTROL_SPEND) {
+		json_key_double(j, "amount", q->amount);
+		if (q->source_len)
+			json_key_str(j, "source", (struct bytes){q->source, q->source_len});
+	}
 	if (q->reason_len)
 		json_key_str(j, "reason", (struct bytes){q->reason, q->reason_len});
 	json_end_object(j);

@@ -10,7 +10,13 @@
  *   {"v":1,"op":"held","after":0}               {"v":1,"ok":true,"held":[{...},...],"next":17}
  *   {"v":1,"op":"approve","id":"abcd2345"}      {"v":1,"ok":true}
  *   {"v":1,"op":"deny","id":"...","reason":""}
+ *   {"v":1,"op":"spend","amount":0.25,"source":"llm"}
+ *                                  {"v":1,"ok":true,"spent":1.5,"remaining":3.5,"exceeded":false}
  * {"v":1,"ok":false,"error":"unknown-id","message":"..."}
+ *
+ * The spend socket, SESSION.spend, speaks the same, and takes "spend" only: it is what an agent may
+ * reach from inside. "remaining" is null when no budget limits spend; when the report exceeds one,
+ * "message" says which.
  *
  * The list comes in pages of as many entries as fit: "next" is what to ask for as "after"; the last
  * page has none. The server keeps nothing between pages. Strings are bytes in the form of
@@ -20,16 +26,20 @@
 
 #include "approve/held.h"
 
-#define CONTROL_VERSION    1
-#define CONTROL_PACKET_MAX ((size_t)64 * 1024) /* bytes of a request or a reply */
-#define CONTROL_REASON_MAX 1024                /* bytes, decoded */
-#define CONTROL_SUFFIX     ".sock"
+#define CONTROL_VERSION      1
+#define CONTROL_PACKET_MAX   ((size_t)64 * 1024) /* bytes of a request or a reply */
+#define CONTROL_REASON_MAX   1024                /* bytes, decoded */
+#define CONTROL_SUFFIX       ".sock"
+#define CONTROL_SPEND_SUFFIX ".spend"
+#define CONTROL_SPEND_ENV    "HOLDFAST_SPEND" /* holds the spend socket's path */
+#define CONTROL_SOURCE_MAX   128              /* bytes, decoded */
 
 enum control_op {
 	CONTROL_STATUS,
 	CONTROL_HELD,
 	CONTROL_APPROVE,
 	CONTROL_DENY,
+	CONTROL_SPEND,
 	_CONTROL_OP_MAX,
 };
 
@@ -41,7 +51,8 @@ enum control_error {
 	CONTROL_E_USER,  /* the peer is another user */
 	CONTROL_E_UNKNOWN_ID,
 	CONTROL_E_ANSWERED, /* it was held, and has ended: the message says how */
-	CONTROL_E_BUSY,     /* too many clients */
+	CONTROL_E_BUSY,     /* too many clients, or too many reports */
+	CONTROL_E_APPROVER, /* the rule names who may answer, and the peer is not among them */
 	CONTROL_E_INTERNAL,
 	_CONTROL_E_MAX,
 };
@@ -51,7 +62,10 @@ struct control_request {
 	char id[HELD_ID_SIZE];           /* approve, deny */
 	char reason[CONTROL_REASON_MAX]; /* deny: raw bytes of the person's, not a string */
 	size_t reason_len;
-	uint64_t after; /* held */
+	uint64_t after;                  /* held */
+	double amount;                   /* spend: finite, not negative */
+	char source[CONTROL_SOURCE_MAX]; /* spend: raw bytes, not a string */
+	size_t source_len;
 };
 
 /* True when @s has the form of a held action's id. */

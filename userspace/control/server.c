@@ -7,56 +7,17 @@
 #include "base/clock.h"
 #include "base/dirs.h"
 
-#include "control/history.h"
-#include "control/peer.h"
-#include "control/protocol.h"
-#include "control/server.h"
+#include "control/server_private.h"
 #include "control/socket.h"
 
 #define ACCEPT_BATCH        16 /* connections of one dispatch: the main thread has other work */
 #define TIMER_NS            (5 * NS_PER_SEC)
 #define ATTEMPT_INTERVAL_NS NS_PER_SEC
-#define MESSAGE_MAX         512
-/* What one held action may take of a page: first its strings nearly whole; if that is too much,
- * short. */
-#define ENTRY_STRING_LONG  ((size_t)4096)
-#define ENTRY_STRING_SHORT ((size_t)400)
-#define ENTRY_MAX          (CONTROL_PACKET_MAX / 2)
-#define PAGE_TAIL_BYTES    64 /* for the end of the reply */
-
 /* epoll's data: a client's slot, or one of these. */
 enum {
 	EVENT_LISTENER = CONTROL_MAX_CLIENTS,
 	EVENT_TIMER,
 	_EVENT_MAX,
-};
-
-struct client {
-	int fd; /* -1: the slot is free */
-	uint64_t heard_ns;
-	struct control_peer peer;
-};
-
-struct control_server {
-	char *path, *session, *name;
-	pid_t supervisor;
-	struct held_table *held;
-	const struct control_ops *ops;
-	void *arg;
-
-	int dir, listener, epoll, timer;
-	bool is_paused; /* accept() ran out of something: the listener is off until the timer fires
-			 */
-	size_t n_clients;
-	struct client clients[CONTROL_MAX_CLIENTS];
-
-	struct control_users users;
-	struct control_history history;
-	uint64_t attempt_ns; /* when the last one was told */
-	uint64_t attempts_untold;
-
-	struct strbuf reply;
-	char packet[CONTROL_PACKET_MAX + 1];
 };
 
 /* ---- timer, slots */
@@ -97,7 +58,7 @@ static struct client *free_slot(struct control_server *s)
 
 /* ---- replies */
 
-static bool send_reply(struct control_server *s, int fd)
+bool server_send_reply(struct control_server *s, int fd)
 {
 	if (strbuf_error(&s->reply))
 		return false;
@@ -105,7 +66,7 @@ static bool send_reply(struct control_server *s, int fd)
 	       (ssize_t)s->reply.len;
 }
 
-static struct json begin_reply(struct control_server *s, bool is_ok)
+struct json server_begin_reply(struct control_server *s, bool is_ok)
 {
 	struct json j = JSON_INIT(&s->reply);
 
@@ -116,198 +77,87 @@ static struct json begin_reply(struct control_server *s, bool is_ok)
 	return j;
 }
 
-/* Return: false, so that 'return send_error(...)' ends the connection. */
-static bool send_error(struct control_server *s, int fd, enum control_error e, const char *message)
+/* Return: false, so that 'return server_send_error(...)' ends the connection. */
+bool server_send_error(struct control_server *s, int fd, enum control_error e, const char *message)
 {
-	struct json j = begin_reply(s, false);
+	struct json j = server_begin_reply(s, false);
 
 	json_key_cstr(&j, "error", control_error_name(e));
 	json_key_cstr(&j, "message", message);
 	json_end_object(&j);
-	(void)send_reply(s, fd); /* the connection ends either way */
+	(void)server_send_reply(s, fd); /* the connection ends either way */
 	return false;
 }
 
-static bool send_ok(struct control_server *s, int fd)
+bool server_send_ok(struct control_server *s, int fd)
 {
-	struct json j = begin_reply(s, true);
+	struct json j = server_begin_reply(s, true);
 
 	json_end_object(&j);
-	return send_reply(s, fd);
+	return server_send_reply(s, fd);
 }
 
 /* ---- who may */
 
-static void tell_attempt(struct control_server *s, const struct control_peer *p, const char *who)
+void server_tell_attempt(struct control_server *s, const struct control_peer *p, const char *who,
+			 const char *what)
 {
 	uint64_t now_ns = clock_monotonic_ns();
-	char note[MESSAGE_MAX];
+	char note[SERVER_MESSAGE_MAX];
 	int n;
 
 	s->attempts_untold++;
 	if (s->attempt_ns && now_ns - s->attempt_ns < ATTEMPT_INTERVAL_NS)
 		return;
-	n = snprintf(
-		note, sizeof(note),
-		"%s (pid %d, uid %d) tried to use the session's control socket and was refused",
-		who, p->pid, (int)p->uid);
-	if (s->attempts_untold > 1)
+	n = snprintf(note, sizeof(note), "%s (pid %d, uid %d) %s and was refused", who, p->pid,
+		     (int)p->uid, what);
+	if (s->attempts_untold > 1 && n < SERVER_MESSAGE_MAX)
 		n += snprintf(note + n, sizeof(note) - (size_t)n,
 			      "; %llu such attempts since the last note",
 			      (unsigned long long)s->attempts_untold);
 	s->attempt_ns = now_ns;
 	s->attempts_untold = 0;
-	s->ops->attempt(s->arg, (struct bytes){.p = note, .len = (size_t)n});
+	s->ops->attempt(s->arg, bytes_of(note));
+}
+
+static const char *use_words(const struct control_server *s)
+{
+	return s->is_inside ? "tried to use the session's spend socket"
+			    : "tried to use the session's control socket";
+}
+
+static bool check_inside(struct control_server *s, const struct control_peer *p, int fd)
+{
+	if (control_peer_is_inside(p, s->supervisor))
+		return true;
+	server_tell_attempt(s, p, "A process that is not of the session", use_words(s));
+	return server_send_error(
+		s, fd, CONTROL_E_USER,
+		"only a process of the session may use this socket; from outside: holdfast spend --session");
 }
 
 /* Return: false when the peer was refused, and has heard so. */
 static bool check_peer(struct control_server *s, const struct control_peer *p, int fd)
 {
+	if (s->is_inside)
+		return check_inside(s, p, fd);
 	switch (control_peer_check(p, &s->users, s->supervisor)) {
 	case CONTROL_PEER_OK:
 		return true;
 	case CONTROL_PEER_USER:
-		tell_attempt(s, p, "A process of another user");
-		return send_error(s, fd, CONTROL_E_USER, "this session belongs to another user");
+		server_tell_attempt(s, p, "A process of another user", use_words(s));
+		return server_send_error(s, fd, CONTROL_E_USER,
+					 "this session belongs to another user");
 	case CONTROL_PEER_CONFINED:
-		tell_attempt(s, p, "A process under another supervisor");
-		return send_error(s, fd, CONTROL_E_AGENT,
-				  "a supervised process cannot answer held actions");
+		server_tell_attempt(s, p, "A process under another supervisor", use_words(s));
+		return server_send_error(s, fd, CONTROL_E_AGENT,
+					 "a supervised process cannot answer held actions");
 	case CONTROL_PEER_SESSION:
 		break;
 	}
-	tell_attempt(s, p, "A process of the session");
-	return send_error(s, fd, CONTROL_E_AGENT, "an agent cannot answer its own held actions");
-}
-
-/* ---- requests */
-
-static bool handle_status(struct control_server *s, struct client *c)
-{
-	struct json j = begin_reply(s, true);
-
-	json_key_cstr(&j, "session", s->session);
-	json_key_u64(&j, "pid", (uint64_t)s->supervisor);
-	json_key_u64(&j, "held", held_table_count(s->held));
-	s->ops->status(s->arg, &j);
-	json_end_object(&j);
-	return send_reply(s, c->fd);
-}
-
-struct page {
-	struct control_server *server;
-	uint64_t now_ns;
-	uint64_t last_seq; /* of the last entry in it */
-	bool has_more;
-};
-
-static void write_entry(const struct held *h, uint64_t now_ns, struct strbuf *out)
-{
-	static const size_t limits[] = {ENTRY_STRING_LONG, ENTRY_STRING_SHORT};
-
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		struct json j = JSON_INIT(out);
-
-		strbuf_reset(out);
-		held_to_json(h, now_ns, limits[i], &j);
-		if (!strbuf_error(out))
-			return;
-	}
-}
-
-static bool add_to_page(const struct held *h, void *arg)
-{
-	_cleanup_(strbuf_fini) struct strbuf entry = STRBUF_INIT(ENTRY_MAX);
-	struct page *page = arg;
-	struct strbuf *reply = &page->server->reply;
-
-	write_entry(h, page->now_ns, &entry);
-	if (strbuf_error(&entry) || reply->len + entry.len + PAGE_TAIL_BYTES > CONTROL_PACKET_MAX) {
-		page->has_more = true;
-		return false;
-	}
-	if (page->last_seq)
-		strbuf_add_char(reply, ',');
-	strbuf_add_bytes(reply, strbuf_bytes(&entry));
-	page->last_seq = h->seq;
-	return true;
-}
-
-static bool handle_held(struct control_server *s, struct client *c, uint64_t after)
-{
-	struct page page = {.server = s, .now_ns = clock_monotonic_ns()};
-
-	strbuf_reset(&s->reply);
-	strbuf_add_fmt(&s->reply, "{\"v\":%d,\"ok\":true,\"held\":[", CONTROL_VERSION);
-	held_table_each_after(s->held, after, add_to_page, &page);
-	strbuf_add_char(&s->reply, ']');
-	if (page.has_more && page.last_seq)
-		strbuf_add_fmt(&s->reply, ",\"next\":%llu", (unsigned long long)page.last_seq);
-	strbuf_add_char(&s->reply, '}');
-	if (page.has_more && !page.last_seq) /* not even one: no memory */
-		return send_error(s, c->fd, CONTROL_E_INTERNAL, "out of memory");
-	return send_reply(s, c->fd);
-}
-
-/* An id that is not held is the person's mistake, not the client's: the connection goes on. */
-static bool send_not_held(struct control_server *s, struct client *c, const char *id)
-{
-	const struct control_ended *e = control_history_find(&s->history, id);
-	char message[MESSAGE_MAX];
-
-	if (e) {
-		control_history_describe(e, clock_monotonic_ns(), message, sizeof(message));
-		(void)send_error(s, c->fd, CONTROL_E_ANSWERED, message);
-	} else {
-		(void)send_error(s, c->fd, CONTROL_E_UNKNOWN_ID, "no such held action");
-	}
-	return true;
-}
-
-static bool handle_answer(struct control_server *s, struct client *c,
-			  const struct control_request *q)
-{
-	char approver[CONTROL_APPROVER_MAX];
-	int r;
-
-	control_peer_describe(&c->peer, &s->users, approver, sizeof(approver));
-	r = s->ops->answer(s->arg, q->id, q->op == CONTROL_APPROVE,
-			   (struct bytes){.p = q->reason, .len = q->reason_len},
-			   bytes_of(approver));
-	if (r == -ENOENT)
-		return send_not_held(s, c, q->id);
-	if (r < 0)
-		return send_error(s, c->fd, CONTROL_E_INTERNAL, strerror(-r));
-	return send_ok(s, c->fd);
-}
-
-static bool handle_packet(struct control_server *s, struct client *c, size_t len)
-{
-	struct control_request q;
-
-	switch (control_request_parse(s->packet, len, &q)) {
-	case 0:
-		break;
-	case CONTROL_E_VERSION:
-		return send_error(s, c->fd, CONTROL_E_VERSION,
-				  "this session runs another version of holdfast");
-	case CONTROL_E_UNKNOWN_OP:
-		return send_error(s, c->fd, CONTROL_E_UNKNOWN_OP, "unknown request");
-	default:
-		return send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
-	}
-	switch (q.op) {
-	case CONTROL_STATUS:
-		return handle_status(s, c);
-	case CONTROL_HELD:
-		return handle_held(s, c, q.after);
-	case CONTROL_APPROVE:
-	case CONTROL_DENY:
-		return handle_answer(s, c, &q);
-	case _CONTROL_OP_MAX:
-		break;
-	}
-	return false;
+	server_tell_attempt(s, p, "A process of the session", use_words(s));
+	return server_send_error(s, fd, CONTROL_E_AGENT,
+				 "an agent cannot answer its own held actions");
 }
 
 /* The pid that the kernel put on the packet; 0 when there is none. */
@@ -344,15 +194,17 @@ static bool client_read(struct control_server *s, struct client *c)
 		return false;
 	c->heard_ns = clock_monotonic_ns();
 	if (sender_of(&msg) != c->peer.pid) {
-		tell_attempt(s, &c->peer, "A process that was handed the connection of another");
-		return send_error(s, c->fd, CONTROL_E_AGENT,
-				  "only the process that connected may use a connection");
+		server_tell_attempt(s, &c->peer,
+				    "A process that was handed the connection of another",
+				    use_words(s));
+		return server_send_error(s, c->fd, CONTROL_E_AGENT,
+					 "only the process that connected may use a connection");
 	}
 	if (!check_peer(s, &c->peer, c->fd))
 		return false;
 	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)len > CONTROL_PACKET_MAX)
-		return send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
-	return handle_packet(s, c, (size_t)len);
+		return server_send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
+	return server_handle_packet(s, c, (size_t)len);
 }
 
 /* ---- connections */
@@ -365,8 +217,8 @@ static void client_add(struct control_server *s, int *fd)
 
 	control_peer_init(&peer, *fd);
 	if (!check_peer(s, &peer, *fd) ||
-	    (!c && !send_error(s, *fd, CONTROL_E_BUSY, "too many clients; try again")) ||
-	    !send_ok(s, *fd) ||
+	    (!c && !server_send_error(s, *fd, CONTROL_E_BUSY, "too many clients; try again")) ||
+	    !server_send_ok(s, *fd) ||
 	    watch(s, EPOLL_CTL_ADD, *fd, EPOLLIN | EPOLLRDHUP, (unsigned)(c - s->clients)) < 0) {
 		control_peer_fini(&peer);
 		return;
@@ -454,6 +306,7 @@ static void server_freep(struct control_server **s)
 
 static struct control_server *server_alloc(const struct control_server_config *config)
 {
+	const char *suffix = config->is_inside ? CONTROL_SPEND_SUFFIX : CONTROL_SUFFIX;
 	struct control_server *s = calloc(1, sizeof(*s));
 
 	if (!s)
@@ -467,8 +320,9 @@ static struct control_server *server_alloc(const struct control_server_config *c
 	s->ops = config->ops;
 	s->arg = config->arg;
 	s->session = strdup(config->session);
-	s->name = str_format("%s" CONTROL_SUFFIX, config->session);
-	s->path = str_format("%s/%s" CONTROL_SUFFIX, config->runtime_dir, config->session);
+	s->is_inside = config->is_inside;
+	s->name = str_format("%s%s", config->session, suffix);
+	s->path = str_format("%s/%s%s", config->runtime_dir, config->session, suffix);
 	if (s->session && s->name && s->path)
 		return s;
 	return control_server_free(s);

@@ -17,6 +17,15 @@
 #define CONTROL_IDLE_NS     (30 * NS_PER_SEC)
 #define CONTROL_HISTORY     256 /* ended held actions that are remembered */
 
+/* Money that somebody says was spent. */
+struct control_report {
+	double amount;       /* finite, not negative */
+	struct bytes source; /* hostile bytes; may be empty */
+	pid_t pid;
+	bool is_inside;        /* a process of the session says so */
+	struct bytes reporter; /* outside: "alice (pid 12 on /dev/pts/3)"; inside: .p NULL */
+};
+
 struct control_ops {
 	/*
 	 * An answer from a person. @reason may be empty; @approver is "alice (pid 12 on
@@ -31,6 +40,9 @@ struct control_ops {
 	/* Somebody who may not was refused; @note is one sentence for the log. At most one call a
 	 * second. */
 	void (*attempt)(void *arg, struct bytes note);
+	/* Counts @report, and adds spent, remaining, exceeded and (then) message to the open object
+	 * of the reply. */
+	void (*spend)(void *arg, const struct control_report *report, struct json *j);
 };
 
 struct control_server_config {
@@ -41,7 +53,15 @@ struct control_server_config {
 	struct held_table *held; /* borrowed, for listing */
 	const struct control_ops *ops;
 	void *arg;
+	/*
+	 * Makes it the session's spend socket instead, SESSION.spend: for processes of the session
+	 * only, and for reports of spend only. @held may then be NULL.
+	 */
+	bool is_inside;
 };
+
+#define CONTROL_REPORTS_PER_S 20 /* reports of spend that one socket takes, on average ... */
+#define CONTROL_REPORTS_BURST 40 /* ... and at once */
 
 enum control_end {
 	CONTROL_END_APPROVED,

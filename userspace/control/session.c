@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include "control/session_private.h"
+#include "control/spending.h"
 #include "control/tree.h"
 
 #define KILL_TIMEOUT_NS (5 * NS_PER_SEC)
@@ -179,7 +180,7 @@ static int spawn(struct session *s)
 	struct spawn_config config = {
 		.path = c->command,
 		.argv = c->argv,
-		.envp = c->envp,
+		.envp = session_environment(s),
 		.process_group = getpgid(c->launcher),
 		.keep_fds = c->keep_fds,
 		.n_keep_fds = c->n_keep_fds,
@@ -191,6 +192,8 @@ static int spawn(struct session *s)
 	struct spawn_result result;
 	int r;
 
+	if (!config.envp)
+		return fail_errno(s, "cannot make the command's environment", -ENOMEM);
 	s->plan = plan_of(s->config->policies->stack);
 	r = filter_build(&s->plan, &filter);
 	if (r < 0)
@@ -241,9 +244,13 @@ static int start_deciding(struct session *s)
 		.engine = {.stack = s->config->policies->stack,
 			   .ask = s->config->ask,
 			   .supervisor = getpid(),
-			   .launcher = s->config->launcher},
+			   .launcher = s->config->launcher,
+			   .agent = s->config->agent,
+			   .spend_socket = control_server_path(s->spend_server),
+			   .budget = s->budget},
 		.command = s->command,
 		.hold_ended = session_hold_ended,
+		.stop = session_stop,
 		.arg = s,
 	};
 	struct receivers_config receivers = {
@@ -259,6 +266,8 @@ static int start_deciding(struct session *s)
 
 	for (size_t i = 0; i < s->config->n_protected && e->n_protected < ENGINE_MAX_PROTECTED; i++)
 		e->protected_paths[e->n_protected++] = s->config->protected_paths[i];
+	if (spending_dir(s->spending) && e->n_protected < ENGINE_MAX_PROTECTED)
+		e->protected_paths[e->n_protected++] = spending_dir(s->spending);
 	r = supervise_new(&config, &s->supervise);
 	if (r < 0)
 		return fail_errno(s, "cannot start deciding", r);
@@ -277,6 +286,7 @@ static int start_deciding(struct session *s)
 
 static int session_setup(struct session *s)
 {
+	struct diag d = {};
 	int r;
 
 	close_inherited(s);
@@ -291,6 +301,8 @@ static int session_setup(struct session *s)
 		r = open_log(s);
 	if (r == 0)
 		r = open_control(s);
+	if (r == 0 && session_budget_init(s, &d) < 0)
+		r = fail_diag(s, &d);
 	if (r == 0)
 		r = spawn(s);
 	if (r == 0)
@@ -313,6 +325,7 @@ static void session_teardown(struct session *s)
 	if (s->supervise) {
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
+		session_budget_end(s);
 		(void)session_record_end(s);
 	}
 	audit_close(s->audit);
@@ -320,13 +333,18 @@ static void session_teardown(struct session *s)
 	control_server_free(s->server);
 	held_table_free(s->held);
 	supervise_free(s->supervise);
-	if (!s->has_told && s->has_exited)
+	session_budget_fini(s);
+	if (!s->has_told && s->is_cut)
+		(void)launch_send(s->sock, LAUNCH_CUT, RUN_EXIT_ENDED, "the session was ended: %s",
+				  s->stop_reason);
+	else if (!s->has_told && s->has_exited)
 		(void)launch_send(s->sock, LAUNCH_ENDED, s->wait_status, "%s", "");
 	s->listener = fd_close(s->listener);
 	s->exec_status = fd_close(s->exec_status);
 	s->epoll = fd_close(s->epoll);
 	s->signals = fd_close(s->signals);
 	s->timer = fd_close(s->timer);
+	s->stop = fd_close(s->stop);
 	s->sock = fd_close(s->sock);
 }
 
@@ -341,9 +359,13 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 		.epoll = -1,
 		.signals = -1,
 		.timer = -1,
+		.stop = -1,
 		.started_ns = clock_monotonic_ns(),
 	};
-	int r = session_setup(&s);
+	int r;
+
+	atomic_flag_clear(&s.has_stopper);
+	r = session_setup(&s);
 
 	if (r == 0)
 		session_loop(&s);

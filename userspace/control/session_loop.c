@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -26,6 +27,8 @@ enum source {
 	SOURCE_HELD,
 	SOURCE_CONTROL,
 	SOURCE_PROMPT,
+	SOURCE_STOP,
+	SOURCE_SPEND,
 	_SOURCE_MAX,
 };
 
@@ -47,7 +50,8 @@ int session_loop_init(struct session *s)
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
 	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (s->epoll < 0 || s->signals < 0 || s->timer < 0)
+	s->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->epoll < 0 || s->signals < 0 || s->timer < 0 || s->stop < 0)
 		return -ENOMEM;
 	/* No EPOLLIN: notifications are the receivers'. The hang-up, always reported, says that
 	 * nobody is left. */
@@ -64,6 +68,10 @@ int session_loop_init(struct session *s)
 		r = watch(s, held_table_fd(s->held), SOURCE_HELD, EPOLLIN);
 	if (r == 0)
 		r = watch(s, control_server_fd(s->server), SOURCE_CONTROL, EPOLLIN);
+	if (r == 0)
+		r = watch(s, s->stop, SOURCE_STOP, EPOLLIN);
+	if (r == 0)
+		r = watch(s, control_server_fd(s->spend_server), SOURCE_SPEND, EPOLLIN);
 	if (r == 0 && s->prompt)
 		r = watch(s, prompt_fd(s->prompt), SOURCE_PROMPT, EPOLLIN);
 	return r < 0 ? -ENOMEM : 0;
@@ -75,6 +83,42 @@ static void end_session(struct session *s)
 {
 	(void)tree_kill(0, KILL_TIMEOUT_NS);
 	s->is_over = true;
+}
+
+void session_notice(struct session *s, struct bytes note)
+{
+	const struct audit_record r = {
+		.event = AUDIT_NOTICE,
+		.time_ns = clock_realtime_ns(),
+		.verdict = VERDICT_DENY,
+		.would_have = VERDICT_DENY,
+		.result = AUDIT_RESULT_REFUSED,
+		.note = note,
+	};
+
+	(void)audit_append(s->audit, &r);
+}
+
+void session_stop(void *arg, const char *reason)
+{
+	static const uint64_t one = 1;
+	struct session *s = arg;
+
+	if (atomic_flag_test_and_set(&s->has_stopper))
+		return;
+	(void)snprintf(s->stop_reason, sizeof(s->stop_reason), "%s", reason);
+	atomic_store(&s->has_stop_reason, true);
+	(void)!write(s->stop, &one, sizeof(one)); /* the first write: there is room */
+}
+
+static void on_stop(struct session *s)
+{
+	char note[BUDGET_REASON_MAX + 32];
+	int n = snprintf(note, sizeof(note), "The session was ended: %s", s->stop_reason);
+
+	s->is_cut = true;
+	session_notice(s, (struct bytes){.p = note, .len = (size_t)n});
+	end_session(s);
 }
 
 /* ---- held actions */
@@ -94,23 +138,14 @@ static int answer_hold(void *arg, const char *id, bool approve, struct bytes rea
 
 static void note_attempt(void *arg, struct bytes note)
 {
-	struct session *s = arg;
-	const struct audit_record r = {
-		.event = AUDIT_NOTICE,
-		.time_ns = clock_realtime_ns(),
-		.verdict = VERDICT_DENY,
-		.would_have = VERDICT_DENY,
-		.result = AUDIT_RESULT_REFUSED,
-		.note = note,
-	};
-
-	(void)audit_append(s->audit, &r);
+	session_notice(arg, note);
 }
 
 const struct control_ops session_control_ops = {
 	.answer = answer_hold,
 	.status = session_status_json,
 	.attempt = note_attempt,
+	.spend = session_spend,
 };
 
 static const struct {
@@ -235,10 +270,11 @@ static void on_timer(struct session *s)
 		supervise_end_hold(s->supervise, h, HOLD_TIMED_OUT, BYTES_NULL, BYTES_NULL);
 	supervise_scan_holds(s->supervise);
 	s->next_scan_ns = 0;
+	session_budget_tick(s);
 }
 
-/* While something is held the timer runs for its deadline, its process and the question; else not
- * at all. */
+/* While something is held the timer runs for its deadline, its process and the question; while a
+ * budget has to be looked after, for that; else not at all. */
 static void set_timer(struct session *s)
 {
 	uint64_t next = held_table_next_deadline(s->held);
@@ -251,6 +287,10 @@ static void set_timer(struct session *s)
 		if (!s->next_scan_ns)
 			s->next_scan_ns = clock_monotonic_ns() + HOLD_SCAN_NS;
 		next = MIN(next, s->next_scan_ns);
+	}
+	next = MIN(next, session_budget_next(s));
+	if (next != UINT64_MAX) {
+		next = MAX(next, UINT64_C(1)); /* 0 would switch it off */
 		when.it_value.tv_sec = (time_t)(next / NS_PER_SEC);
 		when.it_value.tv_nsec = (long)(next % NS_PER_SEC);
 	}
@@ -285,6 +325,8 @@ static void on_command_exited(struct session *s, int wait_status)
 {
 	s->has_exited = true;
 	s->wait_status = wait_status;
+	if (atomic_load(&s->has_stop_reason))
+		return; /* which decides how the session ends */
 	if (listener_hung_up(s)) {
 		s->is_over = true;
 		return;
@@ -326,7 +368,8 @@ static void on_exec_status(struct session *s)
 	const char *denial = supervise_command_denial(s->supervise);
 	int error;
 
-	if (read(s->exec_status, &error, sizeof(error)) == (ssize_t)sizeof(error)) {
+	if (read(s->exec_status, &error, sizeof(error)) == (ssize_t)sizeof(error) &&
+	    !atomic_load(&s->has_stop_reason)) {
 		(void)launch_send(s->sock, LAUNCH_FAILED,
 				  error == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE,
 				  "cannot execute '%s': %s%s%s", s->config->command,
@@ -372,6 +415,12 @@ static void session_event(struct session *s, enum source source)
 	case SOURCE_PROMPT:
 		on_prompt(s);
 		return;
+	case SOURCE_STOP:
+		on_stop(s);
+		return;
+	case SOURCE_SPEND:
+		control_server_dispatch(s->spend_server);
+		return;
 	case _SOURCE_MAX:
 		return;
 	}
@@ -394,6 +443,8 @@ void session_loop(struct session *s)
 	 * execute. */
 	if (s->exec_status >= 0)
 		on_exec_status(s);
+	if (!s->is_cut && atomic_load(&s->has_stop_reason))
+		on_stop(s);
 	if (!s->has_exited && waitpid(s->command, &s->wait_status, 0) == s->command)
 		s->has_exited = true;
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "approve/prompt.h"
 #include "audit/audit.h"
 #include "control/plan.h"
@@ -28,8 +30,17 @@ struct session {
 	struct audit *audit;
 	struct held_table *held;
 	struct control_server *server;
+	struct control_server *spend_server;
 	struct prompt *prompt; /* NULL unless --ask terminal */
 	struct supervise *supervise;
+	struct budget *budget;
+	struct written *written; /* NULL unless some budget limits what is written */
+	struct spending *spending;
+	char **environment; /* the command's; its strings are the launcher's, but for this one: */
+	char *spend_variable;
+	bool has_account_trouble; /* and it was noted */
+	uint64_t next_sample_ns;  /* of what was written */
+	uint64_t next_sync_ns;    /* of the accounts */
 	struct receivers *receivers;
 
 	int listener;
@@ -43,6 +54,11 @@ struct session {
 	bool has_told;   /* the launcher knows the result */
 	bool is_over;    /* no process of the session is left */
 	int wait_status;
+	atomic_flag has_stopper; /* the first that wants the session ended says why */
+	char stop_reason[BUDGET_REASON_MAX];
+	atomic_bool has_stop_reason; /* it is there */
+	int stop;                    /* an eventfd: likewise */
+	bool is_cut;                 /* the session was ended before its time */
 	uint64_t started_ns;
 	uint64_t last_held_seq;   /* of the newest hold that was announced */
 	uint64_t prompt_retry_ns; /* when to try the question again; 0: at once */
@@ -53,8 +69,23 @@ struct session {
 /* session_loop.c */
 int session_loop_init(struct session *s);
 void session_loop(struct session *s);
+/* Wants the session ended, from any thread. */
+void session_stop(void *arg, const char *reason);
+void session_notice(struct session *s, struct bytes note);
 void session_hold_ended(void *arg, const struct held *h, enum hold_end end);
 extern const struct control_ops session_control_ops;
+
+/* session_budget.c */
+/* Before the command is started. Return: 0; -errno with @reterr_diag. */
+int session_budget_init(struct session *s, struct diag *reterr_diag);
+/* Borrowed; NULL: out of memory. */
+char **session_environment(struct session *s);
+/* When session_budget_tick() is due; UINT64_MAX: never. */
+uint64_t session_budget_next(const struct session *s);
+void session_budget_tick(struct session *s);
+void session_budget_end(struct session *s);
+void session_budget_fini(struct session *s);
+void session_spend(void *arg, const struct control_report *report, struct json *j);
 
 /* session_record.c */
 int session_record_start(struct session *s);

@@ -102,7 +102,25 @@ int session_record_start(struct session *s)
 	return audit_append_event(s->audit, "session_start", add_start, s);
 }
 
-static void add_counts(struct json *j, const struct audit_counts *n)
+static void add_spend(struct json *j, struct budget *b)
+{
+	struct budget_totals t;
+
+	budget_get_totals(b, &t);
+	json_key(j, "spend");
+	json_begin_object(j);
+	json_key_double(j, "spent", t.spent);
+	json_key_double(j, "reported", t.reported);
+	json_key_u64(j, "reports", t.n_reports);
+	json_key(j, "remaining");
+	if (t.has_remaining)
+		json_double(j, t.remaining);
+	else
+		json_none(j);
+	json_end_object(j);
+}
+
+static void add_counts(struct json *j, const struct audit_counts *n, struct budget *b)
 {
 	json_key(j, "counts");
 	json_begin_object(j);
@@ -125,6 +143,7 @@ static void add_counts(struct json *j, const struct audit_counts *n)
 	json_key_u64(j, "held", n->held);
 	json_key_u64(j, "approved", n->approved);
 	json_key_u64(j, "timed_out", n->timed_out);
+	add_spend(j, b);
 	json_end_object(j);
 }
 
@@ -144,8 +163,10 @@ static void add_end(struct json *j, void *arg)
 		json_u64(j, (uint64_t)WTERMSIG(s->wait_status));
 	else
 		json_none(j);
+	if (s->is_cut)
+		json_key_cstr(j, "ended", s->stop_reason);
 	json_key_u64(j, "duration_ns", clock_monotonic_ns() - s->started_ns);
-	add_counts(j, &counts);
+	add_counts(j, &counts, s->budget);
 }
 
 int session_record_end(struct session *s)
@@ -162,5 +183,5 @@ void session_status_json(void *arg, struct json *j)
 	json_key_cstr(j, "agent", s->config->agent);
 	add_argv(j, s->config->argv);
 	json_key_cstr(j, "log", s->config->log_path);
-	add_counts(j, &counts);
+	add_counts(j, &counts, s->budget);
 }

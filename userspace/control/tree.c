@@ -17,7 +17,7 @@
 struct tree_entry {
 	pid_t pid;
 	pid_t parent;
-	bool is_ours;
+	unsigned depth; /* below the root; 0: not ours */
 };
 
 struct tree {
@@ -72,14 +72,15 @@ static int tree_read(struct tree *t)
 	return 0;
 }
 
-static bool tree_has_our_parent(const struct tree *t, pid_t parent, pid_t root)
+/* Return: the depth that a child of @parent has, 0 when it is not ours. */
+static unsigned tree_child_depth(const struct tree *t, pid_t parent, pid_t root)
 {
 	if (parent == root)
-		return true;
+		return 1;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->entries[i].pid == parent)
-			return t->entries[i].is_ours;
-	return false;
+			return t->entries[i].depth ? t->entries[i].depth + 1 : 0;
+	return 0;
 }
 
 /* Marks the descendants of @root: pids are not in order of descent, so until nothing changes. */
@@ -92,9 +93,10 @@ static void tree_mark(struct tree *t, pid_t root, pid_t spare)
 		for (size_t i = 0; i < t->n; i++) {
 			struct tree_entry *e = &t->entries[i];
 
-			if (!e->is_ours && e->pid != spare &&
-			    tree_has_our_parent(t, e->parent, root))
-				e->is_ours = changed = true;
+			if (e->depth || e->pid == spare)
+				continue;
+			e->depth = tree_child_depth(t, e->parent, root);
+			changed = changed || e->depth;
 		}
 	}
 }
@@ -110,7 +112,7 @@ static int tree_kill_round(pid_t spare)
 		return r;
 	tree_mark(&t, getpid(), spare);
 	for (size_t i = 0; i < t.n; i++)
-		if (t.entries[i].is_ours) {
+		if (t.entries[i].depth) {
 			(void)kill(t.entries[i].pid, SIGKILL);
 			n++;
 		}
@@ -131,4 +133,42 @@ int tree_kill(pid_t spare, uint64_t timeout_ns)
 		(void)poll(NULL, 0,
 			   TREE_ROUND_MS); /* what was killed needs a moment to be reaped */
 	}
+}
+
+static bool tree_has(const struct tree *t, pid_t pid)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* A process that is not ours may only seem so: its parent, which was, has gone. */
+static bool tree_has_lost(const struct tree *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tree_entry *e = &t->entries[i];
+
+		if (!e->depth && e->parent > 0 && !tree_has(t, e->parent))
+			return true;
+	}
+	return false;
+}
+
+int tree_each(pid_t spare, void (*fn)(pid_t pid, void *arg), void *arg)
+{
+	_cleanup_(tree_fini) struct tree t = {};
+	unsigned deepest = 0;
+	int r = tree_read(&t);
+
+	if (r < 0)
+		return r;
+	tree_mark(&t, getpid(), spare);
+	for (size_t i = 0; i < t.n; i++)
+		deepest = MAX(deepest, t.entries[i].depth);
+	for (unsigned depth = 1; depth <= deepest; depth++)
+		for (size_t i = 0; i < t.n; i++)
+			if (t.entries[i].depth == depth)
+				fn(t.entries[i].pid, arg);
+	return tree_has_lost(&t) ? -EAGAIN : 0;
 }

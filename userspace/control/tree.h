@@ -13,3 +13,8 @@
  * children, and repeats until none is left or @timeout_ns passed. Return: how many were still there
  * at the end, -errno. */
 int tree_kill(pid_t spare, uint64_t timeout_ns);
+
+/* Calls @fn with every descendant of the calling process but those at and below @spare (0: none),
+ * parents before their children. Return: 0; -EAGAIN: some process could not be placed, because its
+ * parent ended meanwhile; -errno. */
+int tree_each(pid_t spare, void (*fn)(pid_t pid, void *arg), void *arg);

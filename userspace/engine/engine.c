@@ -5,20 +5,29 @@
  *   1. what could not be decoded is denied (fail closed);
  *   2. the built-in protection of Holdfast itself, which no policy can loosen;
  *   3. refused syscalls: granted by every policy, or denied;
- *   4. the policy stack, once for each step of the action; the strictest step counts.
+ *   4. the policy stack, once for each step of the action; the strictest step counts;
+ *   5. the budgets, which can only tighten that.
  *
- * Audit mode turns 1, 3 and 4 into advice. It does not turn off 2: an agent under audit must not be
- * able to stop its auditor or to edit what the auditor wrote.
+ * Audit mode turns 1, 3, 4 and 5 into advice. It does not turn off 2: an agent under audit must not
+ * be able to stop its auditor or to edit what the auditor wrote.
  */
+#include <time.h>
+
 #include "engine/engine.h"
 
 #define BUILTIN_POLICY "builtin"
+#define FNV_PRIME      UINT64_C(1099511628211)
+#define FNV_BASIS      UINT64_C(14695981039346656037)
 
 struct engine {
 	struct engine_config config;
 	struct policy_scratch *scratch;
 	char supervisor_proc[32]; /* "/proc/PID" */
 	char launcher_proc[32];
+	struct bytes agent;
+	uint64_t minute; /* since 1970, of minute_of_week */
+	int minute_of_week;
+	struct budget_answer budget; /* holds the reason of the last decision */
 };
 
 /* Files below /proc/PID of the supervisor or launcher that anybody may read, as ps(1) does. */
@@ -49,6 +58,9 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 	if (!e)
 		return -ENOMEM;
 	e->config = *config;
+	e->agent = bytes_of(config->agent);
+	e->minute_of_week = POLICY_TIME_UNKNOWN;
+	tzset(); /* the local time zone is read here, once */
 	format_proc(e->supervisor_proc, config->supervisor);
 	format_proc(e->launcher_proc, config->launcher);
 	e->scratch = policy_scratch_new(config->stack);
@@ -67,6 +79,23 @@ struct engine *engine_free(struct engine *e)
 		free(e);
 	}
 	return NULL;
+}
+
+/* Anew each minute, because of it and of summer time. */
+static int minute_of_week(struct engine *e, uint64_t realtime_ns)
+{
+	uint64_t minute = realtime_ns / (60 * NS_PER_SEC);
+	time_t seconds = (time_t)(minute * 60);
+	struct tm tm;
+
+	if (minute == e->minute)
+		return e->minute_of_week;
+	e->minute = minute;
+	e->minute_of_week = POLICY_TIME_UNKNOWN;
+	if (localtime_r(&seconds, &tm))
+		/* tm's week begins on Sunday. */
+		e->minute_of_week = ((tm.tm_wday + 6) % 7 * 24 + tm.tm_hour) * 60 + tm.tm_min;
+	return e->minute_of_week;
 }
 
 static void decide_builtin(struct decision *d, const char *rule, const char *reason, int deny_errno)
@@ -134,6 +163,14 @@ static struct bytes unix_socket_path(struct bytes object)
 	if (!bytes_has_prefix(object, prefix))
 		return BYTES_NULL;
 	return (struct bytes){.p = object.p + prefix.len, .len = object.len - prefix.len};
+}
+
+/* The one thing of ours that an agent may reach: it takes reports of spent money, no more. */
+static bool is_spend_report(const struct engine *e, const struct action *a)
+{
+	return e->config.spend_socket && a->kind == KIND_NETWORK && a->op == OP_CONNECT &&
+	       a->n_steps == 1 &&
+	       bytes_eq_str(unix_socket_path(a->steps[0].object), e->config.spend_socket);
 }
 
 /* The log, the control sockets, the policies in use, the binary: nothing of it may be changed or
@@ -207,34 +244,56 @@ static void decide_system(const struct engine *e, const struct action *a, struct
 	d->deny_errno = refusal_errno(a);
 }
 
+static struct policy_query query_of(const struct engine *e, const struct action *a)
+{
+	return (struct policy_query){
+		.argv = a->argv,
+		.argc = a->argc,
+		.is_argv_cut = a->argv_truncated,
+		.cwd = a->cwd,
+		.parent = a->exe,
+		.agent = e->agent,
+		.minute_of_week = e->minute_of_week,
+		.spent = budget_spent(e->config.budget),
+	};
+}
+
+/* What the original of a dialect raises on is no decision, so it is a deny that says so. */
+static struct policy_source with_error(struct policy_source s)
+{
+	if (s.error)
+		s.reason = s.error;
+	return s;
+}
+
 /* Keeps the strictest of the steps; the first of equals, so that the record names the action's main
  * object. */
 static void decide_steps(struct engine *e, const struct action *a, struct decision *d)
 {
 	struct policy_source advised_source = {};
+	struct policy_query q = query_of(e, a);
 
 	for (size_t i = 0; i < a->n_steps; i++) {
 		const struct action_step *s = &a->steps[i];
-		const struct policy_query q = {
-			.kind = s->kind,
-			.op = s->op,
-			.names = s->names,
-			.n_names = s->n_names,
-			.args = s->args,
-			.path = s->kind == KIND_NETWORK ? unix_socket_path(s->object) : s->object,
-			.address = s->address,
-		};
 		struct policy_result r;
 
+		q.kind = s->kind;
+		q.op = s->op;
+		q.names = s->names;
+		q.n_names = s->n_names;
+		q.args = s->args;
+		q.path = s->kind == KIND_NETWORK ? unix_socket_path(s->object) : s->object;
+		q.address = s->address;
 		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
 		if (i == 0 || r.verdict > d->verdict) {
 			d->verdict = r.verdict;
-			d->source = r.source;
+			d->source = with_error(r.source);
 		}
 		if (i == 0 || r.advised > d->would_have) {
 			d->would_have = r.advised;
-			advised_source = r.advised_source;
+			advised_source = with_error(r.advised_source);
 		}
+		d->charge.cost = MAX(d->charge.cost, r.cost);
 	}
 	/* The record names the rule that speaks, also when it only advises. */
 	if (d->would_have > d->verdict)
@@ -261,7 +320,114 @@ static void decide_ask(const struct engine *e, struct decision *d)
 	}
 }
 
-void engine_decide(struct engine *e, const struct action *a, struct decision *ret)
+/* ---- the budgets */
+
+static uint64_t hash_bytes(uint64_t hash, struct bytes s)
+{
+	/* FNV-1a. Whoever makes two actions look equal only trips the guard sooner. */
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * FNV_PRIME;
+	return (hash ^ s.len) * FNV_PRIME;
+}
+
+/* What an agent does on purpose can go round in circles: programs that it starts and connections.
+ * What programs open is the same all day. */
+static uint64_t hash_action(const struct engine *e, const struct action *a,
+			    const struct budget_action *c)
+{
+	uint64_t hash = FNV_BASIS;
+
+	if (!(c->is_exec || c->is_connect) || !budget_needs_hash(e->config.budget))
+		return 0;
+	hash = (hash ^ (unsigned)a->kind) * FNV_PRIME;
+	hash = (hash ^ (unsigned)a->op) * FNV_PRIME;
+	hash = hash_bytes(hash, a->object);
+	for (size_t i = 0; i < a->argc; i++)
+		hash = hash_bytes(hash, a->argv[i]);
+	hash = (hash ^ a->argc_total) * FNV_PRIME;
+	return hash ? hash : 1;
+}
+
+static void fill_charge(const struct engine *e, const struct action *a, struct budget_action *c)
+{
+	const uint32_t reaching = OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
+
+	for (size_t i = 0; i < a->n_steps; i++) {
+		const struct action_step *s = &a->steps[i];
+
+		if (!(OP_BIT(s->op) & reaching))
+			c->ops |= OP_BIT(s->op);
+		else if (s->address && s->address->has_ip)
+			c->is_connect = true;
+	}
+	/* A datagram that names where it goes is a connection as well; a unix socket is none. */
+	if (c->is_connect)
+		c->ops |= OP_BIT(OP_CONNECT);
+	c->is_exec = a->kind == KIND_TOOL;
+	c->hash = hash_action(e, a, c);
+}
+
+static struct policy_source budget_source(const struct policy *p, const char *reason)
+{
+	return (struct policy_source){.policy = policy_name(p),
+				      .rule = BUDGET_RULE,
+				      .reason = reason,
+				      .file = policy_file(p),
+				      .language = policy_get_language(p)};
+}
+
+static void apply_budget(const struct budget_answer *b, struct decision *d)
+{
+	if (b->verdict > d->verdict) {
+		d->verdict = b->verdict;
+		d->source = budget_source(b->policy, b->reason);
+		d->approver = NULL;
+	}
+	if (b->advised > d->would_have) {
+		d->would_have = b->advised;
+		if (b->advised > d->verdict)
+			d->source = budget_source(b->advised_policy, b->advised_reason);
+	}
+	d->is_stop = b->is_stop && d->verdict == VERDICT_DENY;
+}
+
+static void decide_budget(struct engine *e, const struct action *a, uint64_t now_ns,
+			  struct decision *d)
+{
+	struct budget *b = e->config.budget;
+
+	fill_charge(e, a, &d->charge);
+	if (d->verdict == VERDICT_ASK)
+		budget_check(b, &d->charge, now_ns, &e->budget);
+	else
+		budget_charge(b, &d->charge, false, now_ns, &e->budget);
+	apply_budget(&e->budget, d);
+	if (d->verdict != VERDICT_ASK)
+		return;
+	decide_ask(e, d);
+	if (d->verdict == VERDICT_ALLOW) {
+		budget_charge(b, &d->charge, true, now_ns, &e->budget);
+		apply_budget(&e->budget, d);
+	}
+}
+
+static void decide_policy(struct engine *e, const struct action *a, const struct engine_time *now,
+			  struct decision *d)
+{
+	policy_scratch_reset(e->scratch);
+	(void)minute_of_week(e, now->realtime_ns);
+	if (a->kind == KIND_SYSTEM)
+		decide_system(e, a, d);
+	else
+		decide_steps(e, a, d);
+	if (d->verdict < VERDICT_DENY)
+		decide_budget(e, a, now->monotonic_ns, d);
+	if (d->verdict < VERDICT_ASK && (d->charge.is_exec || d->charge.is_connect))
+		d->cost = d->charge.cost;
+}
+
+void engine_decide(struct engine *e, const struct action *a, const struct engine_time *now,
+		   struct decision *ret)
 {
 	*ret = (struct decision){.verdict = VERDICT_DENY,
 				 .would_have = VERDICT_DENY,
@@ -272,11 +438,11 @@ void engine_decide(struct engine *e, const struct action *a, struct decision *re
 		decide_undecodable(e, a, ret);
 		return;
 	}
-	if (decide_self_protection(e, a, ret))
+	if (is_spend_report(e, a)) {
+		decide_builtin(ret, "spend", NULL, EACCES);
+		ret->verdict = ret->would_have = VERDICT_ALLOW;
 		return;
-	if (a->kind == KIND_SYSTEM)
-		decide_system(e, a, ret);
-	else
-		decide_steps(e, a, ret);
-	decide_ask(e, ret);
+	}
+	if (!decide_self_protection(e, a, ret))
+		decide_policy(e, a, now, ret);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "action/action.h"
+#include "engine/budget.h"
 #include "policy/policy.h"
 
 enum ask_mode {
@@ -26,6 +27,16 @@ struct engine_config {
 	/* Absolute, resolved paths (files or trees), borrowed. */
 	const char *protected_paths[ENGINE_MAX_PROTECTED];
 	size_t n_protected;
+	const char
+		*spend_socket; /* in a protected tree, and yet to be reached from inside; or NULL */
+	const char *agent;     /* the session's; borrowed, NULL: unknown */
+	struct budget *budget; /* borrowed */
+};
+
+/* When an action arrived. */
+struct engine_time {
+	uint64_t monotonic_ns;
+	uint64_t realtime_ns;
 };
 
 struct engine; /* one per receiver thread: holds the policy scratch */
@@ -39,9 +50,17 @@ struct decision {
 	const char *layer; /* "seccomp-notify" */
 	/* ask resolved at once by --ask deny/allow: what to record as approver, else NULL */
 	const char *approver;
+	struct budget_action charge; /* ASK: what to charge when the hold is approved */
+	double cost;                 /* charged */
+	bool is_stop; /* DENY by a budget that wants the session ended; source.reason says why */
 };
 
 int engine_new(const struct engine_config *config, struct engine **ret) _must_check_;
 struct engine *engine_free(struct engine *e);
-/* Never fails; what goes wrong is deny. Does not allocate. */
-void engine_decide(struct engine *e, const struct action *a, struct decision *ret);
+/*
+ * Never fails; what goes wrong is deny. Does not allocate. An action that is let through has been
+ * charged to the budget. The texts of @ret are valid until the engine's next decision: a held
+ * action keeps copies.
+ */
+void engine_decide(struct engine *e, const struct action *a, const struct engine_time *now,
+		   struct decision *ret);

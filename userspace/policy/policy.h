@@ -308,6 +308,8 @@ bool policy_stack_logs_reads(const struct policy_stack *s);
 /* Some rule on commands has an args_pattern or argv: the whole command line is needed, however
  * long. */
 bool policy_stack_needs_args(const struct policy_stack *s);
+/* Some rule that decides on more than tools has a cwd: it is needed for every action. */
+bool policy_stack_needs_cwd(const struct policy_stack *s);
 /* Some rule can ask. */
 bool policy_stack_can_ask(const struct policy_stack *s);
 /* True when all policies (or force_audit) only advise: nothing is refused. */

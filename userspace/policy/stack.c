@@ -444,6 +444,28 @@ bool policy_stack_needs_args(const struct policy_stack *s)
 	return false;
 }
 
+static bool rule_needs_cwd(const struct rule *rule)
+{
+	if (!(rule->match.ops & ~OP_BIT(OP_EXEC)))
+		return false; /* of a tool it is known anyway */
+	for (size_t i = 0; i < rule->n_unless; i++)
+		if (rule->unless[i].cwds)
+			return true;
+	return rule->match.cwds;
+}
+
+bool policy_stack_needs_cwd(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct policy *p = s->layers[i].policy;
+
+		for (size_t j = 0; j < p->n_rules; j++)
+			if (rule_needs_cwd(&p->rules[j]))
+				return true;
+	}
+	return false;
+}
+
 static bool can_ask(const struct policy *p)
 {
 	if (p->dialect)

@@ -130,11 +130,35 @@ static int interrupt_errno(pid_t tid)
 	return EINTR;
 }
 
+/*
+ * An approved action is counted like any other, and what its budget refuses meanwhile is refused:
+ * an approval is a yes to the action, not more money. Return: whether it may go on.
+ */
+static bool charge_approved(struct supervise *s, const struct held *h, struct audit_record *r,
+			    struct budget_answer *answer)
+{
+	struct budget *b = s->config.engine.budget;
+
+	budget_charge(b, &h->charge, true, clock_monotonic_ns(), answer);
+	if (answer->verdict < VERDICT_ASK) {
+		r->cost = h->charge.is_exec || h->charge.is_connect ? h->charge.cost : 0;
+		r->spent = r->cost != 0 ? budget_spent(b) : 0;
+	}
+	if (answer->verdict == VERDICT_ALLOW)
+		return true;
+	r->policy = bytes_of(policy_name(answer->policy));
+	r->rule = BYTES_LIT(BUDGET_RULE);
+	r->reason = bytes_of(answer->reason);
+	r->verdict = answer->verdict;
+	return answer->verdict < VERDICT_ASK;
+}
+
 void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, struct bytes reason,
 			struct bytes approver)
 {
 	int listener = s->config.listener;
 	struct audit_record *r = &h->record;
+	struct budget_answer answer = {.verdict = VERDICT_ALLOW};
 
 	if (!id_is_valid(listener, h->notif_id))
 		end = HOLD_GONE;
@@ -148,6 +172,11 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 		r->reason = reason;
 	else if (hold_ends[end].reason)
 		r->reason = bytes_of(hold_ends[end].reason);
+	if (end == HOLD_APPROVED && !charge_approved(s, h, r, &answer)) {
+		end = HOLD_DENIED;
+		r->result = hold_ends[end].result;
+		r->error = hold_ends[end].error;
+	}
 	r->latency_ns = clock_monotonic_ns() - h->since_ns;
 	if (audit_append(s->config.audit, r) < 0 && end == HOLD_APPROVED)
 		end = HOLD_DENIED; /* what cannot be recorded does not happen */
@@ -159,6 +188,8 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 		(void)supervise_answer_errno(listener, h->notif_id, EACCES);
 	if (s->config.hold_ended)
 		s->config.hold_ended(s->config.arg, h, end);
+	if (answer.is_stop && s->config.stop)
+		s->config.stop(s->config.arg, answer.reason);
 	held_free(h);
 }
 

@@ -37,6 +37,7 @@ void *supervise_context_new(void *supervise)
 	struct supervise *s = supervise;
 	const struct action_decoder_config decoder = {
 		.need_full_argv = policy_stack_needs_args(s->config.engine.stack),
+		.need_cwd = policy_stack_needs_cwd(s->config.engine.stack),
 		.supervisor = s->config.engine.supervisor,
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
@@ -88,6 +89,8 @@ int supervise_answer_continue(int listener, uint64_t id)
 
 static void record_fill(struct audit_record *r, const struct action *a, const struct decision *d)
 {
+	r->suggest = bytes_of(d->source.suggest);
+	r->cost = d->cost;
 	r->pid = a->pid;
 	r->tid = a->tid;
 	r->ppid = a->ppid;
@@ -150,14 +153,23 @@ static int record_hold(void *arg, const char *id)
 	return audit_append(h->audit, h->record);
 }
 
-static void handle_ask(struct context *c, const struct seccomp_notif *n, struct audit_record *r)
+static void handle_ask(struct context *c, const struct seccomp_notif *n, const struct decision *d,
+		       struct audit_record *r)
 {
 	const struct supervise_config *config = &c->supervise->config;
 	struct hold_record hold = {.audit = config->audit, .record = r};
+	const struct held_request q = {
+		.notif_id = n->id,
+		.record = r,
+		.ask = d->source.ask,
+		.charge = d->charge,
+		.before = record_hold,
+		.arg = &hold,
+	};
 	char id[HELD_ID_SIZE];
 
 	r->event = AUDIT_HELD;
-	if (held_table_add(config->held, n->id, r, record_hold, &hold, id) == 0)
+	if (held_table_add(config->held, &q, id) == 0)
 		return;
 	r->event = AUDIT_ACTION;
 	r->verdict = VERDICT_DENY;
@@ -187,7 +199,7 @@ static void handle_decided(struct context *c, const struct seccomp_notif *n, con
 		(void)supervise_answer_continue(config->listener, n->id);
 		return;
 	case VERDICT_ASK:
-		handle_ask(c, n, r);
+		handle_ask(c, n, d, r);
 		return;
 	case VERDICT_DENY:
 	case _VERDICT_MAX:
@@ -197,6 +209,9 @@ static void handle_decided(struct context *c, const struct seccomp_notif *n, con
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = d->deny_errno;
 	(void)audit_append(config->audit, r); /* refused whether or not it can be recorded */
+	/* First, so that the end of a command that this denies finds the reason there. */
+	if (d->is_stop && config->stop)
+		config->stop(config->arg, d->source.reason);
 	(void)supervise_answer_errno(config->listener, n->id, d->deny_errno);
 }
 
@@ -205,7 +220,8 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 	struct context *c = context;
 	const struct supervise_config *config = &c->supervise->config;
 	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = clock_realtime_ns()};
-	uint64_t arrived_ns = clock_monotonic_ns();
+	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
+					.realtime_ns = r.time_ns};
 	struct decision d;
 	struct action a _uninitialized_; /* action_decode() sets all that it gives */
 
@@ -227,8 +243,10 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 		(void)supervise_answer_continue(config->listener, n->id);
 		return;
 	}
-	engine_decide(c->engine, &a, &d);
+	engine_decide(c->engine, &a, &now, &d);
 	record_fill(&r, &a, &d);
-	r.latency_ns = clock_monotonic_ns() - arrived_ns;
+	if (d.cost != 0)
+		r.spent = budget_spent(config->engine.budget);
+	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
 	handle_decided(c, n, &a, &d, &r);
 }

@@ -29,6 +29,8 @@ struct supervise_config {
 	pid_t command; /* the agent's first process */
 	/* Told of every hold that ended, in the main thread. May be NULL. */
 	void (*hold_ended)(void *arg, const struct held *h, enum hold_end end);
+	/* A budget wants the session ended; @reason is borrowed. In any thread. May be NULL. */
+	void (*stop)(void *arg, const char *reason);
 	void *arg;
 };
 

@@ -107,6 +107,9 @@ int main(int argc, char **argv)
 		print_escaped(out, argv[i]);
 	}
 	for (char **e = environ; *e; e++) {
+		/* The one variable that Holdfast adds. */
+		if (strncmp(*e, "HOLDFAST_SPEND=", strlen("HOLDFAST_SPEND=")) == 0)
+			continue;
 		fputs("env ", out);
 		print_escaped(out, *e);
 	}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base/clock.h"
+
+#include "control/server_private.h"
+
+/* What one held action may take of a page: first its strings nearly whole; if that is too much,
+ * short. */
+#define ENTRY_STRING_LONG  ((size_t)4096)
+#define ENTRY_STRING_SHORT ((size_t)400)
+#define ENTRY_MAX          (CONTROL_PACKET_MAX / 2)
+#define PAGE_TAIL_BYTES    64 /* for the end of the reply */
+
+static bool handle_status(struct control_server *s, struct client *c)
+{
+	struct json j = server_begin_reply(s, true);
+
+	json_key_cstr(&j, "session", s->session);
+	json_key_u64(&j, "pid", (uint64_t)s->supervisor);
+	json_key_u64(&j, "held", held_table_count(s->held));
+	s->ops->status(s->arg, &j);
+	json_end_object(&j);
+	return server_send_reply(s, c->fd);
+}
+
+struct page {
+	struct control_server *server;
+	uint64_t now_ns;
+	uint64_t last_seq; /* of the last entry in it */
+	bool has_more;
+};
+
+static void write_entry(const struct held *h, uint64_t now_ns, struct strbuf *out)
+{
+	static const size_t limits[] = {ENTRY_STRING_LONG, ENTRY_STRING_SHORT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct json j = JSON_INIT(out);
+
+		strbuf_reset(out);
+		held_to_json(h, now_ns, limits[i], &j);
+		if (!strbuf_error(out))
+			return;
+	}
+}
+
+static bool add_to_page(const struct held *h, void *arg)
+{
+	_cleanup_(strbuf_fini) struct strbuf entry = STRBUF_INIT(ENTRY_MAX);
+	struct page *page = arg;
+	struct strbuf *reply = &page->server->reply;
+
+	write_entry(h, page->now_ns, &entry);
+	if (strbuf_error(&entry) || reply->len + entry.len + PAGE_TAIL_BYTES > CONTROL_PACKET_MAX) {
+		page->has_more = true;
+		return false;
+	}
+	if (page->last_seq)
+		strbuf_add_char(reply, ',');
+	strbuf_add_bytes(reply, strbuf_bytes(&entry));
+	page->last_seq = h->seq;
+	return true;
+}
+
+static bool handle_held(struct control_server *s, struct client *c, uint64_t after)
+{
+	struct page page = {.server = s, .now_ns = clock_monotonic_ns()};
+
+	strbuf_reset(&s->reply);
+	strbuf_add_fmt(&s->reply, "{\"v\":%d,\"ok\":true,\"held\":[", CONTROL_VERSION);
+	held_table_each_after(s->held, after, add_to_page, &page);
+	strbuf_add_char(&s->reply, ']');
+	if (page.has_more && page.last_seq)
+		strbuf_add_fmt(&s->reply, ",\"next\":%llu", (unsigned long long)page.last_seq);
+	strbuf_add_char(&s->reply, '}');
+	if (page.has_more && !page.last_seq) /* not even one: no memory */
+		return server_send_error(s, c->fd, CONTROL_E_INTERNAL, "out of memory");
+	return server_send_reply(s, c->fd);
+}
+
+/* An id that is not held is the person's mistake, not the client's: the connection goes on. */
+static bool send_not_held(struct control_server *s, struct client *c, const char *id)
+{
+	const struct control_ended *e = control_history_find(&s->history, id);
+	char message[SERVER_MESSAGE_MAX];
+
+	if (e) {
+		control_history_describe(e, clock_monotonic_ns(), message, sizeof(message));
+		(void)server_send_error(s, c->fd, CONTROL_E_ANSWERED, message);
+	} else {
+		(void)server_send_error(s, c->fd, CONTROL_E_UNKNOWN_ID, "no such held action");
+	}
+	return true;
+}
+
+/* A rule may say who answers. Return: false when somebody else tried, and has heard so. */
+static bool check_approver(struct control_server *s, struct client *c, const char *id)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(SERVER_MESSAGE_MAX / 2);
+	const struct policy_ask *ask = NULL;
+	char name[USER_NAME_SIZE], message[SERVER_MESSAGE_MAX];
+
+	if (held_table_get_ask(s->held, id, &ask) < 0 || !ask || ask->n_approvers == 0 ||
+	    control_peer_is_among(&c->peer, c->fd, ask->approvers, ask->n_approvers))
+		return true;
+	user_name(c->peer.uid, name);
+	for (size_t i = 0; i < ask->n_approvers; i++)
+		strbuf_add_fmt(&text, "%s%s", i ? ", " : "", ask->approvers[i]);
+	(void)snprintf(message, sizeof(message),
+		       "the rule lets only %s answer held action '%s', and you are %s",
+		       strbuf_error(&text) ? "certain people" : strbuf_str(&text), id, name);
+	(void)server_send_error(s, c->fd, CONTROL_E_APPROVER, message);
+	(void)snprintf(message, sizeof(message),
+		       "tried to answer held action '%s', which only %s may,", id,
+		       strbuf_error(&text) ? "certain people" : strbuf_str(&text));
+	server_tell_attempt(s, &c->peer, name, message);
+	return false;
+}
+
+static bool handle_answer(struct control_server *s, struct client *c,
+			  const struct control_request *q)
+{
+	char approver[CONTROL_APPROVER_MAX];
+	int r;
+
+	if (!check_approver(s, c, q->id))
+		return true;
+	control_peer_describe(&c->peer, &s->users, approver, sizeof(approver));
+	r = s->ops->answer(s->arg, q->id, q->op == CONTROL_APPROVE,
+			   (struct bytes){.p = q->reason, .len = q->reason_len},
+			   bytes_of(approver));
+	if (r == -ENOENT)
+		return send_not_held(s, c, q->id);
+	if (r < 0)
+		return server_send_error(s, c->fd, CONTROL_E_INTERNAL, strerror(-r));
+	return server_send_ok(s, c->fd);
+}
+
+/* Each report is a record, so they are rationed: an agent must not drown the log. */
+static bool take_report(struct control_server *s, uint64_t now_ns)
+{
+	const uint64_t one_ns = NS_PER_SEC / CONTROL_REPORTS_PER_S;
+	uint64_t passed_ns = now_ns - s->report_ns;
+
+	s->report_debt_ns -= MIN(s->report_debt_ns, passed_ns);
+	s->report_ns = now_ns;
+	if (s->report_debt_ns + one_ns > CONTROL_REPORTS_BURST * one_ns)
+		return false;
+	s->report_debt_ns += one_ns;
+	return true;
+}
+
+static bool handle_spend(struct control_server *s, struct client *c,
+			 const struct control_request *q)
+{
+	struct control_report report = {
+		.amount = q->amount,
+		.source = {.p = q->source, .len = q->source_len},
+		.pid = c->peer.pid,
+		.is_inside = s->is_inside,
+	};
+	char reporter[CONTROL_APPROVER_MAX];
+	struct json j;
+
+	if (!take_report(s, clock_monotonic_ns())) {
+		(void)server_send_error(s, c->fd, CONTROL_E_BUSY,
+					"too many reports of spend; try again in a second");
+		return true;
+	}
+	if (!s->is_inside) {
+		control_peer_describe(&c->peer, &s->users, reporter, sizeof(reporter));
+		report.reporter = bytes_of(reporter);
+	}
+	j = server_begin_reply(s, true);
+	s->ops->spend(s->arg, &report, &j);
+	json_end_object(&j);
+	return server_send_reply(s, c->fd);
+}
+
+bool server_handle_packet(struct control_server *s, struct client *c, size_t len)
+{
+	struct control_request q;
+
+	switch (control_request_parse(s->packet, len, &q)) {
+	case 0:
+		break;
+	case CONTROL_E_VERSION:
+		return server_send_error(s, c->fd, CONTROL_E_VERSION,
+					 "this session runs another version of holdfast");
+	case CONTROL_E_UNKNOWN_OP:
+		return server_send_error(s, c->fd, CONTROL_E_UNKNOWN_OP, "unknown request");
+	default:
+		return server_send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
+	}
+	if (s->is_inside && q.op != CONTROL_SPEND)
+		return server_send_error(s, c->fd, CONTROL_E_UNKNOWN_OP,
+					 "this socket takes reports of spend only");
+	switch (q.op) {
+	case CONTROL_STATUS:
+		return handle_status(s, c);
+	case CONTROL_HELD:
+		return handle_held(s, c, q.after);
+	case CONTROL_APPROVE:
+	case CONTROL_DENY:
+		return handle_answer(s, c, &q);
+	case CONTROL_SPEND:
+		return handle_spend(s, c, &q);
+	case _CONTROL_OP_MAX:
+		break;
+	}
+	return false;
+}
