@@ -273,7 +273,9 @@ enum account_event account_record(struct account *a, const struct policy_api *ap
 		name = text_value(api->type == POLICY_API_MESH ? api->action : api->tool);
 		action.tool_name = &name;
 	}
-	if (!agentpolicy_add_error(action.cost) && result->cost > agentpolicy_number(action.cost))
+	/* A rule's cost counts only where there is one: the action's own may be negative. */
+	if (!agentpolicy_add_error(action.cost) && result->cost > 0 &&
+	    result->cost > agentpolicy_number(action.cost))
 		action.cost = &said;
 	return record(a, &action, result, now, error);
 }

@@ -183,9 +183,7 @@ static bool check_cost_gt(struct decision *d, const struct agentpolicy_rule *rul
 
 static void decide_allow(struct decision *d)
 {
-	/* each() tells of rules; that nothing matched is none. */
-	if (d->first)
-		(void)decide(d, VERDICT_ALLOW, NULL, 0, "Action allowed");
+	(void)decide(d, VERDICT_ALLOW, NULL, 0, "Action allowed");
 }
 
 /* ---- calls: actions given as text */

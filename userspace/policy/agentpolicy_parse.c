@@ -17,8 +17,10 @@
 #define DOC_MAX_BYTES ((size_t)1 << 30)
 /* Of what a reason says of one approval rule; the original has no limit. */
 #define RULE_TEXT_MAX ((size_t)64 * 1024)
-/* Of a value that a message shows. */
-#define SHOWN_MAX ((size_t)400)
+/* Of a value that a message shows; longer ones are cut. */
+#define SHOWN_MAX 500
+/* repr() is at most four times as long. */
+#define REPR_MAX (POLICY_MAX_BYTES * 4)
 
 static const char *const sections[] = {"budget", "tools", "network", "approval"};
 static const char *const budget_keys[] = {"max_spend"};
@@ -41,7 +43,7 @@ struct parser {
 static void warn_at(const struct parser *p, const struct value *v, const char *what,
 		    struct bytes word, const char *advice)
 {
-	_cleanup_(strbuf_fini) struct strbuf shown = STRBUF_INIT(SHOWN_MAX);
+	_cleanup_(strbuf_fini) struct strbuf shown = STRBUF_INIT(REPR_MAX);
 	const struct value text = {.type = VALUE_STRING, .text = word};
 	struct diag d = {};
 
@@ -97,10 +99,11 @@ static int get_section(const struct parser *p, const struct value *root, const c
 
 static int money_invalid(const struct parser *p, const struct value *v, const char *what)
 {
-	_cleanup_(strbuf_fini) struct strbuf shown = STRBUF_INIT(SHOWN_MAX);
+	_cleanup_(strbuf_fini) struct strbuf shown = STRBUF_INIT(REPR_MAX);
 
 	py_add_repr(&shown, v);
-	return fail(p, v, "%s %s%s", what, strbuf_str(&shown), strbuf_error(&shown) ? "..." : "");
+	return fail(p, v, "%s %.*s%s", what, SHOWN_MAX, strbuf_str(&shown),
+		    strbuf_bytes(&shown).len > SHOWN_MAX ? "..." : "");
 }
 
 static int parse_money(const struct parser *p, const struct value *v, double *ret)
