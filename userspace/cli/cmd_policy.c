@@ -65,6 +65,7 @@ static const struct command commands[] = {
 	{"explain", policy_explain, "[-p POLICY]... -- COMMAND", "say which rule decides, and why"},
 	{"import", policy_import, "AGENT FILE", "turn another agent's policy into a native one"},
 	{"list", policy_list, "[--json]", "name the policies that can be given by name"},
+	{"show", policy_show_command, "[-p POLICY]...", "print policies as they were understood"},
 	{"test", policy_test, "[FILE...]", "run the examples and tests of policies"},
 	{"validate", policy_validate, "FILE", "say whether a policy would be taken"},
 };

@@ -8,4 +8,5 @@
 int policy_list(int argc, char **argv);
 int policy_eval(int argc, char **argv);
 int policy_explain(int argc, char **argv);
+int policy_show_command(int argc, char **argv);
 int policy_test(int argc, char **argv);

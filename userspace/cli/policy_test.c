@@ -19,6 +19,7 @@
 
 #define ARENA_BYTES ((size_t)1 << 30)
 #define OUTPUT_MAX  ((size_t)1 << 30)
+#define MAX_NAME    200 /* bytes of an action that name its test */
 
 static const char usage[] =
 	"usage: holdfast policy test [--json] [FILE...]\n"
@@ -229,6 +230,17 @@ static char *expectation(const struct policy_test *t)
 			  t->reason ? ", reason: " : "", t->reason ? t->reason->text.p : "");
 }
 
+/* Of a test without a name: what is done, or where it stands. */
+static char *name_of(const struct policy_test *t, const struct apiaction *a)
+{
+	const struct policy_query *q = a ? &a->queries[0] : NULL;
+	struct bytes object = !q ? BYTES_NULL : q->path.p ? q->path : q->args;
+
+	if (!q || object.len > MAX_NAME)
+		return str_format("line %u", t->map->line);
+	return str_format("%s %.*s", op_name(q->op), (int)object.len, object.p);
+}
+
 static void run_test(struct run *run, struct policy_testfile *file, const struct policy_test *t)
 {
 	_cleanup_(arena_fini) struct arena mem = ARENA_INIT(ARENA_BYTES);
@@ -240,7 +252,7 @@ static void run_test(struct run *run, struct policy_testfile *file, const struct
 	struct outcome o = {.file = file->file, .line = t->map->line, .expected = expected};
 	int r = policy_test_action(file, t, &mem, &action, &d);
 
-	name = t->name ? NULL : str_format("line %u", t->map->line);
+	name = t->name ? NULL : name_of(t, r == 0 ? &action : NULL);
 	o.name = t->name ? t->name : name ? name : "";
 	if (r == 0) {
 		policy_use_decide(&file->use, &action, t->spent, &answer);

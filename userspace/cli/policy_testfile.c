@@ -12,6 +12,7 @@
 /* Where a test's paths are, unless it says otherwise: the same on every machine. */
 #define DEFAULT_HOME    "/home/user"
 #define DEFAULT_PROJECT "/home/user/project"
+#define TMP             "/tmp"
 
 static const char *const file_keys[] = {"policy", "language", "default", "home",  "project",
 					"agent",  "tags",     "tier",    "tests", NULL};
@@ -195,6 +196,7 @@ static int read_head(struct policy_testfile *t, const struct value *root, struct
 		r = get_text(t, root, "agent", &t->use.agent, d);
 	if (r == 0)
 		r = get_text(t, root, "tier", &t->use.tier, d);
+	t->use.tmp_dir = TMP;
 	if (!t->use.home)
 		t->use.home = DEFAULT_HOME;
 	if (!t->use.project)

@@ -113,7 +113,7 @@ static int find_places(struct policy_use *u, struct diag *d)
 		u->real_project = lookup_project(u->project);
 	if (!u->real_project)
 		return diag_set(d, NULL, 0, 0, "there is no project directory");
-	u->tmp = lookup_tmp();
+	u->tmp = u->tmp_dir ? strdup(u->tmp_dir) : lookup_tmp();
 	return u->tmp ? policy_dirs_init(&u->dirs) : -ENOMEM;
 }
 

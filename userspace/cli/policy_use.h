@@ -50,6 +50,7 @@ struct policy_use {
 	enum policy_language language;
 	enum verdict dialect_default;
 	const char *home, *project, *agent, *tier; /* NULL: not given */
+	const char *tmp_dir;                       /* what ${tmp} is; NULL: as run has it */
 	const char *tags[POLICY_USE_MAX_TAGS];
 	size_t n_tags;
 	bool is_quiet; /* warnings about the documents are not said */
