@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a policy. What loads must answer a fixed set of queries, and what it says of itself
- * must hold: an operation that it calls undecided is allowed.
+ * Any bytes as a policy. What loads must answer a fixed set of queries, as the walk over its rules
+ * in order does, and what it says of itself must hold: an operation that it calls undecided is
+ * allowed.
  */
 #include "policy/policy.h"
 
@@ -36,13 +37,35 @@ static const char *const paths[] = {
 	"",
 };
 
+static const struct bytes argv[] = {
+	BYTES_LIT("git"),
+	BYTES_LIT("push"),
+	BYTES_LIT("--force"),
+	BYTES_LIT("\xff"),
+};
+
+static const struct bytes domains[] = {BYTES_LIT("api.Example.org."), BYTES_LIT("x.net")};
+
+static void on_match(void *ctx, const struct policy_match *m)
+{
+	struct policy_match *deciding = ctx;
+
+	if (m->is_deciding)
+		*deciding = *m;
+}
+
 static void eval(const struct policy_stack *s, struct policy_scratch *scratch,
 		 const struct policy_query *q)
 {
 	uint32_t decided = policy_stack_decided_ops(s);
+	struct policy_match walked = {};
 	struct policy_result r;
 
 	policy_stack_eval(s, scratch, q, &r);
+	policy_stack_each(s, scratch, q, on_match, &walked);
+	if (policy_get_language(policy_stack_get(s, 0)) == POLICY_LANGUAGE_NATIVE &&
+	    (r.advised != walked.verdict || r.advised_source.rule != walked.source.rule))
+		abort();
 	if (r.verdict > r.advised || !r.source.policy || !r.advised_source.policy)
 		abort();
 	if (r.advised != VERDICT_ALLOW && !(decided & OP_BIT(q->op)) &&
@@ -75,12 +98,25 @@ static void eval_all(const struct policy_stack *s, struct policy_scratch *scratc
 			.names = names,
 			.n_names = ARRAY_SIZE(names),
 			.args = BYTES_LIT("git push --force \xff aaaaaaaaaaaaaaaaaaaa"),
-			.path = bytes_of(paths[i])};
+			.path = bytes_of(paths[i]),
+			.argv = argv,
+			.argc = i % (ARRAY_SIZE(argv) + 1),
+			.is_argv_cut = i & 1,
+			.cwd = bytes_of(paths[i]),
+			.parent = BYTES_LIT("/usr/bin/make"),
+			.agent = BYTES_LIT("claude"),
+			.minute_of_week = (int)i * 1000};
+		eval(s, scratch, &q);
+		q.cwd = q.parent = q.agent = BYTES_NULL;
+		q.minute_of_week = POLICY_TIME_UNKNOWN;
 		eval(s, scratch, &q);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
-		const struct policy_query q = {
-			.kind = KIND_NETWORK, .op = OP_SEND, .address = &addresses[i]};
+		const struct policy_query q = {.kind = KIND_NETWORK,
+					       .op = OP_SEND,
+					       .address = &addresses[i],
+					       .domains = domains,
+					       .n_domains = i % (ARRAY_SIZE(domains) + 1)};
 
 		eval(s, scratch, &q);
 	}
