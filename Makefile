@@ -192,6 +192,7 @@ install: all $(BUILD)/holdfast.1
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
+	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json
 	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/holdfast.1
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
 
