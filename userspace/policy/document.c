@@ -327,7 +327,7 @@ static void arena_finip(struct arena *a)
 }
 
 /* Nothing is open that no document speaks of. */
-static struct policy *policy_new(void)
+struct policy *policy_new(void)
 {
 	struct policy *p = calloc(1, sizeof(*p));
 

@@ -125,6 +125,8 @@ struct policy {
 	size_t n_rules;
 };
 
+/* An empty one, which opens nothing. NULL: out of memory. */
+struct policy *policy_new(void);
 /* Reads a native document. Return: 0; -EINVAL with @reterr_diag set; -ENOMEM. */
 int document_parse(const struct policy_load *load, struct policy **ret,
 		   struct diag *reterr_diag) _must_check_;
