@@ -424,3 +424,49 @@ wait_prompt() {
 	tm_wait '^asked-for$'
 	tm_wait '^STATUS=0$'
 }
+
+@test "a rule's ask says how long a hold lasts and who may answer it" {
+	cat >"$POLICY" <<-END
+		version: 1
+		name: terms
+		log_reads: true
+		default: {tool: allow, read: allow, write: allow, network: allow}
+		rules:
+		  - {name: theirs, match: {path: ["$T/ask/file"]}, action: ask, reason: Somebody should look., suggest: Read the copy., ask: {timeout: 40s, approvers: [nobody, "@nogroup"]}}
+	END
+	run_held -- cat "$T/ask/file"
+	wait_held 1
+	run held_json
+	jq -e '.approvers == ["nobody", "@nogroup"] and .suggest == "Read the copy." and .left_ms <= 40000 and .left_ms > 1000' <<<"$output"
+	run "$HOLDFAST" held
+	assert_output --partial "only nobody, @nogroup"
+	assert_output --partial "Read the copy."
+	run "$HOLDFAST" approve "$(held_ids)"
+	assert_failure 1
+	assert_output --partial "the rule lets only nobody, @nogroup answer"
+	wait_held 1
+	assert_logged '.event == "notice" and (.note | contains("which only nobody, @nogroup may, and was refused"))'
+	assert_logged '.event == "held" and .suggest == "Read the copy."'
+	# Somebody of ours who is in the group may.
+	if ((EUID == 0)); then
+		run setpriv --regid nogroup --clear-groups "$HOLDFAST" approve "$(held_ids)"
+		assert_success
+		wait_for test -s "$T/status"
+		assert_equal "$(cat "$T/status" "$T/out")" $'0\nasked-for'
+	fi
+}
+
+@test "a hold of a rule with a short timeout is denied when that is over" {
+	cat >"$POLICY" <<-END
+		version: 1
+		name: terms
+		log_reads: true
+		default: {tool: allow, read: allow, write: allow, network: allow}
+		rules:
+		  - {name: soon, match: {path: ["$T/ask/file"]}, action: ask, ask: {timeout: 1s}}
+	END
+	run_held -- cat "$T/ask/file"
+	wait_for test -s "$T/status"
+	assert_equal "$(cat "$T/status")" 1
+	assert_logged '.approver == "timeout" and .rule == "soon" and .latency_ns < 10e9'
+}

@@ -205,6 +205,10 @@ static void add_source(const json_t *root, struct strbuf *out)
 		strbuf_add_str(out, ": ");
 		(void)show_string(root, "reason", SHOW_REASON_MAX, out);
 	}
+	if (json_is_string(json_object_get(root, "suggest"))) {
+		strbuf_add_str(out, "; instead: ");
+		(void)show_string(root, "suggest", SHOW_REASON_MAX, out);
+	}
 }
 
 static void show_action(const json_t *root, const struct show_style *style, struct strbuf *out)

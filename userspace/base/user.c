@@ -31,6 +31,16 @@ void user_name(uid_t uid, char out[static USER_NAME_SIZE])
 		(void)snprintf(out, USER_NAME_SIZE, "uid %u", uid);
 }
 
+struct user_ids user_self(gid_t *groups, size_t max)
+{
+	int n = getgroups((int)max, groups);
+
+	return (struct user_ids){.uid = geteuid(),
+				 .gid = getegid(),
+				 .groups = groups,
+				 .n_groups = n > 0 ? (size_t)n : 0};
+}
+
 static bool is_in_group(const struct user_ids *who, gid_t gid)
 {
 	for (size_t i = 0; i < who->n_groups; i++)

@@ -22,5 +22,7 @@ struct user_ids {
 	size_t n_groups;
 };
 
+/* Ourselves; @groups has room for @max. */
+struct user_ids user_self(gid_t *groups, size_t max);
 /* @names: names of users, or "@group" for who is in that group (of /etc/group). */
 bool user_is_among(const struct user_ids *who, const char *const *names, size_t n);

@@ -126,6 +126,25 @@ static void add_command(struct strbuf *out, const json_t *o)
 			"", get_u64(o, "argc"));
 }
 
+static void add_approvers(struct strbuf *out, const json_t *o)
+{
+	const json_t *approvers = json_object_get(o, "approvers");
+
+	if (json_array_size(approvers) == 0)
+		return;
+	strbuf_add_fmt(out, "  %-8s only ", "answer");
+	for (size_t i = 0; i < json_array_size(approvers); i++) {
+		_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
+		const json_t *v = json_array_get(approvers, i);
+
+		if (i)
+			strbuf_add_str(out, ", ");
+		escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
+		escape_terminal_max(out, strbuf_bytes(&b), SHOW_STRING_BYTES);
+	}
+	strbuf_add_char(out, '\n');
+}
+
 static void print_entry(const json_t *o, const json_t *status)
 {
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(LINE_MAX_BYTES);
@@ -151,6 +170,8 @@ static void print_entry(const json_t *o, const json_t *status)
 	add_row(&out, "policy", o, "policy");
 	add_row(&out, "rule", o, "rule");
 	add_row(&out, "reason", o, "reason");
+	add_row(&out, "instead", o, "suggest");
+	add_approvers(&out, o);
 	(void)fputs(strbuf_str(&out), stdout);
 }
 
@@ -281,6 +302,11 @@ static int answer_session(struct control_client *c, void *arg)
 		return 0;
 	if (r == 0) {
 		a->outcome = DONE;
+		return 1;
+	}
+	if (r == CONTROL_E_APPROVER) {
+		say_failure(c->session, r, reply);
+		a->outcome = FAILED;
 		return 1;
 	}
 	if (r == CONTROL_E_ANSWERED) {

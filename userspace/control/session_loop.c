@@ -10,13 +10,15 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/user.h"
 
 #include "control/session_private.h"
 #include "control/tree.h"
 
-#define KILL_TIMEOUT_NS   (5 * NS_PER_SEC)
-#define PROMPT_RETRY_NS   NS_PER_SEC
-#define NOTICE_SHOW_BYTES 200
+#define KILL_TIMEOUT_NS     (5 * NS_PER_SEC)
+#define PROMPT_RETRY_NS     NS_PER_SEC
+#define NOTICE_SHOW_BYTES   200
+#define TERMINAL_GROUPS_MAX 1024
 
 enum source {
 	SOURCE_LISTENER,
@@ -190,6 +192,16 @@ static void describe(const struct held *h, struct strbuf *out)
 	escape_terminal_max(out, r->object, NOTICE_SHOW_BYTES);
 }
 
+/* Who answers at the terminal is the session's user; a rule may want somebody else. */
+static bool may_answer(const struct held *h)
+{
+	gid_t groups[TERMINAL_GROUPS_MAX];
+	const struct user_ids self = user_self(groups, ARRAY_SIZE(groups));
+
+	return !h->ask || h->ask->n_approvers == 0 ||
+	       user_is_among(&self, h->ask->approvers, h->ask->n_approvers);
+}
+
 static bool announce(const struct held *h, void *arg)
 {
 	struct strbuf what = STRBUF_INIT(LAUNCH_TEXT_MAX / 2);
@@ -197,7 +209,7 @@ static bool announce(const struct held *h, void *arg)
 	uint64_t seconds = (h->deadline_ns - h->since_ns) / NS_PER_SEC;
 
 	s->last_held_seq = h->seq;
-	if (s->prompt || s->config->is_quiet || s->sock < 0)
+	if ((s->prompt && may_answer(h)) || s->config->is_quiet || s->sock < 0)
 		return true;
 	describe(h, &what);
 	(void)launch_send(
@@ -213,8 +225,11 @@ static bool show_first(const struct held *h, void *arg)
 {
 	struct session *s = arg;
 	uint64_t now_ns = clock_monotonic_ns();
-	int r = prompt_show(s->prompt, h, now_ns);
+	int r;
 
+	if (!may_answer(h))
+		return true;
+	r = prompt_show(s->prompt, h, now_ns);
 	if (r == -EAGAIN)
 		s->prompt_retry_ns = now_ns + PROMPT_RETRY_NS;
 	else if (r < 0 && r != -EBUSY)

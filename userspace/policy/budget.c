@@ -7,7 +7,7 @@
 #define SECONDS_MAX     (UINT64_C(366) * 24 * 3600)
 #define LOOP_WINDOW_MAX 86400 /* seconds */
 #define LOOP_WINDOW_NS  (60 * NS_PER_SEC)
-#define LOOP_MAX        1000000
+#define LOOP_MAX        1000 /* the guard remembers some thousands of actions */
 
 static int parse_max_spend(const struct loader *l, const struct node *n, void *target)
 {

@@ -134,10 +134,12 @@ static void note_command_denial(struct supervise *s, const struct action *a,
 {
 	if (a->kind != KIND_TOOL || a->pid != s->config.command)
 		return;
-	(void)snprintf(s->command_denial, sizeof(s->command_denial), "policy '%s', %s%s: %s",
+	(void)snprintf(s->command_denial, sizeof(s->command_denial), "policy '%s', %s%s: %s%s%s",
 		       d->source.policy, d->source.rule ? "rule " : "its default",
 		       d->source.rule ? d->source.rule : "",
-		       d->source.reason ? d->source.reason : "denied");
+		       d->source.reason ? d->source.reason : "denied",
+		       d->source.suggest ? "; instead: " : "",
+		       d->source.suggest ? d->source.suggest : "");
 }
 
 struct hold_record {
