@@ -4,6 +4,8 @@
  * in order does, and what it says of itself must hold: an operation that it calls undecided is
  * allowed.
  */
+#include <stdio.h>
+
 #include "policy/policy.h"
 
 static const struct policy_vars vars = {
@@ -122,6 +124,24 @@ static void eval_all(const struct policy_stack *s, struct policy_scratch *scratc
 	}
 }
 
+/* What is shown of a policy is a policy. */
+static void show(const struct policy *p)
+{
+	struct strbuf out = STRBUF_INIT(POLICY_MAX_BYTES);
+	struct policy *again = NULL;
+	struct diag d = {};
+
+	policy_show(p, &out);
+	if (policy_get_language(p) == POLICY_LANGUAGE_NATIVE && !strbuf_error(&out) &&
+	    policy_parse("shown.yaml", strbuf_bytes(&out), &vars, &again, &d) == -EINVAL) {
+		(void)fprintf(stderr, "%u:%u: %s\n%s", d.line, d.column, d.message,
+			      strbuf_str(&out));
+		abort();
+	}
+	policy_free(again);
+	strbuf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -143,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (r < 0)
 		return 0;
+	show(p);
 	if (policy_stack_new(&p, 1, size & 1, &stack, &d) < 0)
 		return 0;
 	scratch = policy_scratch_new(stack);

@@ -133,8 +133,8 @@ int document_parse(const struct policy_load *load, struct policy **ret,
 
 /* What the schema layer carries along. */
 struct loader {
-	const char *file;         /* the one that is being read */
-	const struct vars *scope; /* the variables that its patterns may use */
+	const char *file;   /* the one that is being read */
+	struct vars *scope; /* the variables that its patterns may use */
 	const struct policy_vars *vars;
 	struct policy *policy;
 	struct regex_scratch *scratch; /* borrowed */

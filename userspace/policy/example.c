@@ -244,6 +244,27 @@ static int value_of_scalar(struct run *run, const struct node *n, struct value *
 	return vars_expand_text(&run->l, n, n->text, &v->text);
 }
 
+/* The strict rules of the document hold in its examples, too. */
+static void on_duplicate(void *ctx, const struct value *key)
+{
+	const struct value **first = ctx;
+
+	if (!*first)
+		*first = key;
+}
+
+static int close_map(struct run *run, struct value *map)
+{
+	const struct value *twice = NULL;
+	int r = value_map_close(map, on_duplicate, &twice);
+
+	if (r == 0 && twice)
+		return diag_set(run->l.diag, run->l.file, twice->line, twice->column,
+				"the key '%.60s' stands twice in this example",
+				twice->text.p ? twice->text.p : "");
+	return r;
+}
+
 static int value_of(struct run *run, const struct node *n, struct value **ret)
 {
 	struct value *v, **tail;
@@ -261,7 +282,7 @@ static int value_of(struct run *run, const struct node *n, struct value **ret)
 			tail = &(*tail)->next;
 	}
 	if (r == 0 && n->type == NODE_MAP)
-		r = value_map_close(v, NULL, NULL);
+		r = close_map(run, v);
 	else
 		v->n = n->n;
 	*ret = v;

@@ -9,7 +9,7 @@
 struct example {
 	const struct node *node; /* a text, or a map that is an action as JSON gives it */
 	bool is_match;           /* of `match`; else of `not_match` */
-	const struct vars *scope;
+	struct vars *scope;
 	const struct example *next;
 };
 

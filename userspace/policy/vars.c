@@ -241,6 +241,14 @@ static int expand_into(const struct loader *l, const struct node *n, struct byte
 				   "this is longer than %zu bytes once its variables are "
 				   "replaced",
 				   TEXT_MAX_BYTES);
+	/* A few bytes may stand for many, and a document has many of those. */
+	if (l->scope) {
+		l->scope->n_expanded += out.len;
+		if (l->scope->n_expanded > POLICY_MAX_BYTES)
+			return loader_fail(l, n,
+					   "the variables make this policy larger than %zu MiB",
+					   POLICY_MAX_BYTES / 1024 / 1024);
+	}
 	*ret = arena_copy(mem, strbuf_str(&out), out.len);
 	return ret->p ? strbuf_error(&out) : -ENOMEM;
 }

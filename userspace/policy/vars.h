@@ -21,6 +21,7 @@ struct vars {
 	struct arena *mem;
 	struct var *first;
 	size_t n;
+	size_t n_expanded; /* bytes that patterns have become */
 };
 
 /*
