@@ -213,7 +213,7 @@ static int finish(const struct reading *r, const struct given *g)
 
 		q->api = r->a->api.type == POLICY_API_NONE ? NULL : &r->a->api;
 		q->is_approved = r->a->is_approved;
-		q->cost = number_of(g->cost);
+		q->cost = number_of(r->a->api.cost);
 		q->minute_of_week = minute;
 		if (is_text(g->agent))
 			q->agent = g->agent->text;
@@ -361,10 +361,7 @@ static int read_raw(const struct reading *r, const struct given *g)
 	r->a->api.url = f.url;
 	r->a->api.domain = f.domain;
 	r->a->api.source = f.source;
-	e = add_call(r, &r->a->api);
-	for (size_t i = 0; e == 0 && i < r->a->n; i++)
-		r->a->queries[i].cost = number_of(f.cost);
-	return e;
+	return add_call(r, &r->a->api);
 }
 
 /* ---- what a process does */
