@@ -35,14 +35,14 @@ static int set_language(struct policy_use *u, const char *arg)
 	return -EINVAL;
 }
 
-static int set_default(struct policy_use *u, const char *arg)
+int policy_use_default(const char *word, enum verdict *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(default_words); i++)
-		if (strcasecmp(arg, default_words[i].word) == 0) {
-			u->dialect_default = default_words[i].verdict;
+		if (strcasecmp(word, default_words[i].word) == 0) {
+			*ret = default_words[i].verdict;
 			return 0;
 		}
-	say("--default '%s': expected approve, deny or escalate", arg);
+	say("--default '%s': expected approve, deny or escalate", word);
 	return -EINVAL;
 }
 
@@ -54,7 +54,7 @@ int policy_use_option(struct policy_use *u, int id, const char *arg)
 	case POLICY_USE_LANGUAGE:
 		return set_language(u, arg);
 	case POLICY_USE_DEFAULT:
-		return set_default(u, arg);
+		return policy_use_default(arg, &u->dialect_default);
 	case POLICY_USE_HOME:
 		u->home = arg;
 		return 0;

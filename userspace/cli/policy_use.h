@@ -64,6 +64,8 @@ struct policy_use {
 
 /* Return: 0; -EINVAL after saying what is wrong; -ENOENT: this option is not one of these. */
 int policy_use_option(struct policy_use *u, int id, const char *arg);
+/* The value of --default. Return: 0; -EINVAL after saying what is wrong. */
+int policy_use_default(const char *word, enum verdict *ret);
 /* What getopt_long() refused (@id '?' or ':'), in our words. Return: -EINVAL. */
 int policy_use_refuse(int id, char *const *argv, const char *command);
 /* Return: 0; -EINVAL with @d; -ENOMEM. */

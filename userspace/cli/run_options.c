@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/say.h"
 
+#include "cli/policy_use.h"
 #include "cli/run_options.h"
 
 #define ASK_TIMEOUT_DEFAULT_S 300
@@ -30,8 +31,8 @@ static const char usage[] =
 	"      --tier TIER          likewise for `tiers`\n"
 	"      --language L         read all policies as L: native, agent-action-policy, agentpolicy or\n"
 	"                           meshguard (default: auto, told by each policy's keys)\n"
-	"      --default VERDICT    what an agent-action-policy document answers where no rule matches:\n"
-	"                           allow (default), ask or deny\n"
+	"      --default ANSWER     what an agent-action-policy document answers where no rule matches:\n"
+	"                           approve (default), escalate or deny\n"
 	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
@@ -183,15 +184,6 @@ static int set_language(struct run_options *o, const char *arg)
 	return -EINVAL;
 }
 
-static int set_default(struct run_options *o, const char *arg)
-{
-	if (verdict_parse(bytes_of(arg), &o->dialect_default) == 0 &&
-	    o->dialect_default != VERDICT_FLAG)
-		return 0;
-	say("--default '%s': expected allow, ask or deny", arg);
-	return -EINVAL;
-}
-
 static int set_option(struct run_options *o, int id, const char *arg)
 {
 	switch (id) {
@@ -227,7 +219,7 @@ static int set_option(struct run_options *o, int id, const char *arg)
 	case OPT_LANGUAGE:
 		return set_language(o, arg);
 	case OPT_DEFAULT:
-		return set_default(o, arg);
+		return policy_use_default(arg, &o->dialect_default);
 	default:
 		return -EINVAL;
 	}

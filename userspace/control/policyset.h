@@ -9,7 +9,7 @@
 #include "policy/policy.h"
 
 #define POLICYSET_TEST_SUFFIX ".test.yaml" /* tests of a policy, beside it; no policy */
-#define POLICYSET_HASH_SIZE 65 /* SHA-256 in lower-case hex and a NUL */
+#define POLICYSET_HASH_SIZE   65           /* SHA-256 in lower-case hex and a NUL */
 
 struct policyset_entry {
 	char *name;
