@@ -5,7 +5,8 @@
 #include "base/say.h"
 
 #define SAY_MAX_BYTES     16384
-#define SAY_MAX_EXPANSION 4 /* one byte becomes at most \\xNN */
+#define SAY_DIAG_SIZE     4608 /* a diag, every byte of it escaped */
+#define SAY_MAX_EXPANSION 4    /* one byte becomes at most \\xNN */
 
 static void _printf_(2, 0) say_v(int fd, const char *fmt, va_list ap)
 {
@@ -39,4 +40,17 @@ void say_fd(int fd, const char *fmt, ...)
 	va_start(ap, fmt);
 	say_v(fd, fmt, ap);
 	va_end(ap);
+}
+
+void say_diag(const char *prefix, const struct diag *d)
+{
+	struct strbuf line = STRBUF_INIT(SAY_MAX_BYTES);
+	char text[SAY_DIAG_SIZE];
+	ssize_t n;
+
+	diag_format(d, text, sizeof(text));
+	strbuf_add_fmt(&line, "holdfast: %s%s\n", prefix, text);
+	n = write(STDERR_FILENO, line.p, line.len);
+	(void)n;
+	strbuf_fini(&line);
 }

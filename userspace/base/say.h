@@ -6,8 +6,10 @@
  */
 #pragma once
 
-#include "base/util.h"
+#include "base/diag.h"
 
 void say(const char *fmt, ...) _printf_(1, 2);
 /* As say(), to @fd. */
 void say_fd(int fd, const char *fmt, ...) _printf_(2, 3);
+/* "PREFIXfile:line:column: message". diag_format() has escaped it, and once is enough. */
+void say_diag(const char *prefix, const struct diag *d);

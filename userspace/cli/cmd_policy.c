@@ -26,15 +26,15 @@ static int check_one(const struct policy_dirs *dirs, const char *name)
 	};
 	struct policyset set;
 	struct diag d = {};
-	char text[1280];
 	int r = policyset_load(&config, &set, &d);
 
 	if (r == 0) {
 		(void)printf("%s: ok, %zu rules\n", set.entries[0].name,
 			     policy_rule_count(policy_stack_get(set.stack, 0)));
+	} else if (r == -ENOMEM) {
+		say("out of memory");
 	} else {
-		diag_format(&d, text, sizeof(text));
-		say("%s", r == -ENOMEM ? "out of memory" : text);
+		say_diag("", &d);
 	}
 	policyset_fini(&set);
 	return r < 0 ? 1 : 0;

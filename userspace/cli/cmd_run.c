@@ -84,10 +84,7 @@ static const char *agent_name(const struct run *r)
 
 static void say_warning(_unused_ void *ctx, const struct diag *d)
 {
-	char text[1280];
-
-	diag_format(d, text, sizeof(text));
-	say("warning: %s", text);
+	say_diag("warning: ", d);
 }
 
 static int run_load_policies(struct run *r)
@@ -104,7 +101,6 @@ static int run_load_policies(struct run *r)
 					  .dialect_default = r->options.dialect_default,
 					  .warn = say_warning};
 	struct diag d = {};
-	char text[1280];
 	int rc;
 
 	r->home = lookup_home();
@@ -121,8 +117,10 @@ static int run_load_policies(struct run *r)
 	rc = policyset_load(&config, &r->policies, &d);
 	if (rc == 0)
 		return 0;
-	diag_format(&d, text, sizeof(text));
-	say("%s", rc == -ENOMEM ? "out of memory while loading the policies" : text);
+	if (rc == -ENOMEM)
+		say("out of memory while loading the policies");
+	else
+		say_diag("", &d);
 	return RUN_EXIT_FAILED;
 }
 

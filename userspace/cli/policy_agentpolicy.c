@@ -28,10 +28,7 @@ static void loaded_fini(struct loaded *l)
 
 static void warn(_unused_ void *ctx, const struct diag *d)
 {
-	char text[1280];
-
-	diag_format(d, text, sizeof(text));
-	say("warning: %s", text);
+	say_diag("warning: ", d);
 }
 
 /* The original takes a path only, so a word that is a file is no name. */
@@ -58,7 +55,6 @@ static int load(const char *word, enum policy_language language, struct loaded *
 		.warn = warn,
 	};
 	struct diag d = {};
-	char text[1280];
 	int r = -ENOMEM;
 
 	if (!project)
@@ -70,10 +66,10 @@ static int load(const char *word, enum policy_language language, struct loaded *
 		config.n_dirs = ret->dirs.n;
 		r = policyset_load(&config, &ret->set, &d);
 	}
-	if (r == 0)
-		return 0;
-	diag_format(&d, text, sizeof(text));
-	say("%s", r == -ENOMEM ? "out of memory" : text);
+	if (r == -ENOMEM)
+		say("out of memory");
+	else if (r < 0)
+		say_diag("", &d);
 	return r;
 }
 

@@ -88,10 +88,7 @@ int policy_use_refuse(int id, char *const *argv, const char *command)
 
 static void warn(_unused_ void *ctx, const struct diag *d)
 {
-	char text[1280];
-
-	diag_format(d, text, sizeof(text));
-	say("warning: %s", text);
+	say_diag("warning: ", d);
 }
 
 /* A directory that is named need not be there: a policy for another machine can be tried here. */
@@ -155,13 +152,12 @@ int policy_use_read(struct policy_use *u, struct diag *d)
 int policy_use_load(struct policy_use *u)
 {
 	struct diag d = {};
-	char text[1280];
 	int r = policy_use_read(u, &d);
 
-	if (r < 0) {
-		diag_format(&d, text, sizeof(text));
-		say("%s", r == -ENOMEM ? "out of memory" : text);
-	}
+	if (r == -ENOMEM)
+		say("out of memory");
+	else if (r < 0)
+		say_diag("", &d);
 	return r;
 }
 
