@@ -225,3 +225,16 @@ bad() {
 		assert_output --partial "$bad"
 	done
 }
+
+@test "a policy of one's own may extend the shipped one of the same name" {
+	mkdir -p "$XDG_CONFIG_HOME/holdfast/policies"
+	printf 'version: 1\nname: mine\nextends: coding-agent\nrules:\n- {name: no-id, match: {tool: id}, action: deny}\n' \
+		>"$XDG_CONFIG_HOME/holdfast/policies/coding-agent.yaml"
+	run hf -- sh -c 'id'
+	assert_failure 126
+	assert_equal "$(jq -r 'select(.policies) | .policies[0].name' "$LOG")" mine
+	assert_equal "$(log_select '.rule == "no-id"' | jq -r .policy | sort -u)" mine
+	run timeout 20 "$HOLDFAST" policy check coding-agent
+	assert_success
+	assert_output --regexp '^mine: ok, [0-9]+ rules$'
+}
