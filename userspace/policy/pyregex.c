@@ -18,7 +18,7 @@ static size_t utf8_size(uint32_t c)
 	return c < 0x10000 ? 3 : 4;
 }
 
-static void say(struct pyparse *p, size_t at, const char *fmt, va_list ap)
+static void _printf_(3, 0) say(struct pyparse *p, size_t at, const char *fmt, va_list ap)
 {
 	size_t offset = 0;
 
