@@ -193,7 +193,7 @@ static void report_load(struct run *run, const char *file, int r, const struct d
 
 	diag_format(d, text, sizeof(text));
 	report(run, &(struct outcome){
-			    .file = file,
+			    .file = strncmp(file, "./", 2) == 0 ? file + 2 : file,
 			    .name = "loads, and the examples of its rules hold",
 			    .problem = r == 0         ? NULL
 				       : r == -ENOMEM ? "out of memory"
