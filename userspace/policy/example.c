@@ -150,28 +150,31 @@ static int ask_path(struct run *run, struct bytes path)
 	return r;
 }
 
-static int ask_host(struct run *run, const struct node *n, struct bytes text)
+static bool is_host(struct bytes text, struct bytes *ret_host, uint64_t *ret_port)
 {
 	const char *colon = memrchr(text.p, ':', text.len);
-	struct bytes host = {.p = text.p, .len = colon ? (size_t)(colon - text.p) : 0};
-	uint64_t port;
+
+	if (!colon || colon == text.p || memchr(text.p, ' ', text.len))
+		return false;
+	*ret_host = (struct bytes){.p = text.p, .len = (size_t)(colon - text.p)};
+	return parse_u64(bytes_of(colon + 1), UINT16_MAX, ret_port) == 0;
+}
+
+static int ask_host(struct run *run, const struct node *n, struct bytes host, uint16_t port)
+{
+	const struct matcher *m = &run->rule->match;
 	int r = 0;
 
-	if (!colon || host.len == 0 || parse_u64(bytes_of(colon + 1), UINT16_MAX, &port) < 0)
-		return loader_fail(&run->l, n,
-				   "an example of this rule is HOST:PORT, such as "
-				   "example.com:443; found '%.60s'",
-				   text.p);
 	for (unsigned int op = 0; op < _OP_MAX; op++)
 		for (unsigned int p = 0; r == 0 && p < _POLICY_PROTO_MAX; p++) {
 			struct apiaction a = {};
 			struct diag d = {};
 
-			if (!(run->rule->match.ops & OP_BIT(op) & OPS_NETWORK) ||
-			    p == POLICY_PROTO_UNIX || !(run->rule->match.protocols >> p & 1))
+			if (!(m->ops & OP_BIT(op) & OPS_NETWORK) || p == POLICY_PROTO_UNIX ||
+			    !(m->protocols >> p & 1))
 				continue;
 			r = apiaction_from_connect((enum action_op)op, (enum policy_protocol)p,
-						   host, (uint16_t)port, &run->mem, &a, &d);
+						   host, port, &run->mem, &a, &d);
 			if (r == -EINVAL)
 				return loader_fail(&run->l, n, "%s", d.message);
 			if (r == 0)
@@ -180,27 +183,38 @@ static int ask_host(struct run *run, const struct node *n, struct bytes text)
 	return r;
 }
 
+static int fail_kind(const struct run *run, const struct node *n, struct bytes text)
+{
+	return loader_fail(&run->l, n, "an example of this rule is %s; found '%.60s'",
+			   run->rule->match.ops & OPS_NETWORK
+				   ? "HOST:PORT, such as example.com:443, or an absolute path"
+				   : "an absolute path",
+			   text.p);
+}
+
+/* A rule on a name such as file_read is asked about a command of that name and about what has the
+ * name as an alias, a path or a host. */
 static int ask_text(struct run *run, const struct node *n)
 {
-	uint32_t ops = run->rule->match.ops;
-	struct bytes text = {};
+	const uint32_t ops = run->rule->match.ops;
+	struct bytes text = {}, host = {};
+	uint64_t port = 0;
 	int r = schema_string(&run->l, n, "example", &text);
 
-	if (r < 0)
-		return r;
-	if (ops & OP_BIT(OP_EXEC)) {
-		r = vars_expand_text(&run->l, n, text, &text);
-		return r < 0 ? r : ask_command(run, n, text);
-	}
-	r = vars_expand_place(&run->l, n, text, &text);
+	if (r == 0)
+		r = ops & OP_BIT(OP_EXEC) ? vars_expand_text(&run->l, n, text, &text)
+					  : vars_expand_place(&run->l, n, text, &text);
+	if (r == 0 && ops & OP_BIT(OP_EXEC))
+		r = ask_command(run, n, text);
 	if (r < 0)
 		return r;
 	if (text.p[0] == '/' || text.p[0] == '@')
-		return ask_path(run, text);
-	if (ops & OPS_NETWORK)
-		return ask_host(run, n, text);
-	return loader_fail(&run->l, n, "an example of this rule is an absolute path; found '%.60s'",
-			   text.p);
+		r = ask_path(run, text);
+	else if (ops & OPS_NETWORK && is_host(text, &host, &port))
+		r = ask_host(run, n, host, (uint16_t)port);
+	if (r == 0 && !run->is_asked)
+		r = fail_kind(run, n, text);
+	return r;
 }
 
 /* ---- maps: the node as the value that JSON would have given */
