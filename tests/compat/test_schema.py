@@ -236,7 +236,7 @@ def main():
         for name, documents, is_good in (("good", GOOD_FRAGMENTS, True), ("bad", BAD_FRAGMENTS, False)):
             tap.fact(f"{name} fragments: schema and loader agree",
                      list(disagreements(fragment, documents, is_good, write_fragment)), len(documents))
-    shipped = sorted((ROOT / "policies").glob("*.yaml"))
+    shipped = sorted(p for p in (ROOT / "policies").glob("*.yaml") if not p.name.endswith(".test.yaml"))
     tap.fact("shipped policies fit the schema",
              [f"{p.name}: {e.message}" for p in shipped
               for e in validator.iter_errors(yaml.safe_load(p.read_text()))], len(shipped))
