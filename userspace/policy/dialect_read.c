@@ -184,11 +184,18 @@ int dialect_regex(const struct dialect_reader *r, const struct value *v, struct 
 			    why);
 }
 
+void dialect_add_quoted(struct strbuf *out, struct bytes text)
+{
+	strbuf_add_char(out, '"');
+	escape_json(out, text);
+	strbuf_add_char(out, '"');
+}
+
 void dialect_show_text(struct strbuf *out, unsigned int indent, const char *key, const char *text)
 {
 	if (!text)
 		return;
-	strbuf_add_fmt(out, "%*s%s: \"", (int)indent, "", key);
-	escape_json(out, bytes_of(text));
-	strbuf_add_str(out, "\"\n");
+	strbuf_add_fmt(out, "%*s%s: ", (int)indent, "", key);
+	dialect_add_quoted(out, bytes_of(text));
+	strbuf_add_char(out, '\n');
 }

@@ -51,6 +51,8 @@ int dialect_keep_text(const struct dialect_reader *r, const struct value *v, con
 int dialect_regex(const struct dialect_reader *r, const struct value *v, struct bytes pattern,
 		  struct regex **ret, const char **ret_error) _must_check_;
 
+/* @text in double quotes, escaped so that it stays on its line. */
+void dialect_add_quoted(struct strbuf *out, struct bytes text);
 /* "key: text", quoted and escaped so that it is one line of YAML; @indent blanks before it.
  * Nothing when @text is NULL. */
 void dialect_show_text(struct strbuf *out, unsigned int indent, const char *key, const char *text);

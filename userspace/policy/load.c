@@ -38,6 +38,7 @@ int policy_language_parse(struct bytes word, enum policy_language *ret)
 static const struct dialect *const dialects[_POLICY_LANGUAGE_MAX] = {
 	[POLICY_LANGUAGE_ACTION_POLICY] = &dialect_action_policy,
 	[POLICY_LANGUAGE_AGENTPOLICY] = &dialect_agentpolicy,
+	[POLICY_LANGUAGE_MESHGUARD] = &dialect_meshguard,
 };
 
 const struct dialect *dialect_of(enum policy_language language)
