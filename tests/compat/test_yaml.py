@@ -254,13 +254,15 @@ def check_bounds():
     pairs = "- &a0 [x]\n" + "".join(f"- &a{i} !!pairs [{', '.join([f'k: *a{i - 1}'] * 9)}]\n" for i in range(1, 12))
     refused = {"laughs": laughs, "merges": merges, "late merges": late, "nested aliases": nested, "pairs": pairs,
                "201 lists": "[" * 201 + "]" * 201, "many lists": "[" * 100000, "deep blocks": "- " * 100000,
+               "many directives": "".join(f"%TAG !a{i}! b\n" for i in range(65)) + "---\na",
                "many anchors": "".join(f"- &a{i} 1\n" for i in range(20000)),
                "17 MiB": "#" * (17 << 20), "a set of a MiB": "!!set {" + "a" * (1 << 20) + "}",
                "hexadecimal": "0x" + "f" * (1 << 20), "sexagesimal": "1" + ":00" * (1 << 18)}
     for name, text in refused.items():
         got = driver.ask("yaml", text)
         tap.fact(f"{name}: refused with a reason", [] if got.startswith(ERROR) and len(got) > 10 else [got[:200]])
-    for name, text in {"chain of merges": chain, "a million": "[" + "x," * 999998 + "]"}.items():
+    percents = "---\n- '" + "\n%" * 64 + "'\n"
+    for name, text in {"percent signs": percents, "chain of merges": chain, "a million": "[" + "x," * 999998 + "]"}.items():
         got = driver.ask("yaml", text)
         tap.fact(f"{name}: read", [got[:200]] if got.startswith(ERROR) else [])
     warned = {"a: 1\na: 2": 1, "a: 1\n<<: {a: 2}": 0, "{a: 1, a: 2, a: 3}": 2, "1: a\n1.0: b\ntrue: c": 2, "a: {b: 1, b: 2}": 1}

@@ -263,12 +263,15 @@ int language_detect(const char *file, struct bytes text, enum policy_language *r
 {
 	_cleanup_(parser_deletep) yaml_parser_t parser = {};
 	struct detector t = {.file = file, .diag = d};
-	int r = 0;
+	int r;
 
 	if (bytes_has_prefix(text, BYTES_LIT("\xef\xbb\xbf"))) {
 		text.p += 3;
 		text.len -= 3;
 	}
+	r = node_check_directives(file, text, d);
+	if (r < 0)
+		return r;
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);

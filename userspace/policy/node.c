@@ -10,6 +10,7 @@
 
 #define NODE_MAX_COUNT 4000000
 #define NODE_MAX_DEPTH 64
+#define MAX_DIRECTIVES 64
 
 struct builder {
 	const char *file;
@@ -256,6 +257,32 @@ static int read_events(struct builder *b, struct bytes text)
 	return 0;
 }
 
+/* Behind any line break that YAML 1.1 has. */
+static bool is_line_start(struct bytes text, size_t i)
+{
+	struct bytes before = {.p = text.p, .len = i};
+
+	return i == 0 || text.p[i - 1] == '\n' || text.p[i - 1] == '\r' ||
+	       bytes_has_suffix(before, BYTES_LIT("\xc2\x85")) ||
+	       bytes_has_suffix(before, BYTES_LIT("\xe2\x80\xa8")) ||
+	       bytes_has_suffix(before, BYTES_LIT("\xe2\x80\xa9"));
+}
+
+int node_check_directives(const char *file, struct bytes text, struct diag *d)
+{
+	unsigned int n = 0, line = 1;
+
+	/* Text in quotes may begin so, too; but not so many times. */
+	for (size_t i = 0; i < text.len; i++) {
+		line += text.p[i] == '\n';
+		if (text.p[i] == '%' && is_line_start(text, i) && ++n > MAX_DIRECTIVES)
+			return diag_set(d, file, line, 1,
+					"too many lines begin with '%%': a policy needs no "
+					"directives; indent such text");
+	}
+	return 0;
+}
+
 int node_parse(const char *file, struct bytes text, size_t max_depth, struct arena *mem,
 	       struct node **ret, struct diag *d)
 {
@@ -267,6 +294,8 @@ int node_parse(const char *file, struct bytes text, size_t max_depth, struct are
 		text.len -= 3;
 	}
 	r = check_characters(file, text, d);
+	if (r == 0)
+		r = node_check_directives(file, text, d);
 	if (r < 0)
 		return r;
 	r = read_events(&b, text);

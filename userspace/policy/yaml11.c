@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "base/escape.h"
+#include "policy/node.h"
 #include "policy/policy.h"
 #include "policy/value_build.h"
 #include "policy/yaml11.h"
@@ -442,6 +443,8 @@ int value_parse_yaml(const char *file, struct bytes text, struct arena *mem,
 		text.len -= 3;
 	}
 	r = check_characters(file, text, d);
+	if (r == 0)
+		r = node_check_directives(file, text, d);
 	if (r < 0)
 		return r;
 	c.text = text;

@@ -229,36 +229,51 @@ static bool read_sixties(char *text, struct bigint *out)
 	return true;
 }
 
+/* Decimal digits alone need no arithmetic. */
+static bool is_short_decimal(const char *p)
+{
+	size_t n = strspn(p, DIGITS);
+
+	return n > 0 && n <= VALUE_MAX_DIGITS && p[n] == '\0' && (p[0] != '0' || n == 1);
+}
+
+static bool read_int(char *p, struct bigint *ret, bool *ret_negative)
+{
+	if (p[0] == '0' && p[1] == 'b')
+		return read_digits(p + 2, 2, ret, ret_negative);
+	if (p[0] == '0' && p[1] == 'x')
+		return read_digits(p + 2, 16, ret, ret_negative);
+	if (p[0] == '0' && p[1])
+		return read_digits(p, 8, ret, ret_negative);
+	if (strchr(p, ':'))
+		return read_sixties(p, ret);
+	return read_digits(p, 10, ret, ret_negative);
+}
+
 int yaml_make_int(const struct yaml_build *b, const struct yaml_node *n, struct bytes text,
 		  struct value *v)
 {
 	char *p = without_underscores(b, text), *digits;
+	bool is_negative;
 	struct bigint big;
-	bool is_negative, ok;
 
 	if (!p)
 		return -ENOMEM;
 	is_negative = *p == '-';
 	p += *p == '-' || *p == '+';
-	if (memchr(text.p, '\0', text.len))
-		ok = false;
-	else if (p[0] == '0' && p[1] == 'b')
-		ok = read_digits(p + 2, 2, &big, &is_negative);
-	else if (p[0] == '0' && p[1] == 'x')
-		ok = read_digits(p + 2, 16, &big, &is_negative);
-	else if (p[0] == '0' && p[1])
-		ok = read_digits(p, 8, &big, &is_negative);
-	else if (strchr(p, ':'))
-		ok = read_sixties(p, &big);
-	else
-		ok = read_digits(p, 10, &big, &is_negative);
-	if (!ok)
-		return fail(b, n, "integer of at most 4300 digits", text);
 	digits = arena_alloc(b->mem, BIGINT_TEXT_SIZE);
 	if (!digits)
 		return -ENOMEM;
 	digits[0] = '-';
-	arena_trim(b->mem, digits, bigint_format(&big, digits + 1) + 2);
+	if (memchr(text.p, '\0', text.len))
+		return fail(b, n, "integer", text);
+	if (is_short_decimal(p))
+		memcpy(digits + 1, p, strlen(p) + 1);
+	else if (read_int(p, &big, &is_negative))
+		(void)bigint_format(&big, digits + 1);
+	else
+		return fail(b, n, "integer of at most 4300 digits", text);
+	arena_trim(b->mem, digits, strlen(digits) + 1);
 	value_set_int(v, is_negative ? digits : digits + 1);
 	return 0;
 }
