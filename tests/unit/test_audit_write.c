@@ -420,6 +420,40 @@ static void test_an_event_that_is_too_long_still_is_a_line(void **state)
 	audit_close(a);
 }
 
+static void test_suggest_cost_and_spent_are_there_when_they_say_something(void **state)
+{
+	const struct audit_dir *d = *state;
+	struct audit_config config = audit_test_config(d);
+	const struct audit_record records[] = {
+		{.kind = KIND_TOOL, .op = OP_EXEC},
+		{.kind = KIND_TOOL,
+		 .op = OP_EXEC,
+		 .cost = 0.1,
+		 .spent = 0.3,
+		 .suggest = BYTES_LIT("do that")},
+		{.kind = KIND_SPEND, .op = OP_SPEND, .object = BYTES_LIT("llm")},
+	};
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT((size_t)1 << 20);
+	struct audit *a;
+	struct diag diag;
+	const char *line;
+
+	assert_int_equal(audit_open(&config, &a, &diag), 0);
+	assert_int_equal(audit_start(a), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+		assert_int_equal(audit_append(a, &records[i]), 0);
+	audit_close(a);
+	assert_int_equal(io_read_file_at(AT_FDCWD, d->log, &text), 0);
+	line = strbuf_str(&text);
+	assert_null(memmem(line, strcspn(line, "\n"), "\"cost\"", 6));
+	assert_null(memmem(line, strcspn(line, "\n"), "\"suggest\"", 9));
+	line = strchr(line, '\n') + 1;
+	assert_non_null(strstr(line, "\"suggest\":\"do that\",\"cost\":0.1,\"spent\":0.3}"));
+	line = strchr(line, '\n') + 1;
+	assert_non_null(strstr(line, "\"kind\":\"spend\",\"op\":\"spend\""));
+	assert_non_null(strstr(line, "\"cost\":0,\"spent\":0}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +472,7 @@ int main(void)
 		audit_test(test_every_record_has_every_key_in_order),
 		audit_test(test_what_has_no_meaning_is_null),
 		audit_test(test_counts_tell_holds_by_their_answer),
+		audit_test(test_suggest_cost_and_spent_are_there_when_they_say_something),
 		audit_test(test_an_event_that_is_too_long_still_is_a_line),
 	};
 

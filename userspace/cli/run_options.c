@@ -37,8 +37,9 @@ static const char usage[] =
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
 	"\n"
-	"Exit status: COMMAND's own; 128+n if signal n killed it; 125 if Holdfast failed and COMMAND was\n"
-	"not run; 126 if COMMAND cannot be executed (or a policy denies it); 127 if it is not found.\n";
+	"Exit status: COMMAND's own; 128+n if signal n killed it; 124 if a budget ended the session; 125 if\n"
+	"Holdfast failed and COMMAND was not run; 126 if COMMAND cannot be executed (or a policy denies it); 127 if\n"
+	"it is not found.\n";
 
 enum option_id {
 	OPT_MODE = 256,
