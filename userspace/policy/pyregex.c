@@ -148,16 +148,16 @@ static int check_repeat(struct pyparse *p, const struct pysequence *s, const str
 	return 0;
 }
 
-/* Wraps what @out holds from @start on in a group. */
-static void wrap(struct strbuf *out, size_t start)
+/* Wraps what @out holds from @start on. */
+static void wrap(struct strbuf *out, size_t start, const char *open)
 {
-	static const char open[] = {'(', '?', ':'};
+	size_t len = strlen(open);
 
-	if (strbuf_reserve(out, sizeof(open) + 1) < 0)
+	if (strbuf_reserve(out, len + 1) < 0)
 		return;
-	memmove(out->p + start + sizeof(open), out->p + start, out->len - start);
-	memcpy(out->p + start, open, sizeof(open));
-	out->len += sizeof(open);
+	memmove(out->p + start + len, out->p + start, out->len - start);
+	memcpy(out->p + start, open, len);
+	out->len += len;
 	strbuf_add_char(out, ')');
 }
 
@@ -181,6 +181,7 @@ static void add_quantifier(struct strbuf *out, const struct repeat *r)
 static int read_repeat(struct pyparse *p, struct pysequence *s, uint32_t c)
 {
 	struct repeat r = {.min = c == '+', .max = c == '?' ? 1 : PY_REPEAT_MAX};
+	bool lazy, possessive;
 	int e;
 
 	r.start = p->pos - 1;
@@ -192,13 +193,18 @@ static int read_repeat(struct pyparse *p, struct pysequence *s, uint32_t c)
 	e = check_repeat(p, s, &r);
 	if (e < 0)
 		return e;
-	if (s->last == PYITEM_ASSERT)
-		wrap(p->out, s->last_start);
-	add_quantifier(p->out, &r);
-	if (pyparse_accept(p, '?'))
-		strbuf_add_char(p->out, '?');
-	else if (pyparse_accept(p, '+'))
-		strbuf_add_char(p->out, '+');
+	lazy = pyparse_accept(p, '?');
+	possessive = !lazy && pyparse_accept(p, '+');
+	if (r.max == 0) {
+		/* Groups must still count. (PCRE2 takes '(-|\A){0}b' for anchored.) */
+		wrap(p->out, s->last_start, "(?(DEFINE)");
+	} else {
+		if (s->last == PYITEM_ASSERT)
+			wrap(p->out, s->last_start, "(?:");
+		add_quantifier(p->out, &r);
+		if (lazy || possessive)
+			strbuf_add_char(p->out, lazy ? '?' : '+');
+	}
 	s->last = PYITEM_REPEAT;
 	s->last_width.low = saturating_product(s->last_width.low, r.min);
 	s->last_width.high = saturating_product(s->last_width.high, r.max);

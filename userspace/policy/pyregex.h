@@ -13,8 +13,13 @@
  * What remains different, all of it tested in tests/compat/test_regex.py:
  *   - \N{NAME} and patterns too large for PCRE2 are not supported: a clear refusal (-EOPNOTSUPP),
  *     never another meaning;
- *   - a lone surrogate in a pattern matches nothing; in a subject it is U+FFFD (policy/regex.h);
- *   - a back-reference under (?i) folds case as PCRE2 does.
+ *   - all lone surrogates are one character, U+E000 (policy/regex.h);
+ *   - a back-reference under (?i) folds case as PCRE2 does;
+ *   - a group that matched nothing may be repeated up to a finite maximum, where Python stops; only
+ * a condition on that same group inside it can tell;
+ *   - mistakes of CPython 3.11 that are not repeated: possessive repeats of groups (gh-106052), a
+ *     pattern that starts with a scoped (?a:...) or (?u:...) and then a category, an upper-case
+ *     letter beyond U+FFFF under (?i) among single-letter alternatives.
  */
 
 /*

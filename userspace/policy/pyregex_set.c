@@ -185,7 +185,7 @@ static int compare_ranges(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Sorts and joins the ranges and takes the surrogates out, which no subject holds. */
+/* Sorts and joins the ranges. Surrogates become what they are in subjects, see regex_search(). */
 static void pyset_normalize(struct pyset *set)
 {
 	size_t n = 0;
@@ -198,9 +198,7 @@ static void pyset_normalize(struct pyset *set)
 		if (py_is_surrogate(r.first))
 			r.first = 0xe000;
 		if (py_is_surrogate(r.last))
-			r.last = 0xd7ff;
-		if (r.first > r.last)
-			continue;
+			r.last = 0xe000;
 		if (n && r.first <= set->ranges[n - 1].last + 1)
 			set->ranges[n - 1].last = MAX(set->ranges[n - 1].last, r.last);
 		else
@@ -296,7 +294,7 @@ size_t pyparse_add_literal(struct pyparse *p, unsigned flags, uint32_t c)
 	if (set.error < 0 || set.n != 1 || set.ranges[0].first != set.ranges[0].last)
 		return pyparse_add_set(p, &set);
 	start = pyparse_set_caseless(p, false);
-	add_char(p->out, c);
+	add_char(p->out, set.ranges[0].first);
 	return start;
 }
 

@@ -17,7 +17,7 @@
 /* Groups in groups: PCRE2's own default, and the same with room for a translator's. */
 #define NEST_MAX            250u
 #define NEST_MAX_TRANSLATED 500u
-/* U+FFFD, for one byte. */
+/* U+E000 for one byte. */
 #define REPLACED_MAX (3 * REGEX_SUBJECT_MAX)
 
 /*
@@ -54,30 +54,64 @@ static void context_freep(pcre2_compile_context **context)
 	pcre2_compile_context_free(*context);
 }
 
-static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
-		   char why[static REGEX_WHY_SIZE], size_t *ret_offset)
+static pcre2_code *compile_text(struct bytes text, uint32_t options, uint32_t nest_max,
+				int *reterr_error, PCRE2_SIZE *reterr_offset)
 {
-	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
 	_cleanup_(context_freep) pcre2_compile_context *context =
 		pcre2_compile_context_create(NULL);
-	PCRE2_SIZE offset = 0;
-	struct owner *owner = calloc(1, sizeof(*owner));
-	struct regex *r;
-	int error = 0;
 
-	if (!owner || !context) {
-		free(owner);
-		return -ENOMEM;
+	if (!context) {
+		*reterr_error = PCRE2_ERROR_NOMEMORY;
+		return NULL;
 	}
-	r = &owner->regex;
-	r->jit = &owner->jit;
 	/* Whatever PCRE2 was built with. */
 	(void)pcre2_set_newline(context, PCRE2_NEWLINE_LF);
 	(void)pcre2_set_parens_nest_limit(context, nest_max);
-	r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.len, options,
-				&error, &offset, context);
-	if (!r->code) {
-		free(owner);
+	return pcre2_compile((PCRE2_SPTR)(text.p ? text.p : ""), text.len,
+			     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | options,
+			     reterr_error, reterr_offset, context);
+}
+
+/*
+ * The JIT compiler of PCRE2 10.42 remembers where a leading repeat failed, and gets it wrong:
+ * '(?:b|)c*b' does not find "b", 'a(?>.+? b|a) ' finds "aa b". It does not try that past an
+ * assertion, so a pattern that has compiled is compiled again behind an empty one. Where that
+ * cannot be written (the pattern ends in a comment or in \Q, or begins with a verb), all
+ * optimizations at the start of a search go, which is slower.
+ */
+static pcre2_code *compile_guarded(struct bytes text, uint32_t nest_max)
+{
+	static const char open[] = "(?=)(?:";
+	_cleanup_(freep) char *guarded = malloc(text.len + sizeof(open));
+	size_t len = sizeof(open) - 1;
+	PCRE2_SIZE offset;
+	pcre2_code *code;
+	int error;
+
+	if (!guarded)
+		return NULL;
+	memcpy(guarded, open, len);
+	if (text.len)
+		memcpy(guarded + len, text.p, text.len);
+	len += text.len;
+	guarded[len++] = ')';
+	code = compile_text((struct bytes){.p = guarded, .len = len}, 0, nest_max + 1, &error,
+			    &offset);
+	if (code || error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
+		return code;
+	return compile_text(text, PCRE2_NO_START_OPTIMIZE, nest_max, &error, &offset);
+}
+
+static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
+		   char why[static REGEX_WHY_SIZE], size_t *ret_offset)
+{
+	PCRE2_SIZE offset = 0;
+	struct owner *owner;
+	pcre2_code *code;
+	int error = 0;
+
+	code = compile_text(pattern, 0, nest_max, &error, &offset);
+	if (!code) {
 		if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
 			return -ENOMEM;
 		if (pcre2_get_error_message(error, (PCRE2_UCHAR *)why, REGEX_WHY_SIZE) < 0)
@@ -85,7 +119,17 @@ static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
 		*ret_offset = offset;
 		return -EINVAL;
 	}
-	*ret = r;
+	pcre2_code_free(code);
+	owner = calloc(1, sizeof(*owner));
+	if (!owner)
+		return -ENOMEM;
+	owner->regex.jit = &owner->jit;
+	owner->regex.code = compile_guarded(pattern, nest_max);
+	if (!owner->regex.code) {
+		free(owner);
+		return -ENOMEM;
+	}
+	*ret = &owner->regex;
 	return 0;
 }
 
@@ -213,7 +257,7 @@ static bool is_surrogate(const char *p, size_t len)
  */
 static struct bytes replace_invalid(struct regex_scratch *scratch, struct bytes subject)
 {
-	static const char replacement[] = {'\xef', '\xbf', '\xbd'};
+	static const char replacement[] = {'\xee', '\x80', '\x80'};
 	size_t valid = valid_length(subject.p, subject.len), len = 0, i = 0;
 
 	if (valid == subject.len)
