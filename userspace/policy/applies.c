@@ -3,6 +3,7 @@
  * `applies_to`: which sessions a policy is for. The kinds that are given must all fit; of each, any
  * value does.
  */
+#include "policy/dialect.h"
 #include "policy/document.h"
 
 static int parse_agents(const struct loader *l, const struct node *n, void *target)
@@ -103,6 +104,8 @@ bool policy_applies_to(const struct policy *p, const struct policy_subject *who)
 {
 	const struct applies_to *a = p->applies_to;
 
+	if (p->dialect && p->dialect->applies_to)
+		return p->dialect->applies_to(p->doc, who);
 	if (!a)
 		return true;
 	return fits_agent(a, who->agent) && fits_tags(a, who) &&

@@ -47,6 +47,10 @@ struct dialect {
 	void (*show)(const void *doc, struct strbuf *out);
 	/* May be NULL: none. Borrowed from the document. */
 	const struct policy_budget *(*budget)(const void *doc);
+	/* May be NULL: documents have no name. Borrowed; never NULL. */
+	const char *(*name)(const void *doc);
+	/* May be NULL: to everybody. */
+	bool (*applies_to)(const void *doc, const struct policy_subject *who);
 };
 
 /* NULL for the native language. */

@@ -46,14 +46,16 @@ const struct dialect *dialect_of(enum policy_language language)
 	return (unsigned int)language < _POLICY_LANGUAGE_MAX ? dialects[language] : NULL;
 }
 
-/* The base name of the file without its suffix: dialects' documents have no name. */
-static int name_policy(struct policy *p, const char *file)
+/* @name, or when it is NULL the base name of the file without its suffix. */
+static int name_policy(struct policy *p, const char *file, const char *name)
 {
 	struct bytes base = bytes_base_name(bytes_of(file));
 	const char *dot = base.len ? memrchr(base.p, '.', base.len) : NULL;
 	struct bytes copy;
 
-	if (dot && dot > base.p)
+	if (name)
+		base = bytes_of(name);
+	else if (dot && dot > base.p)
 		base.len = (size_t)(dot - base.p);
 	if (base.len == 0)
 		base = BYTES_LIT("policy");
@@ -83,10 +85,7 @@ static int load_dialect(const struct policy_load *load, enum policy_language lan
 	if (!dialect)
 		return diag_set(d, load->file, 0, 0, "policies of %s are not in this build",
 				policy_language_name(language));
-	r = name_policy(p, load->file);
-	if (r == 0)
-		r = value_parse_yaml(load->file, load->text, &values, load->warn, load->warn_ctx,
-				     &root, d);
+	r = value_parse_yaml(load->file, load->text, &values, load->warn, load->warn_ctx, &root, d);
 	if (r == 0 && load->language == POLICY_LANGUAGE_AUTO)
 		r = language_check(load->file, root, language, d);
 	if (r == 0)
@@ -95,6 +94,9 @@ static int load_dialect(const struct policy_load *load, enum policy_language lan
 		return r;
 	p->language = language;
 	p->dialect = dialect;
+	r = name_policy(p, load->file, dialect->name ? dialect->name(p->doc) : NULL);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(p);
 	return 0;
 }

@@ -386,6 +386,31 @@ static const struct policy_budget *budget(const void *d)
 	return doc->has_budget ? &doc->budget : NULL;
 }
 
+static const char *name(const void *doc)
+{
+	return ((const struct mesh_policy *)doc)->name;
+}
+
+static bool fits(const struct mesh_selector *s, const char *const *have, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < s->n; j++)
+			if (mesh_match(s->values[j], bytes_of(have[i]), false))
+				return true;
+	return s->n == 0 || n == 0;
+}
+
+/* Of what is not known of a session (always its organisation), nothing is held against the policy:
+ * to leave it out would open what it closes. */
+static bool applies_to(const void *d, const struct policy_subject *who)
+{
+	const struct mesh_policy *doc = d;
+
+	return fits(&doc->applies_to[MESH_TIERS], &who->tier, who->tier != NULL) &&
+	       fits(&doc->applies_to[MESH_AGENT_TAGS], who->tags, who->n_tags) &&
+	       fits(&doc->applies_to[MESH_AGENT_IDS], &who->agent, who->agent != NULL);
+}
+
 const struct dialect dialect_meshguard = {
 	.language = POLICY_LANGUAGE_MESHGUARD,
 	.parse = parse,
@@ -398,4 +423,6 @@ const struct dialect dialect_meshguard = {
 	.can_ask = can_ask,
 	.show = mesh_show,
 	.budget = budget,
+	.name = name,
+	.applies_to = applies_to,
 };
