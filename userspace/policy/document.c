@@ -267,13 +267,46 @@ static int check_decides(const struct loader *l, const struct node *root)
 			   "the policy decides nothing: it has neither 'default' nor 'rules'");
 }
 
+/* Return: whether a map has keys of an included file, and no others. */
+static bool is_fragment(const struct node *root)
+{
+	for (const struct node *key = root->first; key; key = key->next->next) {
+		bool is_known = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(fragment_fields); i++)
+			is_known |= key->type == NODE_SCALAR &&
+				    bytes_eq_str(key->text, fragment_fields[i].key);
+		if (!is_known)
+			return false;
+	}
+	return true;
+}
+
+/* What is missing tells what the file is. */
+static int check_version(const struct loader *l, const struct source *s)
+{
+	if (s->root->type != NODE_MAP || source_key(s->root, "version"))
+		return 0;
+	if (s->root->n == 0)
+		return loader_fail(l, s->root, "the policy is empty; it begins with 'version: 1'");
+	if (is_fragment(s->root))
+		return loader_fail(l, s->root,
+				   "the policy has no 'version' and no 'name': it is a file for "
+				   "'include', and no policy by itself");
+	if (s->layer)
+		return loader_fail(l, s->root,
+				   "the policy has no 'version: 1': only a native policy can be "
+				   "extended");
+	return loader_fail(l, s->root, "the policy has no 'version'; it begins with 'version: 1'");
+}
+
 /* Reads the keys of a document, all but its rules, into @ret. */
 static int parse_head(const struct loader *l, const struct source *s, struct policy *ret)
 {
-	int r;
+	int r = check_version(l, s);
 
-	if (s->root->type == NODE_MAP && s->root->n == 0)
-		return loader_fail(l, s->root, "the policy is empty; it begins with 'version: 1'");
+	if (r < 0)
+		return r;
 	r = schema_map(l, s->root, "the policy", top_fields, ARRAY_SIZE(top_fields), ret);
 	return r < 0 ? r : check_decides(l, s->root);
 }
