@@ -14,6 +14,7 @@ struct search {
 	const struct index *x;
 	const struct policy_query *q;
 	struct regex_scratch *scratch;
+	struct literal_set *args;
 	uint32_t best; /* rank */
 	bool is_best_limit;
 };
@@ -83,8 +84,10 @@ static enum key_answer match_keys(const struct key_context *c, const struct matc
 
 static enum key_answer match_unless(const struct search *s, const struct rule *rule)
 {
-	const struct key_context c = {
-		.q = s->q, .scratch = s->scratch, .takes_doubt = key_takes_doubt(rule, true)};
+	const struct key_context c = {.q = s->q,
+				      .scratch = s->scratch,
+				      .args = s->args,
+				      .takes_doubt = key_takes_doubt(rule, true)};
 	enum key_answer a = KEY_NO;
 
 	for (size_t i = 0; a != KEY_YES && i < rule->n_unless; i++)
@@ -107,8 +110,10 @@ static enum key_answer match_entry(const struct search *s, const struct index_en
 				   enum key_type type)
 {
 	const struct rule *rule = s->x->rules[e->rank];
-	const struct key_context c = {
-		.q = s->q, .scratch = s->scratch, .takes_doubt = key_takes_doubt(rule, false)};
+	const struct key_context c = {.q = s->q,
+				      .scratch = s->scratch,
+				      .args = s->args,
+				      .takes_doubt = key_takes_doubt(rule, false)};
 	enum key_answer a = match_pattern(&c, e, type);
 
 	if (a != KEY_NO)
@@ -289,10 +294,12 @@ static void search_argv(struct search *s)
 enum eval_outcome eval_first(const struct index *x, struct regex_scratch *scratch,
 			     const struct policy_query *q, const struct rule **ret_rule)
 {
-	struct search s = {.x = x, .q = q, .scratch = scratch, .best = NO_RANK};
+	_uninitialized_ struct literal_set args;
+	struct search s = {.x = x, .q = q, .scratch = scratch, .args = &args, .best = NO_RANK};
 	const char op = (char)q->op;
 	const struct bytes op_key = {.p = &op, .len = 1};
 
+	args.is_built = false;
 	if (q->kind == KIND_TOOL)
 		search_argv(&s);
 	if (q->kind == KIND_TOOL && q->path.p)

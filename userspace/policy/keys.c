@@ -90,8 +90,11 @@ enum key_answer key_args(const struct key_context *c, const struct matcher *m)
 {
 	enum key_answer a = KEY_NO;
 
-	for (size_t i = 0; a == KEY_NO && i < m->n_args; i++)
-		a = search(c, m->args[i], c->q->args);
+	for (size_t i = 0; a == KEY_NO && i < m->n_args; i++) {
+		int r = regex_search_filtered(m->args[i], c->scratch, c->args, c->q->args);
+
+		a = r < 0 ? KEY_LIMIT : key_of(r);
+	}
 	return a;
 }
 

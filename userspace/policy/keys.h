@@ -25,7 +25,8 @@ enum key_answer {
 struct key_context {
 	const struct policy_query *q;
 	struct regex_scratch *scratch;
-	bool takes_doubt; /* doubt counts as a match */
+	struct literal_set *args; /* of q->args; one for all rules of an evaluation */
+	bool takes_doubt;         /* doubt counts as a match */
 };
 
 static inline enum key_answer key_and(enum key_answer a, enum key_answer b)

@@ -34,13 +34,12 @@ static enum key_answer matches(const struct key_context *c, const struct matcher
 	return a;
 }
 
-static enum key_answer applies(const struct rule *rule, struct regex_scratch *scratch,
-			       const struct policy_query *q)
+static enum key_answer applies(const struct rule *rule, struct key_context c)
 {
-	struct key_context c = {
-		.q = q, .scratch = scratch, .takes_doubt = key_takes_doubt(rule, false)};
-	enum key_answer a = matches(&c, &rule->match), except = KEY_NO;
+	enum key_answer a, except = KEY_NO;
 
+	c.takes_doubt = key_takes_doubt(rule, false);
+	a = matches(&c, &rule->match);
 	c.takes_doubt = key_takes_doubt(rule, true);
 	for (size_t i = 0; i < rule->n_unless; i++)
 		except = key_or(except, matches(&c, &rule->unless[i]));
@@ -50,7 +49,10 @@ static enum key_answer applies(const struct rule *rule, struct regex_scratch *sc
 bool naive_matches(const struct rule *rule, struct regex_scratch *scratch,
 		   const struct policy_query *q)
 {
-	return applies(rule, scratch, q) != KEY_NO;
+	struct literal_set args = {};
+	const struct key_context c = {.q = q, .scratch = scratch, .args = &args};
+
+	return applies(rule, c) != KEY_NO;
 }
 
 /* The lowest priority above *@p, or all of them when @is_first. */
@@ -73,6 +75,8 @@ static bool next_priority(const struct policy *p, bool is_first, int64_t *at)
 void naive_each(const struct policy *p, struct regex_scratch *scratch, const struct policy_query *q,
 		naive_fn fn, void *ctx)
 {
+	struct literal_set args = {};
+	const struct key_context c = {.q = q, .scratch = scratch, .args = &args};
 	int64_t priority = 0;
 
 	for (bool is_first = true; next_priority(p, is_first, &priority); is_first = false)
@@ -82,7 +86,7 @@ void naive_each(const struct policy *p, struct regex_scratch *scratch, const str
 
 			if (rule->priority != priority)
 				continue;
-			a = applies(rule, scratch, q);
+			a = applies(rule, c);
 			if (a != KEY_NO)
 				fn(ctx, rule, a == KEY_LIMIT);
 		}

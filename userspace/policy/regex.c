@@ -35,6 +35,7 @@ struct regex_jit {
 struct regex {
 	pcre2_code *code; /* not JIT-compiled */
 	struct regex_jit *jit;
+	struct literal_grams needs;
 };
 
 struct owner {
@@ -147,7 +148,11 @@ static int compile_limited(struct bytes pattern, size_t max, uint32_t nest_max, 
 int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
 	      size_t *ret_offset)
 {
-	return compile_limited(pattern, REGEX_MAX_BYTES, NEST_MAX, ret, why, ret_offset);
+	int r = compile_limited(pattern, REGEX_MAX_BYTES, NEST_MAX, ret, why, ret_offset);
+
+	if (r == 0)
+		(*ret)->needs = literal_grams_of(pattern);
+	return r;
 }
 
 int regex_new_translated(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
@@ -304,4 +309,16 @@ int regex_search_once(const struct regex *r, struct regex_scratch *scratch, stru
 	if (subject.len > REGEX_SUBJECT_MAX_UNJITTED)
 		return -E2BIG;
 	return search(r->code, scratch, subject);
+}
+
+int regex_search_filtered(const struct regex *r, struct regex_scratch *scratch,
+			  struct literal_set *set, struct bytes subject)
+{
+	if (r->needs.n) {
+		if (!set->is_built)
+			literal_set_build(set, subject);
+		if (!literal_set_has(set, &r->needs))
+			return 0;
+	}
+	return regex_search(r, scratch, subject);
 }

@@ -7,6 +7,8 @@
 
 #include "base/util.h"
 
+#include "policy/literal.h"
+
 #define REGEX_WHY_SIZE  256
 #define REGEX_MAX_BYTES ((size_t)8192) /* of a pattern */
 /* Of a pattern that pyregex_translate() wrote. */
@@ -48,3 +50,9 @@ void regex_prepare(const struct regex *r);
 int regex_search(const struct regex *r, struct regex_scratch *scratch, struct bytes subject);
 /* The same without JIT: cheaper for a pattern that is searched for while its policy loads. */
 int regex_search_once(const struct regex *r, struct regex_scratch *scratch, struct bytes subject);
+/*
+ * As regex_search(), for many patterns on one subject: @set is that subject's, and says for most of
+ * them that what they need is not there.
+ */
+int regex_search_filtered(const struct regex *r, struct regex_scratch *scratch,
+			  struct literal_set *set, struct bytes subject);
