@@ -293,11 +293,10 @@ static int check_version(const struct loader *l, const struct source *s)
 		return loader_fail(l, s->root,
 				   "the policy has no 'version' and no 'name': it is a file for "
 				   "'include', and no policy by itself");
-	if (s->layer)
-		return loader_fail(l, s->root,
-				   "the policy has no 'version: 1': only a native policy can be "
-				   "extended");
-	return loader_fail(l, s->root, "the policy has no 'version'; it begins with 'version: 1'");
+	return s->layer ? loader_fail(l, s->root,
+				      "the policy has no 'version: 1': only a native policy can be "
+				      "extended")
+			: 0;
 }
 
 /* Reads the keys of a document, all but its rules, into @ret. */
