@@ -332,6 +332,23 @@ static void test_variables_of_a_base_are_its_own(void **state)
 	harness_fini(&h);
 }
 
+static void test_examples_of_a_base_hold_in_what_extends_it(void **state)
+{
+	struct files files = {{
+		{"d.yaml", HEAD "extends: base\n" FRAGMENT_RULE("own", "'*'", "deny")},
+		{"base", ANY "rules:\n- {name: b, match: {tool: x}, action: allow,\n"
+			     "   examples: {match: [x], not_match: [z]}}\n"},
+	}};
+	struct harness h = harness_files(&files);
+
+	(void)state;
+	assert_string_equal(eval_exec(&h, "x", "").source.rule, "own");
+	harness_fini(&h);
+	files.files[1].text = ANY "rules:\n- {name: b, match: {tool: x}, action: allow,\n"
+				  "   examples: {match: [z]}}\n";
+	check_file_refusal(&files, "base", 6, 23, "does not match this example");
+}
+
 static void test_bases_are_refused_with_position(void **state)
 {
 	static const struct {
@@ -376,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_a_base_holds_where_the_document_is_silent),
 		cmocka_unit_test(test_a_document_counts_before_its_base),
 		cmocka_unit_test(test_variables_of_a_base_are_its_own),
+		cmocka_unit_test(test_examples_of_a_base_hold_in_what_extends_it),
 		cmocka_unit_test(test_bases_are_refused_with_position),
 	};
 

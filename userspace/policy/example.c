@@ -100,7 +100,9 @@ static void ask(struct run *run, const struct apiaction *a)
 
 		if (outcome == EVAL_LIMIT)
 			run->has_limit = true;
-		if (outcome == EVAL_RULE && first == run->rule)
+		/* A document may come before what it extends: that is what extending is for. */
+		if (outcome == EVAL_RULE &&
+		    (first == run->rule || (matches && first->layer < run->rule->layer)))
 			run->has_decided = true;
 		/* Where the rule would have matched is what its author wants to know of. */
 		if (!run->is_asked || (matches && !run->has_matched))

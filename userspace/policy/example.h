@@ -18,7 +18,8 @@ int examples_parse(const struct loader *l, const struct node *n, struct arena *m
 		   struct rule *rule) _must_check_;
 /*
  * Runs those of all rules against the whole document; without any this costs nothing. `match`: the
- * rule is the first that matches; `not_match`: it does not match, first or not. Return: 0; -EINVAL:
- * one fails, with the diag at the example; -ENOMEM.
+ * rule is the first that matches, but for those of a document that extends its own; `not_match`: it
+ * does not match, first or not. Return: 0; -EINVAL: one fails, with the diag at the example;
+ * -ENOMEM.
  */
 int examples_run(const struct loader *l) _must_check_;
