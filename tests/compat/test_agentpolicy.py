@@ -239,6 +239,11 @@ DECISIONS = [
     ("approval by cost is strict", {"approval": {"require_for": [{"cost_gt": 1}]}},
      [(spend(1.0), "allow", "Action allowed"),
       (spend(1.01), "require_approval", "Action requires approval by rule #1: cost_gt=1")]),
+    ("integers are compared exactly", {"approval": {"require_for": [{"cost_gt": 2**53}]}},
+     [(spend(2**53), "allow", "Action allowed"),
+      (spend(2**53 + 1), "require_approval",
+       "Action requires approval by rule #1: cost_gt=9007199254740992"),
+      (spend(-2**53 - 1), "allow", "Action allowed")]),
     ("keys of a rule, in their order",
      {"approval": {"require_for": [
          {"source": "gpt", "cost_gt": "0.5", "action_type": "cost", "domain": None, "tool": None}]}},

@@ -116,6 +116,8 @@ static void test_allow_list_with_a_file_tool_speaks_of_changes_not_of_reads(void
 	h = load("{\"tools\": {\"allow\": [\"edit\"]}}");
 	r = harness_path(&h, OP_WRITE, "/home/u/x");
 	assert_int_equal(r.verdict, VERDICT_ALLOW);
+	r = harness_path(&h, OP_READ, "/lib/libc.so.6");
+	assert_int_equal(r.verdict, VERDICT_ALLOW);
 	harness_fini(&h);
 }
 
