@@ -255,8 +255,8 @@ static void test_an_exec_has_the_names_of_a_process(void **state)
 static void test_each_operation_of_a_path_is_a_step(void **state)
 {
 	struct fixture *f = *state;
-	const struct policy_query *q =
-		good(f, "{\"kind\":\"path\",\"op\":[\"create\",\"write\"],\"path\":\"/x\"}");
+	const struct policy_query *q = good(
+		f, "{\"kind\":\"path\",\"op\":[\"create\",\"write\",\"create\"],\"path\":\"/x\"}");
 
 	assert_int_equal(f->a.n, 2);
 	assert_int_equal(q[0].op, OP_CREATE);

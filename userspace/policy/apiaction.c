@@ -427,13 +427,18 @@ static int read_path(const struct reading *r, const struct given *g)
 {
 	const struct value *v = is_text(g->op) ? g->op : g->op->first;
 	size_t n = is_text(g->op) ? 1 : g->op->n;
+	uint32_t seen = 0;
 
 	for (; n > 0; n--, v = v->next) {
 		enum action_op op;
 		int e = read_op(r, v, OPS_PATH, &op);
 
-		if (e == 0)
-			e = apiaction_add_path(r->a, r->mem, op, g->path->text);
+		if (e < 0)
+			return e;
+		if (seen & OP_BIT(op))
+			continue;
+		seen |= OP_BIT(op);
+		e = apiaction_add_path(r->a, r->mem, op, g->path->text);
 		if (e < 0)
 			return e;
 	}
