@@ -113,6 +113,25 @@ ptest() {
 	diff -u "$BATS_TEST_DIRNAME/data/test.json" <(jq . <<<"$output")
 }
 
+@test "MeshGuard's batch test files are taken as they are" {
+	cat >mesh.yaml <<-'EOF'
+		name: mesh
+		version: "1"
+		rules:
+		  - {effect: allow, actions: ["read:*"]}
+		  - {effect: deny, actions: ["write:*"], reason: No writing.}
+		defaultEffect: deny
+	EOF
+	tests mesh.test.yaml <<-'EOF'
+		  - {name: may read, agent: a, action: "read:x", expect: allow}
+		  - {name: may not write, agent: a, action: "write:x", context: {k: 1}, expect: deny, reason: No writing}
+		  - {name: the default, agent: a, action: "admin:x", expect: deny}
+	EOF
+	run ptest mesh.test.yaml
+	assert_success
+	assert_line "# 4 passed, 0 failed"
+}
+
 @test "other languages: their words, their default, their errors, and what was spent before" {
 	echo 'budget: {max_spend: 1.00}' >budget.yaml
 	tests budget.test.yaml <<-'EOF'

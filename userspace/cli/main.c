@@ -14,7 +14,7 @@ static const struct command commands[] = {
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
 	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
-	{"policy", cmd_policy, "check FILE... | list", "check policies, list those that ship"},
+	{"policy", cmd_policy, "COMMAND...", "check, test, explain and ask policies"},
 	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
 };
 
