@@ -46,6 +46,10 @@ static void test_top_keys_tell_the_language(void **state)
 		{"budget: {max_spend: $5}\n", POLICY_LANGUAGE_AGENTPOLICY},
 		{"budget: {max_spend: 5}\n" AGENT, POLICY_LANGUAGE_AGENTPOLICY},
 		{"budget: {}\n" AGENT, POLICY_LANGUAGE_AGENTPOLICY},
+		{MESH, POLICY_LANGUAGE_MESHGUARD},
+		{"version: 1\n" MESH, POLICY_LANGUAGE_MESHGUARD},
+		{"defaultEffect: deny\n" MESH, POLICY_LANGUAGE_MESHGUARD},
+		{"appliesTo: {tags: [x]}\n" MESH, POLICY_LANGUAGE_MESHGUARD},
 	};
 
 	(void)state;
@@ -82,6 +86,10 @@ static void test_doubtful_documents_are_refused(void **state)
 		{AGENT ACTION, 2, 1, "'policies' belongs to agent-action-policy"},
 		{ACTION "rules: []\n", 3, 1, "'rules' belongs to native policies"},
 		{AGENT "default: deny\n", 2, 1, "'default' belongs to native policies"},
+		{"name: t\nbudget: {max_spend: 5}\n", 1, 1, "no 'version'"},
+		/* One of MeshGuard's keys is enough: its reader says what is missing. */
+		{"name: m\nrules:\n- {effect: deny}\n", 3, 3, "no 'actions'"},
+		{"name: m\nrules:\n- {actions: ['read:*']}\n", 3, 3, "no 'effect'"},
 		{"budget: {max_execs: 5}\n", 1, 9, "without 'max_spend'"},
 		{"", 1, 1, "empty"},
 		{"---\n...\n", 2, 1, "must be a map"},
