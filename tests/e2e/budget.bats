@@ -109,12 +109,18 @@ spend_end() {
 @test "max_bytes_written is what reaches storage, whoever wrote it" {
 	df --output=fstype "$T" | grep -qx tmpfs && skip "$T is a tmpfs, which has no storage"
 	budget small '{max_bytes_written: 1M, on_limit: stop}'
-	# Many short processes, each far below the limit; what they wrote counts after they have gone.
+	local how
+
+	# Many short processes, each far below the limit; what they wrote counts after they have gone,
+	# to their parent or, orphaned, to the supervisor.
 	# shellcheck disable=SC2016
-	run hf --policy "$POLICY" -- bash -c 'for i in {1..200}; do head -c 65536 /dev/zero >f$i; read -t 0.05 <><(:); done; echo all'
-	assert_equal "$status" 124
-	refute_output --partial "all"
-	assert_logged '.event == "session_end" and (.ended | startswith("budget: max_bytes_written 1048576 reached"))'
+	for how in 'head -c 65536 /dev/zero >f$i' '(head -c 65536 /dev/zero >f$i &)'; do
+		rm -f "$LOG"
+		run hf --policy "$POLICY" -- bash -c "for i in {1..200}; do $how; read -t 0.05 <><(:); done; echo all"
+		assert_equal "$status" 124
+		refute_output --partial "all"
+		assert_logged '.event == "session_end" and (.ended | startswith("budget: max_bytes_written 1048576 reached"))'
+	done
 }
 
 @test "max_bytes_written does not count pipes, and denies changes after it" {
@@ -353,4 +359,43 @@ spend_end() {
 	rm "$LOG"
 	run hf --policy "$POLICY" --ask deny -- bash -c '/bin/true; /bin/true || echo refused'
 	assert_line refused
+}
+
+# answer_all WORD: approves or denies all that the test's session holds.
+answer_all() {
+	"$HOLDFAST" held --json "$(session_of "$LOG")" | jq -r .id | xargs -r -n 1 "$HOLDFAST" "$1"
+}
+
+two_are_held() {
+	[[ $(log_count '.event == "held"') == 2 ]]
+}
+
+@test "an approved action is charged, and refused when nothing is left by then" {
+	budget paid '{max_spend: 0.6}' '[{name: dear, match: {tool: ls}, action: ask, cost: 0.5}]'
+	# shellcheck disable=SC2016
+	hf --policy "$POLICY" -- bash -c 'ls /dev/null >>out 2>&1 & ls /dev/null >>out 2>&1 & wait' 3>&- 4>&- &
+	started $!
+	local pid=$!
+	# Both could be paid for when they were asked about.
+	wait_for two_are_held
+	answer_all approve
+	wait "$pid"
+	assert_equal "$(grep -c '^/dev/null$' out)" 1
+	assert_logged '.verdict == "allow" and .rule == "dear" and .cost == 0.5 and .spent == 0.5 and .approver'
+	assert_logged '.verdict == "deny" and .rule == "budget" and .policy == "paid" and (.reason | startswith("budget: max_spend 0.60 reached")) and .approver'
+	assert_equal "$(spend_end .spent)" 0.5
+}
+
+@test "a rule about the directory holds for files, too" {
+	policy dirs <<-END
+		default: {tool: allow, read: allow, write: allow, network: allow}
+		rules:
+		  - {name: not-from-here, match: {cwd: "$T/project/**", op: create}, action: deny}
+	END
+	mkdir "$T/project/sub" "$T/elsewhere"
+	# shellcheck disable=SC2016
+	run hf --policy "$POLICY" -- bash -c 'cd sub; : >"$1/one"; cd "$1"; : >two' - "$T/elsewhere"
+	assert_not_exists "$T/elsewhere/one"
+	assert_exists "$T/elsewhere/two"
+	assert_logged ".rule == \"not-from-here\" and .cwd == \"$T/project/sub\""
 }

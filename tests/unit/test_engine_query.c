@@ -188,6 +188,25 @@ static void test_a_dialects_reason_is_the_records(void **state)
 	fixture_fini(&f);
 }
 
+/* Texts made for a decision are forgotten by the next, or a long session would run out of room. */
+static void test_reasons_do_not_pile_up(void **state)
+{
+	static char name[4001];
+	struct fixture f;
+	struct action a = exec_action();
+	char text[4100];
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	(void)snprintf(text, sizeof(text), "tools: {block: [%s]}\n", name);
+	f = fixture_new(text, ASK_QUEUE);
+	a.steps[0].names[0].name = bytes_of(name);
+	for (int i = 0; i < 20000; i++) /* more than the scratch may hold */
+		assert_int_equal(decide(&f, &a), VERDICT_DENY);
+	assert_non_null(strstr(f.d.source.reason, "denied by tools.block policy"));
+	fixture_fini(&f);
+}
+
 static void test_a_rules_cost_is_charged_when_it_goes_ahead(void **state)
 {
 	struct fixture f = fixture_new(
@@ -316,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_the_time_goes_on),
 		cmocka_unit_test(test_the_spend_socket_is_the_one_that_can_be_reached),
 		cmocka_unit_test(test_a_dialects_reason_is_the_records),
+		cmocka_unit_test(test_reasons_do_not_pile_up),
 		cmocka_unit_test(test_a_rules_cost_is_charged_when_it_goes_ahead),
 		cmocka_unit_test(test_what_is_held_is_charged_by_whoever_approves),
 		cmocka_unit_test(test_a_budget_that_asks_or_stops),
