@@ -125,6 +125,9 @@ static void test_only_what_rules_can_reach_is_decided(_unused_ void **state)
 			 OP_BIT(OP_EXEC) | OPS_PATH | OPS_NETWORK);
 	assert_int_equal(decided_by(RULE("", "approve")), 0);
 	assert_int_equal(decided_by(RULE("args_pattern: '('", "deny")), 0);
+	/* Found by fuzzing: the tool raises before the arguments are looked at. */
+	assert_int_equal(decided_by(RULE("tool: '~(', args_pattern: '('", "deny")),
+			 OP_BIT(OP_EXEC) | OPS_PATH | OPS_NETWORK);
 	assert_int_equal(decided_by(RULE("tool: bash, args_pattern: 5", "approve")),
 			 OP_BIT(OP_EXEC));
 }

@@ -417,8 +417,11 @@ static int find_decided_ops(struct action_policy *doc)
 	for (size_t i = 0; i < doc->n_rules; i++) {
 		const struct action_rule *rule = &doc->rules[i];
 
-		if (rule->args.type == ACTION_PATTERN_NEVER ||
-		    (rule->verdict == VERDICT_ALLOW && !can_raise(rule)))
+		/* The tool is looked at first, so it may raise though the arguments never match. */
+		if (rule->args.type == ACTION_PATTERN_NEVER &&
+		    rule->tool.type != ACTION_PATTERN_RAISE)
+			continue;
+		if (rule->verdict == VERDICT_ALLOW && !can_raise(rule))
 			continue;
 		for (unsigned int op = 0; op < OP_SYSCALL; op++)
 			if (!(doc->decided_ops & OP_BIT(op)) &&
