@@ -281,7 +281,7 @@ def check_case():
 
 def main():
     if sys.version_info[:2] != (3, 11):
-        print("1..0 # skip these facts are Python 3.11's")
+        print("ok 1 - all # skip these facts are Python 3.11's\n1..1")
         return
     check_json()
     check_text()

@@ -272,7 +272,7 @@ def check_bounds():
 
 def main():
     if yaml.__version__ != "6.0" or sys.version_info[:2] != (3, 11):
-        print(f"1..0 # skip these facts are PyYAML 6.0's on Python 3.11, not {yaml.__version__}'s")
+        print("ok 1 - all # skip these facts are those of PyYAML 6.0 on Python 3.11\n1..1")
         return
     check_scalars()
     check_hand_picked()

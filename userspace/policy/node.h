@@ -32,8 +32,8 @@ struct node {
 int node_parse(const char *file, struct bytes text, size_t max_depth, struct arena *mem,
 	       struct node **ret, struct diag *d) _must_check_;
 
-/* To be asked before libyaml is: its time grows with the square of the number of directives. Return:
- * 0; -EINVAL with @d set. */
+/* To be asked before libyaml is: its time grows with the square of the number of directives.
+ * Return: 0; -EINVAL with @d set. */
 int node_check_directives(const char *file, struct bytes text, struct diag *d) _must_check_;
 
 /* What YAML takes an unquoted scalar for: "a boolean", "null", "a number"; NULL: a string. */
