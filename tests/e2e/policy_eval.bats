@@ -124,6 +124,24 @@ batch() {
 	[[ ${lines[4]} == *'"reason":"Budget exceeded: $1.1000 would exceed $1.00"'* ]]
 }
 
+@test "a native budget decides as it would in a session" {
+	policy limited <<-'EOF'
+		default: allow
+		budget: {max_spend: 1.00, soft_limit: 0.5, max_execs: 3}
+		rules:
+		  - {name: git, match: {tool: git}, action: allow, cost: 0.3}
+	EOF
+	run batch -p "$POLICY" < <(
+		printf '%s\n' '{"kind":"cost","cost":0.4}' '{"kind":"exec","argv":["git"]}' '{"kind":"cost","cost":0.4}' \
+			'{"kind":"exec","argv":["ls"]}' '{"kind":"exec","argv":["ls"]}' '{"kind":"exec","argv":["ls"]}'
+	)
+	assert_success
+	assert_equal "$(jq -r '"\(.verdict) \(.spent)"' <<<"$output" | tr '\n' '|')" \
+		"allow 0.4|flag 0.7|deny 0.7|allow 0.7|allow 0.7|deny 0.7|"
+	[[ ${lines[2]} == *'"rule":"budget","reason":"budget: max_spend 1.00 reached'* ]]
+	[[ ${lines[5]} == *'budget: max_execs 3 reached'* ]]
+}
+
 @test "the loop guard answers with an error, and the cost stays charged" {
 	run batch -p "$T/budget.yaml" < <(
 		for _ in {1..11}; do echo '{"kind":"tool","name":"ls","cost":0.01}'; done

@@ -14,6 +14,7 @@
 #include "policy/account.h"
 #include "policy/pyjson.h"
 
+#include "cli/eval_budget.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_use.h"
 
@@ -50,6 +51,7 @@ enum {
 struct eval {
 	struct policy_use use;
 	struct account *account;
+	struct budget *budget; /* of native policies; NULL: none has one */
 	struct arena mem;
 	struct strbuf in, out;
 	double entered;
@@ -109,6 +111,14 @@ static int parse_options(int argc, char **argv, struct eval *e)
 	return 0;
 }
 
+static bool has_agentpolicy(const struct policy_stack *stack)
+{
+	for (size_t i = 0; i < policy_stack_size(stack); i++)
+		if (policy_get_language(policy_stack_get(stack, i)) == POLICY_LANGUAGE_AGENTPOLICY)
+			return true;
+	return false;
+}
+
 /* The smallest budget of the stack counts: spend is the session's, not a policy's. */
 static int open_account(struct eval *e)
 {
@@ -116,6 +126,7 @@ static int open_account(struct eval *e)
 	struct account_config config = account_config_of(policy_stack_get(stack, 0));
 	unsigned char random[6] = {};
 	char id[20];
+	int r;
 
 	for (size_t i = 1; i < policy_stack_size(stack); i++) {
 		struct account_config other = account_config_of(policy_stack_get(stack, i));
@@ -123,6 +134,9 @@ static int open_account(struct eval *e)
 		if (other.budget > 0 && (config.budget <= 0 || other.budget < config.budget))
 			config = other;
 	}
+	/* A native loop guard is among the budgets: it decides, it raises nothing. */
+	if (!has_agentpolicy(stack))
+		config.loop_repeats = 0;
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -EIO;
 	(void)snprintf(id, sizeof(id), "pol_%02x%02x%02x%02x%02x%02x", random[0], random[1],
@@ -130,7 +144,8 @@ static int open_account(struct eval *e)
 	config.session_id = id;
 	config.keeps_decisions = e->has_report;
 	e->entered = now();
-	return account_new(&config, &e->account);
+	r = account_new(&config, &e->account);
+	return r < 0 ? r : eval_budget_new(stack, &e->budget);
 }
 
 /* ---- answers: compared with what the original libraries say, and so printed as Python prints */
@@ -171,9 +186,12 @@ static void add_error(struct strbuf *out, const char *error)
 static void answer_action(struct eval *e, struct apiaction *a)
 {
 	struct policy_use_answer answer;
+	struct budget_answer limit;
 	const char *error = NULL;
 
 	policy_use_decide(&e->use, a, account_spent(e->account), &answer);
+	if (!answer.error && e->budget)
+		eval_budget_apply(e->budget, answer.query, &answer.result, &limit);
 	/* What the action itself cannot be made of never gets as far as the session. */
 	if (!answer.error)
 		(void)account_record_query(e->account, answer.query, &answer.result, now(), &error);
@@ -334,8 +352,9 @@ static int add_report(struct eval *e)
 
 static void eval_fini(struct eval *e)
 {
-	policy_use_fini(&e->use);
+	budget_free(e->budget);
 	account_free(e->account);
+	policy_use_fini(&e->use);
 	arena_fini(&e->mem);
 	strbuf_fini(&e->in);
 	strbuf_fini(&e->out);
