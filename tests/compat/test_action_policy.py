@@ -141,7 +141,7 @@ def test_templates_have_the_rules_of_the_original():
         found = [as_row(rule) for rule in yaml.safe_load(template(name))["policies"]]
         if found != rows:
             result.append(f"{name}: {found}")
-    if sorted(p.stem for p in TEMPLATES.glob("*.yaml")) != sorted(TABLE):
+    if sorted(p.stem for p in TEMPLATES.glob("*.yaml") if "." not in p.stem) != sorted(TABLE):
         result.append("other templates than the original's four")
     return result
 
@@ -288,6 +288,8 @@ DOCUMENTS = [
      [action("x", {"\U0001f600": 4, "\u00e9": 3, "a": 2, "Z": 1})]),
     (rules("{name: a, match: {args_pattern: 'a=1 \uff21=2 \U0001f600=3'}}"),
      [action("x", {"\U0001f600": 3, "\uff21": 2, "a": 1})]),
+    (rules("{name: a, match: {args_pattern: '^a=2 a b=1 ab=3$'}}"),
+     [action("x", {"ab": 3, "a b": 1, "a": 2})]),
     # paths
     (rules("{name: a, match: {path_patterns: /etc/*}}"),
      [action("x", {"path": "/etc/a/b"}), action("x", "/etc/x"), action("x", ["/etc/x"]),
