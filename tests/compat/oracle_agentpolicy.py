@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """AgentPolicy 0.1.1 on agentbudget 0.3.0, written anew from what is known of their behaviour.
 
-Nothing of Holdfast is used here, and nothing is shared with it: what the two agree on was understood
-twice. Times come from the caller, so that the loop guard can be tried without waiting.
+None of Holdfast's code is used here. Both were written by the same hand after the same reading, so a
+misunderstanding of the original can be in both. Times come from the caller, so that the loop guard can be tried without waiting.
 """
 
 import ipaddress

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+int policy_diff(int argc, char **argv);
+int policy_check(int argc, char **argv);
 int policy_list(int argc, char **argv);
 int policy_eval(int argc, char **argv);
 int policy_explain(int argc, char **argv);

@@ -33,7 +33,6 @@ static int run(const char *agent, const char *file, const char *name)
 					 .tmp = "/tmp"};
 	struct import_result result;
 	struct diag d = {};
-	char message[1280];
 	int r = io_read_file_at(AT_FDCWD, file, &text);
 
 	if (r < 0)
@@ -52,8 +51,7 @@ static int run(const char *agent, const char *file, const char *name)
 		if (fflush(stdout) != 0)
 			r = -errno;
 	} else if (r == -EINVAL) {
-		diag_format(&d, message, sizeof(message));
-		say("%s", message);
+		say_diag("", &d);
 	}
 	if (r < 0 && r != -EINVAL)
 		say("cannot import: %s", strerror(-r));

@@ -123,7 +123,10 @@ int policy_use_read(struct policy_use *u, struct diag *d)
 		.n_names = u->n_policies,
 		.language = u->language,
 		.dialect_default = u->dialect_default,
-		.warn = u->is_quiet ? NULL : warn,
+		.warn = u->is_quiet ? NULL
+			: u->warn   ? u->warn
+				    : warn,
+		.warn_ctx = u->warn_ctx,
 	};
 	int r = find_places(u, d);
 

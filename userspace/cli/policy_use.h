@@ -54,6 +54,9 @@ struct policy_use {
 	const char *tags[POLICY_USE_MAX_TAGS];
 	size_t n_tags;
 	bool is_quiet; /* warnings about the documents are not said */
+	/* Who is told of them instead; NULL: they are said on standard error. */
+	void (*warn)(void *ctx, const struct diag *d);
+	void *warn_ctx;
 	/* policy_use_load() makes these. */
 	char *real_home, *real_project, *tmp;
 	struct policy_dirs dirs;

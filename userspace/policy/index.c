@@ -319,7 +319,7 @@ static int add_rule(struct builder *b)
 
 /* ---- putting together */
 
-static int compare_rules(const void *a, const void *b)
+int index_compare_rules(const void *a, const void *b)
 {
 	const struct rule *x = *(const struct rule *const *)a, *y = *(const struct rule *const *)b;
 
@@ -395,7 +395,7 @@ int index_build(const struct policy *p, struct index *ret)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->n_rules; i++)
 		ret->rules[i] = &p->rules[i];
-	qsort(ret->rules, p->n_rules, sizeof(*ret->rules), compare_rules);
+	qsort(ret->rules, p->n_rules, sizeof(*ret->rules), index_compare_rules);
 	for (size_t i = 0; r == 0 && i < p->n_rules; i++) {
 		b.rank = (uint32_t)i;
 		b.rule = ret->rules[i];

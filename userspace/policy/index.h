@@ -69,6 +69,8 @@ struct index {
 	struct arena mem; /* copied keys */
 };
 
+/* For qsort() over pointers to rules of one policy: the order in which they are asked. */
+int index_compare_rules(const void *a, const void *b);
 int index_build(const struct policy *p, struct index *ret) _must_check_;
 void index_fini(struct index *x);
 

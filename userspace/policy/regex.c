@@ -41,6 +41,8 @@ struct regex {
 struct owner {
 	struct regex regex;
 	struct regex_jit jit;
+	struct bytes text;
+	char text_bytes[];
 };
 
 struct regex_scratch {
@@ -121,9 +123,12 @@ static int compile(struct bytes pattern, uint32_t nest_max, struct regex **ret,
 		return -EINVAL;
 	}
 	pcre2_code_free(code);
-	owner = calloc(1, sizeof(*owner));
+	owner = calloc(1, sizeof(*owner) + pattern.len + 1);
 	if (!owner)
 		return -ENOMEM;
+	if (pattern.len)
+		memcpy(owner->text_bytes, pattern.p, pattern.len);
+	owner->text = (struct bytes){.p = owner->text_bytes, .len = pattern.len};
 	owner->regex.jit = &owner->jit;
 	owner->regex.code = compile_guarded(pattern, nest_max);
 	if (!owner->regex.code) {
@@ -160,6 +165,11 @@ int regex_new_translated(struct bytes pattern, struct regex **ret, char why[stat
 {
 	return compile_limited(pattern, REGEX_TRANSLATED_MAX_BYTES, NEST_MAX_TRANSLATED, ret, why,
 			       ret_offset);
+}
+
+struct bytes regex_text(const struct regex *r)
+{
+	return ((const struct owner *)r)->text; /* the first member of its owner */
 }
 
 struct regex *regex_free(struct regex *r)

@@ -30,6 +30,8 @@ int regex_new(struct bytes pattern, struct regex **ret, char why[static REGEX_WH
 /* As regex_new(), for what a translator wrote: it may be longer and nested deeper. */
 int regex_new_translated(struct bytes pattern, struct regex **ret, char why[static REGEX_WHY_SIZE],
 			 size_t *ret_offset) _must_check_;
+/* The pattern as it was given, NUL-terminated; borrowed. */
+struct bytes regex_text(const struct regex *r);
 struct regex *regex_free(struct regex *r);
 
 struct regex_scratch *regex_scratch_new(void); /* NULL: out of memory */
