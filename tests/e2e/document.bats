@@ -234,7 +234,7 @@ bad() {
 	assert_failure 126
 	assert_equal "$(jq -r 'select(.policies) | .policies[0].name' "$LOG")" mine
 	assert_equal "$(log_select '.rule == "no-id"' | jq -r .policy | sort -u)" mine
-	run timeout 20 "$HOLDFAST" policy check coding-agent
+	run timeout 20 "$HOLDFAST" policy check --home /home/u --project /home/u/p coding-agent
 	assert_success
 	assert_output --regexp '^mine: ok, [0-9]+ rules$'
 }
