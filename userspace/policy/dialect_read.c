@@ -159,8 +159,7 @@ int dialect_keep_text(const struct dialect_reader *r, const struct value *v, con
 int dialect_regex(const struct dialect_reader *r, const struct value *v, struct bytes pattern,
 		  struct regex **ret, const char **ret_error)
 {
-	_cleanup_(strbuf_fini) struct strbuf translated = STRBUF_INIT(16 * REGEX_MAX_BYTES);
-	char why[REGEX_WHY_SIZE] = "", why_python[REGEX_WHY_SIZE] = "";
+	char why[REGEX_WHY_SIZE] = "";
 	size_t offset = 0;
 	int error;
 
@@ -172,16 +171,13 @@ int dialect_regex(const struct dialect_reader *r, const struct value *v, struct 
 				    "the regular expression is longer than %zu bytes; shorten it",
 				    REGEX_MAX_BYTES);
 	error = pyregex_new(pattern, ret, why, &offset);
-	if (error != -EINVAL)
-		return error;
-	error = pyregex_translate(pattern, &translated, why_python, &offset);
 	if (error == -EINVAL)
-		return dialect_keep_fmt(r, ret_error, "re.error: %s at byte %zu", why_python,
-					offset);
-	if (error < 0)
-		return error;
-	return dialect_fail(r, v, "the regular expression cannot be compiled: %s; write it simpler",
-			    why);
+		return dialect_keep_fmt(r, ret_error, "re.error: %s at byte %zu", why, offset);
+	if (error == -EOPNOTSUPP)
+		return dialect_fail(
+			r, v, "the regular expression cannot be compiled: %s; write it simpler",
+			why);
+	return error;
 }
 
 void dialect_add_quoted(struct strbuf *out, struct bytes text)
