@@ -53,7 +53,7 @@ static double add(struct fixture *f, struct ledger *l, double amount)
 {
 	double spent = -1;
 
-	if (ledger_add(l, amount, NS_PER_SEC, &spent, &f->diag) < 0)
+	if (ledger_add(l, amount, 30 * NS_PER_SEC, &spent, &f->diag) < 0)
 		fail_msg("%s", f->diag.message);
 	return spent;
 }

@@ -18,7 +18,7 @@
 #define SAMPLE_NS        (250 * NS_PER_MSEC)
 #define SAMPLE_SHARE     20 /* looking takes at most one part in so many of the time */
 #define LOCK_WAIT_NS     (20 * NS_PER_MSEC)
-#define LOCK_WAIT_END_NS (2 * NS_PER_SEC)
+#define LOCK_WAIT_END_NS (5 * NS_PER_SEC)
 #define REPORT_NOTE_MAX  (CONTROL_APPROVER_MAX + 64)
 
 static int open_spend_socket(struct session *s, struct diag *d)

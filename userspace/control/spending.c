@@ -4,6 +4,8 @@
 #include "control/ledger.h"
 #include "control/spending.h"
 
+#define START_WAIT_NS (5 * NS_PER_SEC)
+
 struct spending_account {
 	struct ledger *ledger;
 	double written; /* of what the session spent */
@@ -62,7 +64,7 @@ int spending_new(struct budget *budget, struct spending **ret, struct diag *rete
 			return r;
 		s->n_budgets++;
 	}
-	r = spending_sync(s, NS_PER_SEC, reterr_diag);
+	r = spending_sync(s, START_WAIT_NS, reterr_diag);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);
