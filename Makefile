@@ -31,7 +31,7 @@ BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter 1,$(FUZZING)),-fu
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
 
-LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium
+LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libcrypto
 MISSING := $(strip $(foreach l,$(LIBS),$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
 
 # ---- flags
@@ -167,7 +167,7 @@ $(BUILD)/aarch64/%.o: %.c $(BUILD)/.flags
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)aarch64-linux-gnu-gcc $(BASE_FLAGS) $(WARNINGS) $(GCC_WARNINGS) $(DEFINES) -Werror \
-		-idirafter /usr/include -O2 -MMD -MP -c -o $@ $<
+		-idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine) -O2 -MMD -MP -c -o $@ $<
 
 check-layers:
 	tools/check-layers

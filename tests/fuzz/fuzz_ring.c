@@ -13,7 +13,7 @@ static void check_line(const struct codec_view *v)
 	struct strbuf line = STRBUF_INIT(CODEC_LINE_MAX + CODEC_EVENT_MAX);
 	json_t *root;
 
-	codec_add_line(v, BYTES_LIT("session"), BYTES_LIT("agent\xff"), &line);
+	codec_add_line(v, BYTES_LIT("session"), BYTES_LIT("agent\xff"), &chain_first, &line);
 	assert(strbuf_error(&line) == 0);
 	assert(line.p[line.len - 1] == '\n');
 	/* The text of an event is taken as it is: its writer is trusted to have made JSON. */

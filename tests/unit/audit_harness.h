@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "audit/audit.h"
+#include "audit/chain.h"
 #include "audit/reader.h"
 #include "base/clock.h"
 #include "base/dirs.h"
@@ -94,21 +95,37 @@ static inline struct audit_record audit_test_record(void)
 	};
 }
 
-/* Calls @each for every line. Return: how many there are, all whole, numbered from 1 without gaps.
- */
+/* Does the line link to the one before? @link becomes the next line's. */
+static inline void audit_test_check_link(struct chain *c, struct bytes line,
+					 struct chain_link *link)
+{
+	struct chain_link prev;
+
+	assert_true(chain_prev_of(line, &prev));
+	assert_memory_equal(prev.hex, link->hex, CHAIN_HEX);
+	assert_int_equal(chain_hash(c, line, link), 0);
+}
+
+/* Calls @each for every line. Return: how many there are, all whole, chained, numbered from 1
+ * without gaps. */
 static inline uint64_t audit_test_check(const struct audit_dir *d,
 					void (*each)(const json_t *root, void *arg), void *arg)
 {
+	_cleanup_(chain_freep) struct chain *chain = NULL;
+	struct chain_link link = chain_first;
 	struct reader *r = NULL;
 	struct reader_line line;
 	uint64_t n = 0;
 	int rc;
+
+	assert_int_equal(chain_new(&chain), 0);
 
 	assert_int_equal(reader_open(d->log, &r, NULL), 0);
 	while ((rc = reader_next(r, &line)) > 0) {
 		if (rc == READER_DAMAGED)
 			fail_msg("line %d %s", (int)line.number, line.why);
 		assert_int_equal(reader_u64(line.root, "seq"), ++n);
+		audit_test_check_link(chain, line.text, &link);
 		if (each)
 			each(line.root, arg);
 	}

@@ -117,6 +117,91 @@ static void test_recovery_does_not_repeat_what_was_written(void **state)
 	assert_int_equal(audit_test_check(d, NULL, NULL), 1);
 }
 
+/* Is every line of the file linked to the one before it? Return: the last line, on the heap. */
+static char *check_links(const struct audit_dir *d)
+{
+	_cleanup_(chain_freep) struct chain *chain = NULL;
+	struct strbuf text = STRBUF_INIT(READER_LINE_MAX);
+	struct chain_link link = chain_first;
+	struct bytes line = BYTES_NULL;
+	char *last;
+
+	assert_int_equal(chain_new(&chain), 0);
+	assert_int_equal(io_read_file_at(AT_FDCWD, d->log, &text), 0);
+	for (size_t at = 0; at < text.len; at += line.len + 1) {
+		const char *newline = memchr(text.p + at, '\n', text.len - at);
+
+		assert_non_null(newline);
+		line = (struct bytes){.p = text.p + at, .len = (size_t)(newline - text.p) - at};
+		audit_test_check_link(chain, line, &link);
+	}
+	last = strndup(line.p, line.len);
+	strbuf_fini(&text);
+	return last;
+}
+
+/* What a dead writer left of a line, whose ring is lost, is made a line of the chain. */
+static void test_the_chain_goes_on_after_a_half_line(void **state)
+{
+	static const char *const halves[] = {"{", "{\"v\":1,\"seq\":7,\"half\":", "\001"};
+	struct audit_dir *d = *state;
+	struct audit_record r = audit_test_record();
+
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
+		for (int n = 0; n < 3; n++) {
+			struct audit *a = audit_test_open(d, 0);
+			int fd;
+
+			assert_int_equal(audit_append(a, &r), 0);
+			audit_close(a);
+			free(check_links(d));
+			fd = open(d->log, O_WRONLY | O_APPEND | O_CLOEXEC);
+			assert_int_equal(io_write_all(fd, halves[i], strlen(halves[i])), 0);
+			(void)close(fd);
+		}
+		audit_close(audit_test_open(d, 0));
+		free(check_links(d));
+		assert_int_equal(unlink(d->log), 0);
+	}
+}
+
+/* A line that lacks only its newline is a whole one. */
+static void test_a_lost_newline_harms_no_record(void **state)
+{
+	struct audit_dir *d = *state;
+	struct audit_record r = audit_test_record();
+	struct audit *a = audit_test_open(d, 0);
+	struct stat st;
+
+	assert_int_equal(audit_append(a, &r), 0);
+	audit_close(a);
+	assert_int_equal(stat(d->log, &st), 0);
+	assert_int_equal(truncate(d->log, st.st_size - 1), 0);
+	audit_close(audit_test_open(d, 0));
+	free(check_links(d));
+	assert_int_equal(audit_test_check(d, NULL, NULL), 1);
+}
+
+/* A line of a gigabyte, most of it a hole. */
+static void test_a_giant_last_line_is_refused_and_kept(void **state)
+{
+	const off_t size = (off_t)1 << 30;
+	struct audit_dir *d = *state;
+	struct audit_config config = audit_test_config(d);
+	struct audit *a = NULL;
+	struct diag diag = {};
+	struct stat st;
+	int fd = open(d->log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(io_write_all(fd, "{", 1), 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	(void)close(fd);
+	assert_true(audit_open(&config, &a, &diag) < 0);
+	assert_non_null(strstr(diag.message, "more than 2 MiB"));
+	assert_int_equal(stat(d->log, &st), 0);
+	assert_int_equal(st.st_size, size);
+}
+
 static void damage_ring(const char *ring, off_t at, uint32_t value)
 {
 	int fd = open(ring, O_WRONLY | O_CLOEXEC);
@@ -174,6 +259,9 @@ int main(void)
 		audit_test(test_a_killed_supervisor_loses_no_appended_record),
 		audit_test(test_the_launcher_only_lets_go),
 		audit_test(test_recovery_does_not_repeat_what_was_written),
+		audit_test(test_the_chain_goes_on_after_a_half_line),
+		audit_test(test_a_lost_newline_harms_no_record),
+		audit_test(test_a_giant_last_line_is_refused_and_kept),
 		audit_test(test_a_damaged_ring_is_refused_and_kept),
 		audit_test(test_the_next_session_recovers_the_last_one),
 	};

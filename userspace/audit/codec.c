@@ -434,7 +434,7 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 }
 
 void codec_add_line(const struct codec_view *v, struct bytes session, struct bytes agent,
-		    struct strbuf *out)
+		    const struct chain_link *prev, struct strbuf *out)
 {
 	struct json j = JSON_INIT(out);
 
@@ -447,6 +447,7 @@ void codec_add_line(const struct codec_view *v, struct bytes session, struct byt
 		strbuf_add_char(out, ',');
 		strbuf_add_bytes(out, v->text);
 	}
-	json_end_object(&j);
-	strbuf_add_char(out, '\n');
+	strbuf_add_str(out, ",\"prev\":\"");
+	strbuf_add_bytes(out, chain_bytes(prev));
+	strbuf_add_str(out, "\"}\n");
 }

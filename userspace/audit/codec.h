@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "audit/chain.h"
 #include "audit/record.h"
 #include "base/json.h"
 
@@ -85,6 +86,7 @@ void codec_pack_event(struct bytes event, struct bytes text, uint64_t seq, uint6
 void codec_pack_pad(size_t size, char *out);
 /* Looks at the packed record at @in. Return: its size in bytes; -EBADMSG when it is damaged. */
 ssize_t codec_view(struct bytes in, struct codec_view *ret);
-/* Appends the record's line, newline included, to @out. Not for WIRE_PAD. */
+/* Appends the record's line, newline included, to @out; @prev links it to the line before. Not for
+ * WIRE_PAD. */
 void codec_add_line(const struct codec_view *v, struct bytes session, struct bytes agent,
-		    struct strbuf *out);
+		    const struct chain_link *prev, struct strbuf *out);

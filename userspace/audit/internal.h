@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "audit/chain.h"
 #include "audit/codec.h"
 #include "audit/logfile.h"
 #include "audit/ring.h"
@@ -29,6 +30,8 @@ struct audit {
 
 	/* The writer's own; before audit_start(), the caller's. */
 	struct ring_commit done;
+	struct chain *chain;
+	struct chain_link prev; /* of the next line */
 	int lines; /* written by this process */
 	struct strbuf text;
 	struct codec_view view;

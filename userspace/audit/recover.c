@@ -24,6 +24,8 @@ static const char *recovery_error(int r)
 	case -EBADMSG:
 	case -EPROTO:
 		return "it is damaged or of another version; move it away";
+	case -EMSGSIZE:
+		return "the log ends in a line of more than 2 MiB, which is no record; move it away";
 	case -EBUSY:
 		return "a session is still writing to it";
 	case -EPERM:

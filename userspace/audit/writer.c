@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sys/stat.h>
-
 #include "base/clock.h"
 #include "base/io.h"
 
 #include "audit/internal.h"
+#include "audit/tail.h"
 
 #define AUDIT_BATCH_BYTES ((size_t)64 * 1024)
 #define AUDIT_GATHER_NS   (5 * NS_PER_MSEC)
@@ -20,6 +19,10 @@ int audit_new(struct audit **ret)
 		return -ENOMEM;
 	a->file = LOGFILE_NULL;
 	a->ring = RING_NULL;
+	if (chain_new(&a->chain) < 0) {
+		free(a);
+		return -ENOMEM;
+	}
 	a->text = STRBUF_INIT(AUDIT_BATCH_BYTES + MAX(CODEC_LINE_MAX, 2 * CODEC_EVENT_MAX));
 	/* None of these can fail on Linux with these arguments. */
 	(void)pthread_mutex_init(&a->lock, NULL);
@@ -40,6 +43,7 @@ struct audit *audit_free(struct audit *a)
 	(void)pthread_cond_destroy(&a->work);
 	(void)pthread_cond_destroy(&a->progress);
 	strbuf_fini(&a->text);
+	chain_free(a->chain);
 	ring_close(&a->ring);
 	logfile_fini(&a->file);
 	free(a);
@@ -51,22 +55,16 @@ void audit_freep(struct audit **a)
 	*a = audit_free(*a);
 }
 
-/* Takes up where the file ends; a line that somebody left unfinished is finished first. */
 int audit_begin_at_end(struct audit *a)
 {
-	struct stat st;
-	char last;
+	struct tail tail;
 	int r;
 
-	if (fstat(a->file.fd, &st) < 0)
-		return -errno;
-	a->done.file_bytes = (uint64_t)st.st_size;
-	if (st.st_size > 0 && pread(a->file.fd, &last, 1, st.st_size - 1) == 1 && last != '\n') {
-		r = io_write_all(a->file.fd, "\n", 1);
-		if (r < 0)
-			return r;
-		a->done.file_bytes++;
-	}
+	r = tail_take(a->file.fd, a->chain, &tail);
+	if (r < 0)
+		return r;
+	a->done.file_bytes = tail.file_bytes;
+	a->prev = tail.link;
 	return 0;
 }
 
@@ -82,12 +80,28 @@ static int write_text(struct audit *a)
 	return r;
 }
 
+/* Appends the viewed record's line to a->text. Return: 0, -errno. */
+static int add_line(struct audit *a, struct chain_link *prev)
+{
+	size_t start = a->text.len;
+	int r;
+
+	codec_add_line(&a->view, ring_session(&a->ring), ring_agent(&a->ring), prev, &a->text);
+	r = strbuf_error(&a->text);
+	if (r < 0)
+		return r;
+	return chain_hash(a->chain,
+			  (struct bytes){.p = a->text.p + start, .len = a->text.len - 1 - start},
+			  prev);
+}
+
 /* Turns up to @max records before @head into lines and writes them. Return: 0, -errno. */
 static int drain_some(struct audit *a, uint64_t head, size_t max)
 {
 	uint64_t tail = a->done.tail;
+	struct chain_link prev = a->prev;
 	size_t n = 0;
-	int r;
+	int r = 0;
 
 	strbuf_reset(&a->text);
 	while (tail < head && n < max && a->text.len < AUDIT_BATCH_BYTES) {
@@ -100,18 +114,19 @@ static int drain_some(struct audit *a, uint64_t head, size_t max)
 		if (size < 0)
 			return (int)size;
 		if (a->view.type != WIRE_PAD) {
-			codec_add_line(&a->view, ring_session(&a->ring), ring_agent(&a->ring),
-				       &a->text);
+			r = add_line(a, &prev);
+			if (r < 0)
+				return r;
 			n++;
 		}
 		tail += (uint64_t)size;
 	}
-	r = strbuf_error(&a->text);
-	if (r == 0 && a->text.len)
+	if (a->text.len)
 		r = write_text(a);
 	if (r < 0)
 		return r;
 	a->lines += (int)n;
+	a->prev = prev;
 	a->done.tail = tail;
 	a->done.file_bytes += a->text.len;
 	ring_set_commit(&a->ring, a->done);
