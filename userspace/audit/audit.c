@@ -236,10 +236,11 @@ static int open_file(struct audit *a, struct diag *reterr_diag)
 	}
 	r = audit_begin_at_end(a);
 	if (r == -EMSGSIZE)
-		return diag_set(reterr_diag, NULL, 0, 0,
-				"the log '%s' ends in a line of more than 2 MiB, which is no record; "
-				"name another place with --log",
-				a->file.path);
+		return diag_set(
+			reterr_diag, NULL, 0, 0,
+			"the log '%s' ends in a line of more than 2 MiB, which is no record; "
+			"name another place with --log",
+			a->file.path);
 	if (r < 0)
 		return logfile_refuse(a->file.path, -r, reterr_diag);
 	ring_set_commit(&a->ring, a->done);

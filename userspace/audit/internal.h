@@ -32,7 +32,7 @@ struct audit {
 	struct ring_commit done;
 	struct chain *chain;
 	struct chain_link prev; /* of the next line */
-	int lines; /* written by this process */
+	int lines;              /* written by this process */
 	struct strbuf text;
 	struct codec_view view;
 };

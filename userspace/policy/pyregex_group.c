@@ -259,7 +259,7 @@ static int read_branches(struct pyparse *p, struct pysequence *s, size_t start, 
 static int read_conditional(struct pyparse *p, struct pysequence *s, size_t start)
 {
 	bool was_caseless = p->is_caseless;
-	size_t item = p->out->len, group;
+	size_t item = p->out->len, group = 0;
 	struct pywidth width;
 	int r;
 
