@@ -226,6 +226,40 @@ static void test_sessions_are_found_by_their_beginning(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static struct timespec written_at(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mtim;
+}
+
+static void test_of_sessions_of_one_second_the_file_made_last_is_the_newest(void **state)
+{
+	static const char *const names[] = {"20261121T051234-zzzzzz.jsonl",
+					    "20261121T051234-aaaaaa.jsonl"};
+	struct audit_dir *d = *state;
+	_cleanup_(freep) char *dir = str_format("%s/holdfast", d->path);
+	_cleanup_(freep) char *first = str_format("%s/%s", dir, names[0]);
+	_cleanup_(freep) char *last = str_format("%s/%s", dir, names[1]);
+	struct timespec a, b;
+
+	assert_int_equal(setenv("XDG_STATE_HOME", d->path, 1), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	make_file(first, "");
+	make_file(last, "");
+	a = written_at(first);
+	/* Until the clock of the file system has gone on. */
+	for (b = a; b.tv_sec == a.tv_sec && b.tv_nsec == a.tv_nsec; b = written_at(last)) {
+		assert_int_equal(unlink(last), 0);
+		make_file(last, "");
+	}
+	assert_found(NULL, dir, names[1]);
+	assert_int_equal(unlink(first), 0);
+	assert_int_equal(unlink(last), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
 		audit_test(test_what_is_made_is_private),
 		audit_test(test_option_names_a_file_or_a_directory),
 		audit_test(test_sessions_are_found_by_their_beginning),
+		audit_test(test_of_sessions_of_one_second_the_file_made_last_is_the_newest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

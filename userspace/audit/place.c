@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/dirs.h"
@@ -45,7 +46,9 @@ int audit_place(const char *option, const char *session, char **ret_path, struct
 	return 0;
 }
 
-/* "20261121T051234-k3f9qz": the ids sort by the time at which the sessions began. */
+/* "20261121T051234-k3f9qz": the ids sort by the second in which the sessions began. */
+#define SESSION_SECOND_BYTES 15
+
 static bool is_session_id(struct bytes s)
 {
 	for (size_t i = 0; i < MIN(s.len, (size_t)16); i++) {
@@ -67,7 +70,34 @@ struct search {
 	bool is_exact;
 };
 
-static void consider(struct search *s, const char *name)
+/* When the file was made, or last written where the file system does not know. */
+static struct statx_timestamp made_at(int dir_fd, const char *name)
+{
+	struct statx st = {};
+
+	if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME | STATX_MTIME, &st) < 0)
+		return (struct statx_timestamp){};
+	return st.stx_mask & STATX_BTIME ? st.stx_btime : st.stx_mtime;
+}
+
+static bool is_made_later(int dir_fd, const char *name, const char *id)
+{
+	_cleanup_(freep) char *other = str_format("%s" PLACE_SUFFIX, id);
+	struct statx_timestamp a = made_at(dir_fd, name);
+	struct statx_timestamp b = other ? made_at(dir_fd, other) : a;
+
+	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* The end of an id is random, and tells nothing of sessions of one second. */
+static bool is_newer(int dir_fd, const char *name, const char *id)
+{
+	int order = strncmp(name, id, SESSION_SECOND_BYTES);
+
+	return order ? order > 0 : is_made_later(dir_fd, name, id);
+}
+
+static void consider(struct search *s, int dir_fd, const char *name)
 {
 	struct bytes id = {.p = name, .len = strlen(name)};
 
@@ -77,7 +107,7 @@ static void consider(struct search *s, const char *name)
 	id.len -= strlen(PLACE_SUFFIX);
 	if (is_session_id(id)) {
 		s->n_sessions++;
-		if (strncmp(name, s->newest, id.len) > 0) {
+		if (is_newer(dir_fd, name, s->newest)) {
 			memcpy(s->newest, name, id.len);
 			s->newest[id.len] = '\0';
 		}
@@ -100,7 +130,7 @@ static int search_dir(const char *dir, struct search *s)
 		return errno == ENOENT ? 0 : -errno;
 	while ((e = readdir(d)))
 		if (e->d_type == DT_REG || e->d_type == DT_UNKNOWN)
-			consider(s, e->d_name);
+			consider(s, dirfd(d), e->d_name);
 	(void)closedir(d);
 	return 0;
 }
