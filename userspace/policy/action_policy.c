@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "policy/dialect_lint.h"
 #include "policy/action_policy.h"
 #include "policy/aliases.h"
 #include "policy/dialect_read.h"
@@ -583,4 +584,7 @@ const struct dialect dialect_action_policy = {
 	.needs_args = needs_args,
 	.can_ask = can_ask,
 	.show = show,
+	.rule = action_policy_rule,
+	.covers = action_policy_covers,
+	.regexes = action_policy_regexes,
 };

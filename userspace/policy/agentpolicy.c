@@ -2,6 +2,7 @@
 /*
  * AgentPolicy 0.1.1 as a dialect: what the stack asks of a document besides verdicts.
  */
+#include "policy/dialect_lint.h"
 #include "policy/pytext.h"
 
 #include "policy/agentpolicy.h"
@@ -104,4 +105,7 @@ const struct dialect dialect_agentpolicy = {
 	.can_ask = doc_can_ask,
 	.show = doc_show,
 	.budget = doc_budget,
+	.rule = agentpolicy_rule,
+	.covers = agentpolicy_covers,
+	.never = agentpolicy_never,
 };

@@ -24,6 +24,18 @@ struct dialect_answer {
 /* A rule that matches, for `policy explain`; @answer as if it decided. */
 typedef void (*dialect_each_fn)(void *ctx, const struct dialect_answer *answer);
 
+/* What lint has to know of a dialect's rules, in the order in which they are asked. */
+struct dialect_rule {
+	const char *name;
+	enum verdict verdict;
+	unsigned line;
+};
+
+/* One of its regular expressions, in Python's syntax. */
+typedef void (*dialect_regex_fn)(void *ctx, const struct dialect_rule *rule, struct bytes pattern);
+/* What only the dialect itself can tell. */
+typedef void (*dialect_odd_fn)(void *ctx, unsigned line, const char *hint, const char *message);
+
 struct dialect {
 	enum policy_language language;
 	/* @root is never NULL. What the original refuses is refused, with its message; unknown keys
@@ -51,6 +63,13 @@ struct dialect {
 	const char *(*name)(const void *doc);
 	/* May be NULL: to everybody. */
 	bool (*applies_to)(const void *doc, const struct policy_subject *who);
+	/* For lint; each may be NULL. @i is less than .rule_count(). */
+	void (*rule)(const void *doc, size_t i, struct dialect_rule *ret);
+	/* Whatever rule @j matches, rule @i certainly matches too. */
+	bool (*covers)(const void *doc, struct regex_scratch *scratch, size_t i, size_t j);
+	void (*regexes)(const void *doc, dialect_regex_fn fn, void *ctx);
+	/* Patterns that cannot match. */
+	void (*never)(const void *doc, dialect_odd_fn fn, void *ctx);
 };
 
 /* NULL for the native language. */

@@ -41,6 +41,30 @@ static void tell(const struct linter *l, const char *code, const char *file, uns
 
 /* ---- rules that never decide */
 
+/* @by on line @by_line takes all that @rule matches; unless @is_by_one, together with others. */
+static void tell_unreached(const struct linter *l, const char *file,
+			   const struct dialect_rule *rule, const char *by, unsigned by_line,
+			   bool is_by_allow, bool is_by_one)
+{
+	if (is_by_allow && rule->verdict >= VERDICT_ASK)
+		tell(l, "allow-before-deny", file, rule->line,
+		     "put the stricter rule above the wider one, or give it a lower priority",
+		     "the rule '%s' (%s) never decides: '%s' on line %u allows all that it matches "
+		     "and is asked first",
+		     rule->name, verdict_name(rule->verdict), by, by_line);
+	else if (is_by_one)
+		tell(l, "shadowed-rule", file, rule->line, "remove it, or put it above the other",
+		     "the rule '%s' never decides: '%s' on line %u matches all that it does and is "
+		     "asked first",
+		     rule->name, by, by_line);
+	else
+		tell(l, "unreachable-rule", file, rule->line,
+		     "remove it, or put it above the others",
+		     "the rule '%s' never decides: '%s' on line %u and others match all that it does "
+		     "and are asked first",
+		     rule->name, by, by_line);
+}
+
 struct cover {
 	struct linter *l;
 	size_t rank;              /* of the rule that is looked at */
@@ -139,41 +163,30 @@ static void lint_reach(struct linter *l, size_t rank)
 		if ((rule->match.ops & OP_BIT(op)) && !cover_tools(&c, &atom))
 			return;
 	}
-	if (!c.by)
-		return;
-	if (c.is_by_allow && rule->action >= VERDICT_ASK)
-		tell(l, "allow-before-deny", rule->file, rule->line,
-		     "put the stricter rule above the wider one, or give it a lower priority",
-		     "the rule '%s' (%s) never decides: '%s' on line %u allows all that it matches "
-		     "and is asked first",
-		     rule->name, verdict_name(rule->action), c.allow->name, c.allow->line);
-	else if (c.is_by_one)
-		tell(l, "shadowed-rule", rule->file, rule->line,
-		     "remove it, or put it above the other",
-		     "the rule '%s' never decides: '%s' on line %u matches all that it does and is "
-		     "asked first",
-		     rule->name, c.by->name, c.by->line);
-	else
-		tell(l, "unreachable-rule", rule->file, rule->line,
-		     "remove it, or put it above the others",
-		     "the rule '%s' never decides: '%s' on line %u and others match all that it does "
-		     "and are asked first",
-		     rule->name, c.by->name, c.by->line);
+	if (c.by)
+		tell_unreached(
+			l, rule->file, &(struct dialect_rule){rule->name, rule->action, rule->line},
+			c.is_by_allow ? c.allow->name : c.by->name,
+			c.is_by_allow ? c.allow->line : c.by->line, c.is_by_allow, c.is_by_one);
 }
 
 /* ---- patterns */
+
+static void tell_redos(const struct linter *l, const char *file, unsigned line, const char *rule,
+		       const char *why)
+{
+	tell(l, "redos", file, line,
+	     "repeat what cannot match the same text in two ways; a search that takes too long is "
+	     "denied with the reason regex-limit",
+	     "the rule '%s' has a regular expression that some texts make slow: %s", rule, why);
+}
 
 static void lint_regex(struct linter *l, const struct rule *rule, const struct regex *regex)
 {
 	char why[REGEX_WHY_SIZE];
 
-	if (!regex_is_redos_prone(regex_text(regex), why))
-		return;
-	tell(l, "redos", rule->file, rule->line,
-	     "repeat what cannot match the same text in two ways; a search that takes too long is "
-	     "denied with the reason regex-limit",
-	     "the rule '%s' has a regular expression that some texts make slow: %s", rule->name,
-	     why);
+	if (regex_is_redos_prone(regex_text(regex), why))
+		tell_redos(l, rule->file, rule->line, rule->name, why);
 }
 
 static void lint_tools(struct linter *l, const struct rule *rule, const struct tool_pattern *tools,
@@ -323,6 +336,54 @@ static void lint_secrets(struct linter *l)
 	strbuf_fini(&list);
 }
 
+/* ---- dialects */
+
+static void lint_dialect_reach(struct linter *l, const struct dialect *d, const void *doc)
+{
+	size_t n = d->rule_count(doc);
+
+	for (size_t j = 1; n <= LINT_MAX_COMPARED && j < n; j++)
+		for (size_t i = 0; i < j; i++) {
+			struct dialect_rule a, b;
+
+			if (!d->covers(doc, policy_scratch_regex(l->scratch), i, j))
+				continue;
+			d->rule(doc, i, &a);
+			d->rule(doc, j, &b);
+			tell_unreached(l, l->p->file, &b, a.name, a.line, a.verdict <= VERDICT_FLAG,
+				       true);
+			break;
+		}
+}
+
+static void lint_dialect_regex(void *ctx, const struct dialect_rule *rule, struct bytes pattern)
+{
+	const struct linter *l = ctx;
+	char why[REGEX_WHY_SIZE];
+
+	if (pyregex_is_redos_prone(pattern, why))
+		tell_redos(l, l->p->file, rule->line, rule->name, why);
+}
+
+static void lint_dialect_never(void *ctx, unsigned line, const char *hint, const char *message)
+{
+	const struct linter *l = ctx;
+
+	tell(l, "pattern-never-matches", l->p->file, line, hint, "%s", message);
+}
+
+static void lint_dialect(struct linter *l)
+{
+	const struct dialect *d = l->p->dialect;
+
+	if (d->covers)
+		lint_dialect_reach(l, d, l->p->doc);
+	if (d->regexes)
+		d->regexes(l->p->doc, lint_dialect_regex, l);
+	if (d->never)
+		d->never(l->p->doc, lint_dialect_never, l);
+}
+
 /* ---- the whole */
 
 static void lint_rules(struct linter *l)
@@ -349,7 +410,10 @@ int policy_lint(const struct policy *p, const struct lint *lint)
 	l.scratch = policy_scratch_new(NULL);
 	l.order = calloc(p->n_rules + 1, sizeof(*l.order));
 	if (l.scratch && l.order) {
-		lint_rules(&l);
+		if (p->dialect)
+			lint_dialect(&l);
+		else
+			lint_rules(&l);
 		/* One that only advises keeps nothing from anybody. */
 		if (p->mode == POLICY_MODE_ENFORCE)
 			lint_secrets(&l);

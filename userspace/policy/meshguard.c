@@ -6,6 +6,7 @@
  */
 #include <strings.h>
 
+#include "policy/dialect_lint.h"
 #include "policy/meshguard.h"
 
 #define DOCUMENT_MAX_BYTES (8 * POLICY_MAX_BYTES)
@@ -425,4 +426,6 @@ const struct dialect dialect_meshguard = {
 	.budget = budget,
 	.name = name,
 	.applies_to = applies_to,
+	.rule = meshguard_rule,
+	.covers = meshguard_covers,
 };
