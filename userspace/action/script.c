@@ -10,26 +10,17 @@
 #include "action/decode.h"
 #include "action/shebang.h"
 
-/*
- * Whether @asked, made absolute, lies directly in a trusted directory. Compared byte by byte: a
- * ".." or a link on the way ("/tmp/link/../../usr/bin/git") could lead elsewhere than the text
- * says.
- */
+/* Whether @asked is an administrator's name for it, as far as we can tell. */
 static bool is_trusted_alias(const struct decode *c, struct bytes asked)
 {
-	struct bytes base = bytes_base_name(asked);
-	struct bytes dir = {.p = asked.p, .len = asked.len - base.len};
+	bool is_relative = asked.len == 0 || asked.p[0] != '/';
 
 	if (c->d->has_foreign_roots)
 		return false;
-	if (dir.len == 0 || dir.p[0] != '/') {
-		if (c->row->dirfd != TRAP_NO_ARG && decode_arg_int(c, c->row->dirfd) != AT_FDCWD)
-			return false;
-		if (dir.len && !bytes_eq_str(dir, "./"))
-			return false;
-		dir = c->a->cwd;
-	}
-	return policy_is_trusted_dir(dir);
+	if (is_relative && c->row->dirfd != TRAP_NO_ARG &&
+	    decode_arg_int(c, c->row->dirfd) != AT_FDCWD)
+		return false;
+	return policy_is_trusted_alias(asked, c->a->cwd);
 }
 
 int script_add_tool_step(struct decode *c, const struct resolved *r, struct bytes asked,

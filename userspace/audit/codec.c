@@ -87,13 +87,17 @@ void codec_plan_record(const struct audit_record *r, struct codec_plan *ret)
 			    [WIRE_HELD] = r->held,
 			    [WIRE_APPROVER] = r->approver,
 			    [WIRE_NOTE] = r->note,
-			    [WIRE_SUGGEST] = r->suggest},
+			    [WIRE_SUGGEST] = r->suggest,
+			    [WIRE_STEPS] = r->steps},
 	};
 	sum = plan_cut(ret, max);
 	while (sum > AUDIT_RECORD_MAX - CODEC_ARGV_SHARE - sizeof(struct wire_record)) {
 		max /= 2;
 		sum = plan_cut(ret, max);
 	}
+	/* Half of a JSON text is none. */
+	if (ret->strings[WIRE_STEPS].len < r->steps.len)
+		ret->strings[WIRE_STEPS] = BYTES_LIT("null");
 	sum += sizeof(struct wire_record);
 	/* Rounding up stays within AUDIT_RECORD_MAX, which is a multiple of WIRE_ALIGN. */
 	sum += plan_argv(r, ret, AUDIT_RECORD_MAX - sum);
@@ -262,6 +266,7 @@ static bool view_record(struct bytes in, struct codec_view *v)
 		.approver = s[WIRE_APPROVER],
 		.note = s[WIRE_NOTE],
 		.suggest = s[WIRE_SUGGEST],
+		.steps = s[WIRE_STEPS],
 		.cost = w.cost,
 		.spent = w.spent,
 	};
@@ -431,6 +436,10 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 	}
 	if (r->note.p)
 		json_key_str(j, "note", r->note);
+	if (r->steps.p) {
+		strbuf_add_str(j->out, ",\"steps\":");
+		strbuf_add_bytes(j->out, r->steps);
+	}
 }
 
 void codec_add_line(const struct codec_view *v, struct bytes session, struct bytes agent,

@@ -53,6 +53,7 @@ enum wire_string {
 	WIRE_APPROVER,
 	WIRE_NOTE,
 	WIRE_SUGGEST,
+	WIRE_STEPS, /* JSON */
 	_WIRE_STRING_MAX,
 };
 

@@ -55,6 +55,8 @@ struct audit_record {
 	struct bytes approver; /* "root (pid 12 on /dev/pts/3)", "timeout", "--ask deny" */
 	struct bytes note;     /* one sentence: AUDIT_NOTICE, KIND_SPEND */
 	struct bytes suggest;  /* what to do instead */
+	struct bytes steps;    /* JSON, of action_steps_add(); .p NULL: they follow from the rest.
+				  Whoever hides a part of a record hides this as well: "null" */
 	double cost;           /* charged for it, or KIND_SPEND: the amount; 0: nothing */
 	double spent;          /* by the session with it; only if @cost is not 0 */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -75,6 +76,19 @@ static void add_argv(struct json *j, char *const *argv)
 	json_end_array(j);
 }
 
+/* What rules on the time of day looked at. */
+static void add_utc_offset(struct json *j)
+{
+	time_t now = (time_t)(clock_realtime_ns() / NS_PER_SEC);
+	struct tm tm;
+
+	json_key(j, "utc_offset_s");
+	if (localtime_r(&now, &tm))
+		json_i64(j, tm.tm_gmtoff);
+	else
+		json_none(j);
+}
+
 static void add_start(struct json *j, void *arg)
 {
 	const struct session *s = arg;
@@ -92,6 +106,7 @@ static void add_start(struct json *j, void *arg)
 	json_key_cstr(j, "mode", policy_stack_is_audit(c->policies->stack) ? "audit" : "enforce");
 	json_key_cstr(j, "ask", ask_names[c->ask]);
 	json_key_u64(j, "ask_timeout_s", c->ask_timeout_ns / NS_PER_SEC);
+	add_utc_offset(j);
 	add_policies(j, c->policies);
 	add_kernel(j, &s->features);
 	add_layers(j, &s->plan);

@@ -13,6 +13,8 @@
  */
 #include <time.h>
 
+#include "action/steps.h"
+
 #include "engine/engine.h"
 
 #define BUILTIN_POLICY "builtin"
@@ -81,18 +83,25 @@ struct engine *engine_free(struct engine *e)
 	return NULL;
 }
 
+static bool local_time(const struct engine *e, time_t seconds, struct tm *ret)
+{
+	if (!e->config.has_utc_offset)
+		return localtime_r(&seconds, ret);
+	seconds += e->config.utc_offset_s;
+	return gmtime_r(&seconds, ret);
+}
+
 /* Anew each minute, because of it and of summer time. */
 static int minute_of_week(struct engine *e, uint64_t realtime_ns)
 {
 	uint64_t minute = realtime_ns / (60 * NS_PER_SEC);
-	time_t seconds = (time_t)(minute * 60);
 	struct tm tm;
 
 	if (minute == e->minute)
 		return e->minute_of_week;
 	e->minute = minute;
 	e->minute_of_week = POLICY_TIME_UNKNOWN;
-	if (localtime_r(&seconds, &tm))
+	if (local_time(e, (time_t)(minute * 60), &tm))
 		/* tm's week begins on Sunday. */
 		e->minute_of_week = ((tm.tm_wday + 6) % 7 * 24 + tm.tm_hour) * 60 + tm.tm_min;
 	return e->minute_of_week;
@@ -156,21 +165,12 @@ static bool touches_guard_process(const struct engine *e, const struct action_st
 	return false;
 }
 
-static struct bytes unix_socket_path(struct bytes object)
-{
-	const struct bytes prefix = BYTES_LIT("unix:");
-
-	if (!bytes_has_prefix(object, prefix))
-		return BYTES_NULL;
-	return (struct bytes){.p = object.p + prefix.len, .len = object.len - prefix.len};
-}
-
 /* The one thing of ours that an agent may reach: it takes reports of spent money, no more. */
 static bool is_spend_report(const struct engine *e, const struct action *a)
 {
 	return e->config.spend_socket && a->kind == KIND_NETWORK && a->op == OP_CONNECT &&
 	       a->n_steps == 1 &&
-	       bytes_eq_str(unix_socket_path(a->steps[0].object), e->config.spend_socket);
+	       bytes_eq_str(action_unix_name(a->steps[0].object), e->config.spend_socket);
 }
 
 /* The log, the control sockets, the policies in use, the binary: nothing of it may be changed or
@@ -182,7 +182,7 @@ static bool touches_own_files(const struct engine *e, const struct action_step *
 	if (s->kind == KIND_PATH && (OP_BIT(s->op) & OPS_CHANGE))
 		path = s->object;
 	else if (s->kind == KIND_NETWORK)
-		path = unix_socket_path(s->object);
+		path = action_unix_name(s->object);
 	if (!path.p)
 		return false;
 	for (size_t i = 0; i < e->config.n_protected; i++) {
@@ -282,7 +282,7 @@ static void decide_steps(struct engine *e, const struct action *a, struct decisi
 		q.names = s->names;
 		q.n_names = s->n_names;
 		q.args = s->args;
-		q.path = s->kind == KIND_NETWORK ? unix_socket_path(s->object) : s->object;
+		q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
 		q.address = s->address;
 		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
 		if (i == 0 || r.verdict > d->verdict) {

@@ -31,6 +31,9 @@ struct engine_config {
 		*spend_socket; /* in a protected tree, and yet to be reached from inside; or NULL */
 	const char *agent;     /* the session's; borrowed, NULL: unknown */
 	struct budget *budget; /* borrowed */
+	/* What local time is, for rules on it; false: this machine's. */
+	bool has_utc_offset;
+	int utc_offset_s;
 };
 
 /* When an action arrived. */

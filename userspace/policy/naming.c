@@ -65,6 +65,19 @@ bool policy_is_trusted_dir(struct bytes dir)
 	return false;
 }
 
+bool policy_is_trusted_alias(struct bytes asked, struct bytes cwd)
+{
+	struct bytes base = bytes_base_name(asked);
+	struct bytes dir = {.p = asked.p, .len = asked.len - base.len};
+
+	if (dir.len == 0 || dir.p[0] != '/') {
+		if (dir.len && !bytes_eq_str(dir, "./"))
+			return false;
+		dir = cwd;
+	}
+	return policy_is_trusted_dir(dir);
+}
+
 struct bytes policy_join_words(struct arena *mem, struct bytes head, const struct bytes *argv,
 			       size_t argc, size_t from)
 {

@@ -27,6 +27,10 @@ void policy_names_add_exec(struct policy_name names[static POLICY_MAX_NAMES], si
 /* A directory whose names are the administrator's: a link in it is what it says. Compared as text,
  * slashes at the end aside. */
 bool policy_is_trusted_dir(struct bytes dir);
+/* Whether @asked, made absolute with @cwd, lies directly in a trusted directory. Compared byte by
+ * byte: a ".." or a link on the way ("/tmp/link/../../usr/bin/git") could lead elsewhere than the
+ * text says. */
+bool policy_is_trusted_alias(struct bytes asked, struct bytes cwd);
 /* @head (left out when empty) and words @from.. of @argv, joined by blanks. .p NULL: out of memory.
  */
 struct bytes policy_join_words(struct arena *mem, struct bytes head, const struct bytes *argv,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "action/steps.h"
 #include "base/clock.h"
 
 #include "supervise/supervise_private.h"
@@ -11,6 +12,7 @@ struct context {
 	struct supervise *supervise;
 	struct action_decoder *decoder;
 	struct engine *engine;
+	struct strbuf steps; /* of the action at hand, as its record has them */
 	bool knows_foreign_roots;
 };
 
@@ -47,6 +49,7 @@ void *supervise_context_new(void *supervise)
 	if (!c)
 		return NULL;
 	c->supervise = s;
+	c->steps = STRBUF_INIT(2 * ACTION_STEPS_BYTES);
 	if (action_decoder_new(&decoder, &c->decoder) < 0 ||
 	    engine_new(&s->config.engine, &c->engine) < 0) {
 		supervise_context_free(c);
@@ -63,6 +66,7 @@ void supervise_context_free(void *context)
 		return;
 	action_decoder_free(c->decoder);
 	engine_free(c->engine);
+	strbuf_fini(&c->steps);
 	free(c);
 }
 
@@ -247,6 +251,10 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 	}
 	engine_decide(c->engine, &a, &now, &d);
 	record_fill(&r, &a, &d);
+	strbuf_reset(&c->steps);
+	action_steps_add(&a, &c->steps);
+	if (c->steps.len)
+		r.steps = strbuf_bytes(&c->steps);
 	if (d.cost != 0)
 		r.spent = budget_spent(config->engine.budget);
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
