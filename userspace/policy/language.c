@@ -3,10 +3,9 @@
  * libyaml's events are read until a key decides: at the latest at the first rule, so that a large
  * native document is not read twice.
  */
-#include <yaml.h>
-
 #include "policy/document.h"
 #include "policy/language.h"
+#include "policy/yaml_events.h"
 
 /* Deeper documents are refused anyway, and libyaml's time grows with the square of the depth. */
 #define MAX_DEPTH (VALUE_MAX_DEPTH + 1)
@@ -254,14 +253,23 @@ static int on_event(struct detector *t, const yaml_event_t *e)
 	return 0;
 }
 
-static void parser_deletep(yaml_parser_t *p)
+/* What follows is somebody else's to complain about. */
+static int on_error(_unused_ void *ctx, _unused_ const yaml_parser_t *p)
 {
-	yaml_parser_delete(p);
+	return 0;
+}
+
+/* Stops once the language is known: a large document pays nothing. */
+static int on_event_until_decided(void *ctx, const yaml_event_t *e)
+{
+	struct detector *t = ctx;
+	int r = on_event(t, e);
+
+	return r == 0 && t->is_decided ? 1 : r;
 }
 
 int language_detect(const char *file, struct bytes text, enum policy_language *ret, struct diag *d)
 {
-	_cleanup_(parser_deletep) yaml_parser_t parser = {};
 	struct detector t = {.file = file, .diag = d};
 	int r;
 
@@ -272,21 +280,7 @@ int language_detect(const char *file, struct bytes text, enum policy_language *r
 	r = node_check_directives(file, text, d);
 	if (r < 0)
 		return r;
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.len);
-	while (!t.is_decided && r == 0) {
-		yaml_event_t event;
-
-		if (!yaml_parser_parse(&parser, &event)) {
-			if (parser.error == YAML_MEMORY_ERROR)
-				return -ENOMEM;
-			break;
-		}
-		r = on_event(&t, &event);
-		yaml_event_delete(&event);
-	}
+	r = yaml_read(&(struct yaml_reader){on_event_until_decided, on_error, &t}, text);
 	if (r < 0)
 		return r;
 	*ret = t.is_decided ? t.language : POLICY_LANGUAGE_NATIVE;

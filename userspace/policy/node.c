@@ -3,10 +3,9 @@
  * libyaml's events are used and not its document API, so that depth, number of nodes and the
  * refused features are checked while reading and not after a tree has been built from them.
  */
-#include <yaml.h>
-
 #include "base/escape.h"
 #include "policy/node.h"
+#include "policy/yaml_events.h"
 
 #define NODE_MAX_COUNT 4000000
 #define NODE_MAX_DEPTH 64
@@ -170,8 +169,10 @@ static int on_document(struct builder *b, const yaml_event_t *e)
 	return 0;
 }
 
-static int on_event(struct builder *b, const yaml_event_t *e)
+static int on_event(void *ctx, const yaml_event_t *e)
 {
+	struct builder *b = ctx;
+
 	switch (e->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		return on_document(b, e);
@@ -214,47 +215,17 @@ static const char *syntax_hint(const char *problem, const char *context)
 	return "";
 }
 
-static int syntax_error(const struct builder *b, const yaml_parser_t *p)
+static int syntax_error(void *ctx, const yaml_parser_t *p)
 {
+	const struct builder *b = ctx;
 	const char *problem = p->problem ? p->problem : "cannot be read";
 	yaml_mark_t at = p->problem_mark;
 
-	if (p->error == YAML_MEMORY_ERROR)
-		return -ENOMEM;
 	if (p->error == YAML_READER_ERROR)
 		return diag_set(b->diag, b->file, 0, 0, "not valid YAML: %s", problem);
 	return diag_set(b->diag, b->file, (unsigned int)at.line + 1, (unsigned int)at.column + 1,
 			"not valid YAML: %s%s%s%s", p->context ? p->context : "",
 			p->context ? ", " : "", problem, syntax_hint(problem, p->context));
-}
-
-static void parser_deletep(yaml_parser_t *p)
-{
-	yaml_parser_delete(p);
-}
-
-static int read_events(struct builder *b, struct bytes text)
-{
-	_cleanup_(parser_deletep) yaml_parser_t parser = {};
-	bool done = false;
-
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.len);
-	while (!done) {
-		yaml_event_t event;
-		int r;
-
-		if (!yaml_parser_parse(&parser, &event))
-			return syntax_error(b, &parser);
-		done = event.type == YAML_STREAM_END_EVENT;
-		r = on_event(b, &event);
-		yaml_event_delete(&event);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 /* Behind any line break that YAML 1.1 has. */
@@ -298,7 +269,7 @@ int node_parse(const char *file, struct bytes text, size_t max_depth, struct are
 		r = node_check_directives(file, text, d);
 	if (r < 0)
 		return r;
-	r = read_events(&b, text);
+	r = yaml_read(&(struct yaml_reader){on_event, syntax_error, &b}, text);
 	if (r < 0)
 		return r;
 	if (!b.root)

@@ -5,13 +5,12 @@
  * where it is stricter the document is refused.
  */
 #include <stdio.h>
-#include <yaml.h>
-
 #include "base/escape.h"
 #include "policy/node.h"
 #include "policy/policy.h"
 #include "policy/value_build.h"
 #include "policy/yaml11.h"
+#include "policy/yaml_events.h"
 
 #define NODES_MAX_BYTES ((size_t)512 * 1024 * 1024)
 
@@ -351,8 +350,9 @@ static int on_document(struct composer *c, const yaml_event_t *e)
 	return 0;
 }
 
-static int on_event(struct composer *c, const yaml_event_t *e)
+static int on_event(void *ctx, const yaml_event_t *e)
 {
+	struct composer *c = ctx;
 	int r = check_text(c, e);
 
 	if (r < 0)
@@ -384,44 +384,14 @@ static int on_event(struct composer *c, const yaml_event_t *e)
 	return -EINVAL;
 }
 
-static int syntax_error(const struct composer *c, const yaml_parser_t *p)
+static int syntax_error(void *ctx, const yaml_parser_t *p)
 {
+	const struct composer *c = ctx;
 	const char *problem = p->problem ? p->problem : "cannot be read";
 
-	if (p->error == YAML_MEMORY_ERROR)
-		return -ENOMEM;
 	return diag_set(c->b->diag, c->b->file, (unsigned)p->problem_mark.line + 1,
 			(unsigned)p->problem_mark.column + 1, "not valid YAML: %s%s%s",
 			p->context ? p->context : "", p->context ? ", " : "", problem);
-}
-
-static void parser_deletep(yaml_parser_t *p)
-{
-	yaml_parser_delete(p);
-}
-
-static int compose(struct composer *c)
-{
-	_cleanup_(parser_deletep) yaml_parser_t parser = {};
-	bool is_done = false;
-
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)c->text.p, c->text.len);
-	while (!is_done) {
-		yaml_event_t event;
-		int r;
-
-		if (!yaml_parser_parse(&parser, &event))
-			return syntax_error(c, &parser);
-		is_done = event.type == YAML_STREAM_END_EVENT;
-		r = on_event(c, &event);
-		yaml_event_delete(&event);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 int value_parse_yaml(const char *file, struct bytes text, struct arena *mem,
@@ -448,7 +418,7 @@ int value_parse_yaml(const char *file, struct bytes text, struct arena *mem,
 	if (r < 0)
 		return r;
 	c.text = text;
-	r = compose(&c);
+	r = yaml_read(&(struct yaml_reader){on_event, syntax_error, &c}, c.text);
 	anchors = c.anchors;
 	if (r < 0)
 		return r;
