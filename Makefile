@@ -17,7 +17,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR = $(PREFIX)/bin
 SHAREDIR = $(PREFIX)/share/holdfast
-MANDIR = $(PREFIX)/share/man/man1
+MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/holdfast
 
 CFLAGS ?= -O2 -g
@@ -30,6 +30,8 @@ BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter 1,$(FUZZING)),-fu
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
+
+MANUALS = $(BUILD)/holdfast.1 $(BUILD)/holdfast-policy.5
 
 LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libcrypto
 MISSING := $(strip $(foreach l,$(LIBS),$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
@@ -129,7 +131,7 @@ ifneq ($(MISSING),)
 	@echo 'Missing libraries: $(MISSING). Install them with: sudo make deps' >&2; exit 1
 endif
 
-$(BUILD)/holdfast.1: docs/holdfast.1.scd
+$(MANUALS): $(BUILD)/%: docs/%.scd
 	$(call say,MAN)
 	@mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
@@ -188,16 +190,18 @@ differential: $(BUILD)/tests/unit/test_policy_differential
 format:
 	clang-format -i $(wildcard userspace/*/*.[ch] loader/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
-install: all $(BUILD)/holdfast.1
+install: all $(MANUALS)
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json
-	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/holdfast.1
+	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/man1/holdfast.1
+	install -D -m 644 $(BUILD)/holdfast-policy.5 $(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/holdfast.1
+	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/man1/holdfast.1 \
+		$(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR)
 
 clean:
