@@ -425,6 +425,7 @@ wait_prompt() {
 	tm_wait '^STATUS=0$'
 }
 
+# Neither root nor the ordinary user that the tests run as is daemon.
 @test "a rule's ask says how long a hold lasts and who may answer it" {
 	cat >"$POLICY" <<-END
 		version: 1
@@ -432,24 +433,24 @@ wait_prompt() {
 		log_reads: true
 		default: {tool: allow, read: allow, write: allow, network: allow}
 		rules:
-		  - {name: theirs, match: {path: ["$T/ask/file"]}, action: ask, reason: Somebody should look., suggest: Read the copy., ask: {timeout: 40s, approvers: [nobody, "@nogroup"]}}
+		  - {name: theirs, match: {path: ["$T/ask/file"]}, action: ask, reason: Somebody should look., suggest: Read the copy., ask: {timeout: 40s, approvers: [daemon, "@daemon"]}}
 	END
 	run_held -- cat "$T/ask/file"
 	wait_held 1
 	run held_json
-	jq -e '.approvers == ["nobody", "@nogroup"] and .suggest == "Read the copy." and .left_ms <= 40000 and .left_ms > 1000' <<<"$output"
+	jq -e '.approvers == ["daemon", "@daemon"] and .suggest == "Read the copy." and .left_ms <= 40000 and .left_ms > 1000' <<<"$output"
 	run "$HOLDFAST" held
-	assert_output --partial "only nobody, @nogroup"
+	assert_output --partial "only daemon, @daemon"
 	assert_output --partial "Read the copy."
 	run "$HOLDFAST" approve "$(held_ids)"
 	assert_failure 1
-	assert_output --partial "the rule lets only nobody, @nogroup answer"
+	assert_output --partial "the rule lets only daemon, @daemon answer"
 	wait_held 1
-	assert_logged '.event == "notice" and (.note | contains("which only nobody, @nogroup may, and was refused"))'
+	assert_logged '.event == "notice" and (.note | contains("which only daemon, @daemon may, and was refused"))'
 	assert_logged '.event == "held" and .suggest == "Read the copy."'
 	# Somebody of ours who is in the group may.
 	if ((EUID == 0)); then
-		run setpriv --regid nogroup --clear-groups "$HOLDFAST" approve "$(held_ids)"
+		run setpriv --regid daemon --clear-groups "$HOLDFAST" approve "$(held_ids)"
 		assert_success
 		wait_for test -s "$T/status"
 		assert_equal "$(cat "$T/status" "$T/out")" $'0\nasked-for'
