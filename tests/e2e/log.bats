@@ -47,7 +47,7 @@ mixed_session() {
 
 @test "session_end has the status and counts that agree with the records" {
 	mixed_session
-	run tail -n 1 "$LOG"
+	run log_select '.event == "session_end"'
 	assert_equal "$(jq -r .event <<<"$output")" session_end
 	assert_equal "$(jq -r '.exit' <<<"$output")" 5
 	local kind verdict
@@ -65,7 +65,7 @@ mixed_session() {
 	run hf --policy "$POLICY" -- sh -c 'kill -TERM $$'
 	assert_equal "$status" 143
 	session_ended
-	run tail -n 1 "$LOG"
+	run log_select '.event == "session_end"'
 	assert_output --regexp '"(exit|signal)":("?143|15|"TERM|"SIGTERM)'
 }
 

@@ -324,7 +324,7 @@ same_state() {
 	session_ended
 	wait_for test -s "$T/status"
 	assert_equal "$(cat "$T/status")" 1
-	last=$(tail -n 1 "$LOG" | jq -r .event)
+	last=$(tail -n 2 "$LOG" | head -n 1 | jq -r .event)
 	assert_equal "$last" session_end
 }
 

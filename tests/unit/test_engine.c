@@ -49,6 +49,8 @@ static struct fixture fixture_new(const char *const *texts, size_t n, enum ask_m
 		.launcher = LAUNCHER,
 		.protected_paths = {"/var/log/holdfast/s.jsonl", "/run/holdfast"},
 		.n_protected = 2,
+		.log_path = "/var/log/holdfast/s.jsonl",
+		.secret_path = "/var/lib/holdfast/log.key",
 		.spend_socket = "/run/holdfast/s.spend",
 	};
 
@@ -95,6 +97,45 @@ static struct decision decide(const char *text, enum ask_mode ask, const struct 
 		d.source.policy = streq(d.source.policy, "builtin") ? "builtin" : "policy";
 	fixture_fini(&f);
 	return d;
+}
+
+static void test_the_key_of_the_log_cannot_be_read_or_changed(void **state)
+{
+	(void)state;
+	for (enum action_op op = OP_READ; op < _OP_MAX; op++) {
+		struct action a = path_action(op, "/var/lib/holdfast/log.key");
+		struct decision d;
+
+		if (!(OP_BIT(op) & (OPS_CHANGE | OP_BIT(OP_READ))))
+			continue;
+		d = decide(allow_all, ASK_QUEUE, &a);
+		assert_int_equal(d.verdict, VERDICT_DENY);
+		assert_string_equal(d.source.rule, "own-key");
+		a = path_action(op, "/var/lib/holdfast/log.keys");
+		assert_int_equal(decide(allow_all, ASK_QUEUE, &a).verdict, VERDICT_ALLOW);
+	}
+}
+
+static void test_what_the_log_was_before_cannot_be_changed(void **state)
+{
+	static const struct {
+		const char *path;
+		enum action_op op;
+		enum verdict verdict;
+	} cases[] = {
+		{"/var/log/holdfast/s.jsonl.1", OP_DELETE, VERDICT_DENY},
+		{"/var/log/holdfast/s.jsonl.12.zst", OP_WRITE, VERDICT_DENY},
+		{"/var/log/holdfast/s.jsonl.2", OP_CREATE, VERDICT_DENY},
+		{"/var/log/holdfast/s.jsonl.1", OP_READ, VERDICT_ALLOW},
+		{"/var/log/holdfast/s.jsonlx", OP_WRITE, VERDICT_ALLOW},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct action a = path_action(cases[i].op, cases[i].path);
+
+		assert_int_equal(decide(allow_all, ASK_QUEUE, &a).verdict, cases[i].verdict);
+	}
 }
 
 static void test_what_cannot_be_decoded_is_denied(void **state)
@@ -280,6 +321,8 @@ static void test_the_strictest_policy_of_the_stack_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_key_of_the_log_cannot_be_read_or_changed),
+		cmocka_unit_test(test_what_the_log_was_before_cannot_be_changed),
 		cmocka_unit_test(test_what_cannot_be_decoded_is_denied),
 		cmocka_unit_test(test_an_action_without_steps_is_denied),
 		cmocka_unit_test(test_holdfasts_own_files_cannot_be_changed),

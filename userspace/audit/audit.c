@@ -243,7 +243,7 @@ static int open_file(struct audit *a, struct diag *reterr_diag)
 			a->file.path);
 	if (r < 0)
 		return logfile_refuse(a->file.path, -r, reterr_diag);
-	ring_set_commit(&a->ring, a->done);
+	ring_set_commit(&a->ring, a->at.commit);
 	return 0;
 }
 
@@ -255,6 +255,7 @@ int audit_open(const struct audit_config *config, struct audit **ret, struct dia
 	r = audit_new(&a);
 	if (r < 0)
 		return logfile_refuse(config->path, -r, reterr_diag);
+	a->config = *config;
 	r = logfile_init(config->path, true, &a->file, reterr_diag);
 	if (r < 0)
 		return r;

@@ -17,12 +17,37 @@
 
 struct audit;
 
+struct keyfile;
+
+/* When what is in the file is brought to the disk. */
+enum audit_sync {
+	AUDIT_SYNC_SECOND, /* at most once a second, and at checkpoints */
+	AUDIT_SYNC_ALWAYS, /* each batch of lines; before a flush returns */
+	AUDIT_SYNC_NONE,   /* when the kernel likes to */
+	_AUDIT_SYNC_MAX,
+};
+
+#define AUDIT_ROTATE_MIN ((uint64_t)64 * 1024)
+
+/* How a log is kept. */
+struct audit_storage {
+	enum audit_sync sync;
+	uint64_t rotate_bytes;  /* FILE that is larger becomes FILE.1, .2, ...; 0: never */
+	unsigned int keep;      /* closed files that are kept, the newest; 0: all */
+	bool compresses_closed; /* FILE.N becomes FILE.N.zst */
+};
+
 struct audit_config {
 	const char *path; /* the log file */
 	const char *session;
 	const char *agent;
 	size_t ring_bytes; /* 0: 1 MiB; else a power of two from 128 KiB to 64 MiB, for tests */
+	const struct keyfile *key; /* signs checkpoints; borrowed; NULL: they are not signed */
+	struct audit_storage storage;
 };
+
+/* "second", "always", "none". Return: 0, -EINVAL. */
+int audit_sync_parse(const char *s, enum audit_sync *ret);
 
 /*
  * Creates FILE (0600, O_EXCL|O_NOFOLLOW when it is new; an existing FILE must be a regular file of

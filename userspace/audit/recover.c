@@ -9,11 +9,13 @@ static int rewind_file(struct audit *a)
 {
 	struct stat st;
 
-	a->done = ring_get_commit(&a->ring);
+	a->at.commit = ring_get_commit(&a->ring);
+	if (a->at.commit.rotating)
+		return audit_end_rotation(a);
 	if (fstat(a->file.fd, &st) < 0)
 		return -errno;
-	if ((uint64_t)st.st_size > a->done.file_bytes &&
-	    ftruncate(a->file.fd, (off_t)a->done.file_bytes) < 0)
+	if ((uint64_t)st.st_size > a->at.commit.file_bytes &&
+	    ftruncate(a->file.fd, (off_t)a->at.commit.file_bytes) < 0)
 		return -errno;
 	return audit_begin_at_end(a);
 }
@@ -81,7 +83,7 @@ int audit_recover(const char *path, struct diag *reterr_diag)
 	r = rewind_file(a);
 	if (r < 0)
 		return refuse_recovery(a, r, reterr_diag);
-	a->tail = a->done.tail;
+	a->tail = a->at.commit.tail;
 	r = audit_drain(a);
 	if (r < 0)
 		return refuse_recovery(a, r, reterr_diag);

@@ -26,6 +26,9 @@
 struct ring_commit {
 	uint64_t tail;
 	uint64_t file_bytes;
+	uint64_t made;     /* lines that the writer made itself: added to the packed `seq`s */
+	uint64_t last_seq; /* of the last line of the session; 0: there is none yet */
+	uint64_t rotating; /* N: the file is about to become FILE.N, or just has; else 0 */
 };
 
 struct ring_counts {

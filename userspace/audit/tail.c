@@ -7,6 +7,7 @@
 #include "audit/tail.h"
 
 #define TAIL_CHUNK_BYTES ((size_t)16 * 1024)
+#define TAIL_COUNT_BYTES ((size_t)256 * 1024)
 #define TAIL_END_BYTES   ((size_t)128)
 
 /* Reads the @len bytes at @at. Return: 0, -errno (-EIO: the file has become shorter). */
@@ -119,6 +120,28 @@ static int finish_half_line(int fd, struct chain *c, struct tail *t)
 	return r;
 }
 
+/* Return: 0, -errno. */
+static int count_lines(int fd, uint64_t end, uint64_t *ret)
+{
+	_cleanup_(freep) char *chunk = malloc(TAIL_COUNT_BYTES);
+	uint64_t n = 0;
+
+	if (!chunk)
+		return -ENOMEM;
+	for (uint64_t at = 0; at < end;) {
+		size_t len = MIN(TAIL_COUNT_BYTES, (size_t)(end - at));
+		int r = read_at(fd, chunk, len, at);
+
+		if (r < 0)
+			return r;
+		for (const char *p = chunk; (p = memchr(p, '\n', len - (size_t)(p - chunk))); p++)
+			n++;
+		at += len;
+	}
+	*ret = n;
+	return 0;
+}
+
 int tail_take(int fd, struct chain *c, struct tail *ret)
 {
 	struct tail t = {};
@@ -136,6 +159,8 @@ int tail_take(int fd, struct chain *c, struct tail *ret)
 	}
 	if (r == 0)
 		r = link_of(fd, c, t.file_bytes, &t.link);
+	if (r == 0)
+		r = count_lines(fd, t.file_bytes, &t.lines);
 	if (r == 0)
 		*ret = t;
 	return r;

@@ -12,6 +12,7 @@
 
 struct tail {
 	uint64_t file_bytes;
+	uint64_t lines;
 	struct chain_link link; /* the `prev` of the next line */
 };
 

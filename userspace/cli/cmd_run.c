@@ -6,8 +6,10 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "audit/keyfile.h"
 #include "audit/place.h"
 #include "base/dirs.h"
+#include "base/io.h"
 #include "base/say.h"
 #include "control/session.h"
 #include "loader/features.h"
@@ -18,7 +20,7 @@
 #include "cli/run_options.h"
 
 #define SESSION_ID_SIZE 32
-#define N_OWN_PATHS     4 /* log, ring, runtime directory, binary */
+#define N_OWN_PATHS     6 /* log, ring, its key (both halves), runtime directory, binary */
 #define N_PROTECTED     (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS)
 
 extern char **environ;
@@ -54,6 +56,7 @@ struct run {
 	char *log_path;
 	char *ring_path;
 	char *runtime_dir;
+	char *key_path, *public_path;
 	char *binary;
 	const char *protected_paths[N_PROTECTED];
 	size_t n_protected;
@@ -70,6 +73,8 @@ static void run_fini(struct run *r)
 	free(r->log_path);
 	free(r->ring_path);
 	free(r->runtime_dir);
+	free(r->key_path);
+	free(r->public_path);
 	free(r->binary);
 }
 
@@ -155,6 +160,23 @@ static void protect_policy(struct run *r, const struct policyset_entry *entry)
 		protect(r, entry->files[i]);
 }
 
+/* Where the key that signs the log is, or will be made. Without a home it is not signed. */
+static void find_key(struct run *r)
+{
+	_cleanup_(freep) char *key = keyfile_path(), *dir = key ? strdup(key) : NULL;
+
+	if (!dir) {
+		say("the log will not be signed: there is no place for the key; set HOME or XDG_STATE_HOME");
+		return;
+	}
+	*strrchr(dir, '/') = '\0';
+	(void)io_mkdir_p(dir, 0700); /* that it did not work is told when the key is made */
+	r->key_path = resolve_place(key);
+	r->public_path = r->key_path ? keyfile_public_path(r->key_path) : NULL;
+	protect(r, r->key_path);
+	protect(r, r->public_path);
+}
+
 static int run_find_places(struct run *r)
 {
 	_cleanup_(freep) char *log = NULL, *runtime = NULL;
@@ -179,6 +201,7 @@ static int run_find_places(struct run *r)
 		say("no place for the log or the control socket: set HOME, or XDG_STATE_HOME and XDG_RUNTIME_DIR");
 		return RUN_EXIT_FAILED;
 	}
+	find_key(r);
 	protect(r, r->log_path);
 	protect(r, r->ring_path);
 	protect(r, r->runtime_dir);
@@ -200,6 +223,8 @@ static int run_start(struct run *r)
 		.ask_timeout_ns = r->options.ask_timeout_ns,
 		.is_quiet = r->options.is_quiet,
 		.log_path = r->log_path,
+		.log_key = r->key_path,
+		.log_storage = r->options.log_storage,
 		.runtime_dir = r->runtime_dir,
 		.command = r->command,
 		.argv = r->options.command,

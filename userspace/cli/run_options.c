@@ -11,6 +11,7 @@
 
 #define ASK_TIMEOUT_DEFAULT_S 300
 #define ASK_TIMEOUT_MAX_S     86400
+#define LOG_KEEP_MAX          100000
 
 static const char usage[] =
 	"usage: holdfast run [OPTIONS] [--] COMMAND [ARGUMENTS]\n"
@@ -25,6 +26,10 @@ static const char usage[] =
 	"                           terminal, or at once: deny, allow\n"
 	"      --ask-timeout S      seconds until an unanswered action is denied (default 300)\n"
 	"      --log FILE|DIR       where the log goes (default: $XDG_STATE_HOME/holdfast, root /var/log/holdfast)\n"
+	"      --log-sync WHEN      bring the log to the disk each second (default), always, or none\n"
+	"      --log-rotate SIZE    begin a new file when the log is larger, such as 64M; FILE becomes FILE.1, ...\n"
+	"      --log-keep N         keep only the newest N of these\n"
+	"      --log-compress       compress them: FILE.1.zst (Zstandard)\n"
 	"      --name AGENT         the agent's name in the log (default: the command's name)\n"
 	"      --project DIR        what ${project} means in policies (default: the current directory)\n"
 	"      --tag TAG            a word that `applies_to: {tags: ...}` of policies may ask for; may be repeated\n"
@@ -46,6 +51,10 @@ enum option_id {
 	OPT_ASK,
 	OPT_ASK_TIMEOUT,
 	OPT_LOG,
+	OPT_LOG_SYNC,
+	OPT_LOG_ROTATE,
+	OPT_LOG_KEEP,
+	OPT_LOG_COMPRESS,
 	OPT_NAME,
 	OPT_PROJECT,
 	OPT_KEEP_FD,
@@ -61,6 +70,10 @@ static const struct option options[] = {
 	{"ask", required_argument, NULL, OPT_ASK},
 	{"ask-timeout", required_argument, NULL, OPT_ASK_TIMEOUT},
 	{"log", required_argument, NULL, OPT_LOG},
+	{"log-sync", required_argument, NULL, OPT_LOG_SYNC},
+	{"log-rotate", required_argument, NULL, OPT_LOG_ROTATE},
+	{"log-keep", required_argument, NULL, OPT_LOG_KEEP},
+	{"log-compress", no_argument, NULL, OPT_LOG_COMPRESS},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"project", required_argument, NULL, OPT_PROJECT},
 	{"keep-fd", required_argument, NULL, OPT_KEEP_FD},
@@ -185,6 +198,58 @@ static int set_language(struct run_options *o, const char *arg)
 	return -EINVAL;
 }
 
+/* A number of bytes with one of K, M, G behind it, or none. */
+static int set_rotate(struct run_options *o, const char *arg)
+{
+	static const char units[] = "KMG";
+	struct bytes digits = bytes_of(arg);
+	const char *unit = digits.len ? strchr(units, arg[digits.len - 1]) : NULL;
+	unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+	uint64_t n;
+
+	if (unit)
+		digits.len--;
+	if (parse_u64(digits, INT64_MAX >> shift, &n) < 0 || n << shift < AUDIT_ROTATE_MIN) {
+		say("--log-rotate '%s': expected a size of at least 64K, such as 64M", arg);
+		return -EINVAL;
+	}
+	o->log_storage.rotate_bytes = n << shift;
+	return 0;
+}
+
+static int set_keep(struct run_options *o, const char *arg)
+{
+	uint64_t n;
+
+	if (parse_u64(bytes_of(arg), LOG_KEEP_MAX, &n) < 0 || n == 0) {
+		say("--log-keep '%s': expected a number from 1 to %d", arg, LOG_KEEP_MAX);
+		return -EINVAL;
+	}
+	o->log_storage.keep = (unsigned int)n;
+	return 0;
+}
+
+static int set_log_option(struct run_options *o, int id, const char *arg)
+{
+	switch (id) {
+	case OPT_LOG:
+		o->log = arg;
+		return 0;
+	case OPT_LOG_SYNC:
+		if (audit_sync_parse(arg, &o->log_storage.sync) == 0)
+			return 0;
+		say("--log-sync '%s': expected second, always or none", arg);
+		return -EINVAL;
+	case OPT_LOG_ROTATE:
+		return set_rotate(o, arg);
+	case OPT_LOG_KEEP:
+		return set_keep(o, arg);
+	default: /* OPT_LOG_COMPRESS */
+		o->log_storage.compresses_closed = true;
+		return 0;
+	}
+}
+
 static int set_option(struct run_options *o, int id, const char *arg)
 {
 	switch (id) {
@@ -203,8 +268,11 @@ static int set_option(struct run_options *o, int id, const char *arg)
 	case OPT_ASK_TIMEOUT:
 		return set_ask_timeout(o, arg);
 	case OPT_LOG:
-		o->log = arg;
-		return 0;
+	case OPT_LOG_SYNC:
+	case OPT_LOG_ROTATE:
+	case OPT_LOG_KEEP:
+	case OPT_LOG_COMPRESS:
+		return set_log_option(o, id, arg);
 	case OPT_NAME:
 		o->name = arg;
 		return 0;

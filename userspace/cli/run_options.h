@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "audit/audit.h"
 #include "engine/engine.h"
 
 #define RUN_MAX_KEEP_FDS 64
@@ -15,7 +16,8 @@ struct run_options {
 	bool is_audit;
 	enum ask_mode ask;
 	uint64_t ask_timeout_ns;
-	const char *log;     /* NULL: the default place */
+	const char *log; /* NULL: the default place */
+	struct audit_storage log_storage;
 	const char *name;    /* NULL: the command's base name */
 	const char *project; /* NULL: the current directory */
 	const char *tags[RUN_MAX_TAGS];

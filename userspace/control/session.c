@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "audit/keyfile.h"
 #include "base/clock.h"
 
 #include "control/session_private.h"
@@ -111,11 +112,16 @@ static int check_features(struct session *s)
 
 static int open_log(struct session *s)
 {
-	const struct audit_config config = {.path = s->config->log_path,
-					    .session = s->config->session,
-					    .agent = s->config->agent};
+	struct audit_config config = {.path = s->config->log_path,
+				      .session = s->config->session,
+				      .agent = s->config->agent,
+				      .storage = s->config->log_storage};
 	struct diag d = {};
 
+	/* Before there is an agent. */
+	if (s->config->log_key && keyfile_load(s->config->log_key, &s->log_key, &d) < 0)
+		return fail_diag(s, &d);
+	config.key = s->log_key;
 	if (audit_open(&config, &s->audit, &d) < 0)
 		return fail_diag(s, &d);
 	return 0;
@@ -246,6 +252,8 @@ static int start_deciding(struct session *s)
 			   .supervisor = getpid(),
 			   .launcher = s->config->launcher,
 			   .agent = s->config->agent,
+			   .log_path = s->config->log_path,
+			   .secret_path = s->config->log_key,
 			   .spend_socket = control_server_path(s->spend_server),
 			   .budget = s->budget},
 		.command = s->command,
@@ -329,6 +337,7 @@ static void session_teardown(struct session *s)
 		(void)session_record_end(s);
 	}
 	audit_close(s->audit);
+	keyfile_free(s->log_key);
 	prompt_free(s->prompt);
 	control_server_free(s->server);
 	held_table_free(s->held);

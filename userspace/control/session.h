@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "audit/audit.h"
 #include "control/launch.h"
 #include "control/policyset.h"
 #include "engine/engine.h"
@@ -16,8 +17,10 @@ struct session_config {
 	const struct policyset *policies;
 	enum ask_mode ask;
 	uint64_t ask_timeout_ns;
-	bool is_quiet;           /* no notice when an action is held */
-	const char *log_path;    /* absolute */
+	bool is_quiet;        /* no notice when an action is held */
+	const char *log_path; /* absolute */
+	const char *log_key;  /* absolute: what signs the log; NULL: it is not signed */
+	struct audit_storage log_storage;
 	const char *runtime_dir; /* absolute */
 	char *command;           /* resolved */
 	char **argv;

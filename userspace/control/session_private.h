@@ -28,6 +28,7 @@ struct session {
 	struct features features;
 	struct filter_plan plan;
 	struct audit *audit;
+	struct keyfile *log_key;
 	struct held_table *held;
 	struct control_server *server;
 	struct control_server *spend_server;

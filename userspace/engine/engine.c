@@ -173,6 +173,20 @@ static bool is_spend_report(const struct engine *e, const struct action *a)
 	       bytes_eq_str(action_unix_name(a->steps[0].object), e->config.spend_socket);
 }
 
+/* FILE.1, FILE.2.zst, ...: what the log's file was before. */
+static bool is_closed_log(const struct engine *e, struct bytes path)
+{
+	const struct bytes log = bytes_of(e->config.log_path);
+
+	return log.p && bytes_has_prefix(path, log) && path.len > log.len && path.p[log.len] == '.';
+}
+
+static bool touches_secret(const struct engine *e, const struct action_step *s)
+{
+	return e->config.secret_path && s->kind == KIND_PATH &&
+	       path_is_within(s->object, bytes_of(e->config.secret_path));
+}
+
 /* The log, the control sockets, the policies in use, the binary: nothing of it may be changed or
  * talked to. */
 static bool touches_own_files(const struct engine *e, const struct action_step *s)
@@ -185,6 +199,8 @@ static bool touches_own_files(const struct engine *e, const struct action_step *
 		path = action_unix_name(s->object);
 	if (!path.p)
 		return false;
+	if (is_closed_log(e, path))
+		return true;
 	for (size_t i = 0; i < e->config.n_protected; i++) {
 		struct bytes tree = bytes_of(e->config.protected_paths[i]);
 
@@ -206,6 +222,13 @@ static bool decide_self_protection(const struct engine *e, const struct action *
 		if (s->kind == KIND_PATH && touches_guard_process(e, s)) {
 			decide_builtin(d, "guard-process",
 				       "Holdfast's own processes cannot be opened.", EACCES);
+			return true;
+		}
+		if (touches_secret(e, s)) {
+			decide_builtin(
+				d, "own-key",
+				"The key that signs Holdfast's log cannot be read or changed.",
+				EACCES);
 			return true;
 		}
 		if (touches_own_files(e, s)) {

@@ -27,6 +27,8 @@ struct engine_config {
 	/* Absolute, resolved paths (files or trees), borrowed. */
 	const char *protected_paths[ENGINE_MAX_PROTECTED];
 	size_t n_protected;
+	const char *log_path;    /* what stands beside it as LOG.1, ... is protected too; or NULL */
+	const char *secret_path; /* a file that must not even be read; or NULL */
 	const char
 		*spend_socket; /* in a protected tree, and yet to be reached from inside; or NULL */
 	const char *agent;     /* the session's; borrowed, NULL: unknown */

@@ -72,6 +72,8 @@ def main():
         events.append(record["event"])
     if events[0] != "session_start":
         sys.exit("the first record is no session_start")
+    while events[-1] == "checkpoint":
+        events.pop()
     if not crashed and events[-1] != "session_end":
         sys.exit("the last record is no session_end")
     print(len(lines), "records ok")
