@@ -6,7 +6,7 @@
  */
 #include "audit/format_private.h"
 
-#define ECS_VERSION "8.17.0"
+#define ECS_VERSION "9.0.0"
 
 static const char *const mapped[] = {"v",   "prev", "time", "seq",       "pid",
 				     "tid", "ppid", "exe",  "latency_ns"};
@@ -208,6 +208,8 @@ static void put_network(struct ecs *e, struct bytes object)
 	json_key(&e->j, "network");
 	json_begin_object(&e->j);
 	json_key_cstr(&e->j, "type", a.is_v6 ? "ipv6" : "ipv4");
+	if (format_protocol(e->root))
+		json_key_cstr(&e->j, "transport", format_protocol(e->root));
 	if (!is_own)
 		json_key_cstr(&e->j, "direction", "egress");
 	json_end_object(&e->j);

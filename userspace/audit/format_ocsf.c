@@ -375,6 +375,8 @@ static void put_endpoint(struct ocsf *o)
 	}
 	if (a->ip[0])
 		json_key_u64(&o->j, "protocol_ver_id", a->is_v6 ? 6 : 4);
+	if (a->ip[0] && format_protocol(o->root))
+		json_key_cstr(&o->j, "protocol_name", format_protocol(o->root));
 	json_end_object(&o->j);
 }
 

@@ -11,6 +11,12 @@ static int add_chunk(const char *p, size_t len, void *arg)
 {
 	struct strbuf *out = arg;
 
+	/* All that jansson leaves of the control characters: DEL, which can only be in a string. */
+	for (const char *del; (del = memchr(p, 0x7f, len)); p = del + 1) {
+		strbuf_add(out, p, (size_t)(del - p));
+		strbuf_add_str(out, "\\u007f");
+		len -= (size_t)(del - p) + 1;
+	}
 	strbuf_add(out, p, len);
 	return strbuf_error(out) ? -1 : 0;
 }
@@ -197,4 +203,16 @@ void format_put_time(struct json *j, const char *key, const struct reader_line *
 
 	clock_format_rfc3339(line->time_ns, text);
 	json_key_cstr(j, key, text);
+}
+
+const char *format_protocol(const json_t *root)
+{
+	const json_t *steps = json_object_get(root, "steps");
+	const char *word = reader_word(json_array_get(steps, 0), "protocol");
+
+	if (streq(word, "tcp") || streq(word, "udp"))
+		return word;
+	if (word[0] || steps)
+		return NULL;
+	return streq(reader_word(root, "op"), "send") ? "udp" : "tcp";
 }

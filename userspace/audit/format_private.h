@@ -46,3 +46,5 @@ struct format_address {
 
 /* Reads "1.2.3.4:443", "[::1]:80", "unix:...". */
 void format_read_address(struct bytes object, struct format_address *ret);
+/* "tcp" or "udp" of an action on an internet address; NULL: it is another, or not told. */
+const char *format_protocol(const json_t *root);
