@@ -59,6 +59,7 @@ GOOD = [
     ANY + "applies_to: {agents: 'c*', tags: [a, b], tiers: prod}\n",
     ANY + "budget: {max_spend: 5}\n",
     ANY + "budget: {max_spend: '$5.00', soft_limit: 0.8, account: team}\n",
+    ANY + "budget: {max_spend: 1, account: " + 64 * "a" + "}\n",
     ANY + "budget: {max_spend: 1e-3, max_execs: 1, max_connects: 2, max_bytes_written: 10M,\n"
           "  max_seconds: 60, on_limit: stop}\n",
     ANY + "budget: {max_bytes_written: 4096, on_limit: ask}\n",
@@ -110,6 +111,7 @@ BAD = [
     ANY + "budget: {max_spend: 1.0e+13}\n", ANY + "budget: {max_spned: 1}\n",
     ANY + "budget: {max_spend: 1, soft_limit: 1.5}\n", ANY + "budget: {max_spend: 1, soft_limit: 0}\n",
     ANY + "budget: {max_execs: 1, soft_limit: 0.5}\n", ANY + "budget: {max_execs: 1, account: a}\n",
+    ANY + "budget: {max_spend: 1, account: ..}\n", ANY + "budget: {max_spend: 1, account: " + 65 * "a" + "}\n",
     ANY + "budget: {max_execs: 0}\n", ANY + "budget: {max_execs: 1.5}\n", ANY + "budget: {max_execs: '5'}\n",
     ANY + "budget: {max_execs: -1}\n", ANY + "budget: {max_execs: 9223372036854775808}\n",
     ANY + "budget: {max_connects: []}\n", ANY + "budget: {max_bytes_written: 0}\n",

@@ -139,6 +139,10 @@ static void test_budget_is_refused_with_position(void **state)
 		{ANY "budget: {max_execs: 5, soft_limit: 0.5}\n", 4, 9, "part of 'max_spend'"},
 		{ANY "budget: {max_execs: 5, account: team}\n", 4, 9, "needs a 'max_spend'"},
 		{ANY "budget: {max_spend: 5, account: a b}\n", 4, 33, "letters, digits"},
+		{ANY "budget: {max_spend: 5, account: ..}\n", 4, 33, "does not begin with '.'"},
+		{ANY "budget: {max_spend: 5, account: a2345678901234567890123456789012"
+		     "345678901234567890123456789012345}\n",
+		 4, 33, "at most 64 bytes"},
 		{ANY "budget: {max_execs: 0}\n", 4, 21, "at least 1; to refuse them all"},
 		{ANY "budget: {max_execs: many}\n", 4, 21, "whole number from 1"},
 		{ANY "budget: {max_execs: 1.5}\n", 4, 21, "whole number from 1"},

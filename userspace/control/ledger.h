@@ -8,7 +8,9 @@
 
 #include "base/diag.h"
 
-#define LEDGER_NAME_MAX 64
+#include "policy/policy.h"
+
+#define LEDGER_NAME_MAX POLICY_ACCOUNT_MAX_BYTES
 
 struct ledger;
 

@@ -48,7 +48,15 @@ static int parse_max_seconds(const struct loader *l, const struct node *n, void 
 
 static int parse_account(const struct loader *l, const struct node *n, void *target)
 {
-	return schema_word(l, n, "account", &((struct policy_budget *)target)->account);
+	struct policy_budget *b = target;
+	int r = schema_word(l, n, "account", &b->account);
+
+	if (r == 0 && (n->text.len > POLICY_ACCOUNT_MAX_BYTES || b->account[0] == '.'))
+		return loader_fail(l, n,
+				   "'account' has at most %d bytes and does not begin with '.': it "
+				   "becomes the name of a file",
+				   POLICY_ACCOUNT_MAX_BYTES);
+	return r;
 }
 
 static const char *const limit_actions[] = {

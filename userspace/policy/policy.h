@@ -213,6 +213,7 @@ struct policy_rate {
 };
 
 #define POLICY_MAX_RATES 8
+#define POLICY_ACCOUNT_MAX_BYTES 64 /* of an account's name, which becomes that of a file */
 
 struct policy_budget {
 	bool has_spend;
