@@ -18,8 +18,9 @@ struct reader {
 	json_t *root;
 	struct strbuf line; /* what of the current line is not in the chunk any more */
 	bool is_skipping;   /* the current line is longer than READER_LINE_MAX */
-	bool is_line_done;  /* `line` holds the line that was returned last */
-	size_t start, end;  /* of what is left of the chunk */
+	bool is_raw;
+	bool is_line_done; /* `line` holds the line that was returned last */
+	size_t start, end; /* of what is left of the chunk */
 	char chunk[READER_CHUNK_BYTES];
 };
 
@@ -91,21 +92,29 @@ static int check_root(struct reader_line *line)
 	return READER_LINE;
 }
 
-static int parse_line(struct reader *r, struct bytes text, struct reader_line *ret)
+int reader_parse(struct bytes text, struct reader_line *ret)
 {
 	json_error_t error;
 
-	json_decref(r->root);
 	/* NULs: a path cannot hold one, an abstract socket's name can. */
-	r->root = json_loadb(text.p, text.len, JSON_ALLOW_NUL, &error);
+	ret->root = json_loadb(text.p, text.len, JSON_ALLOW_NUL, &error);
 	ret->text = text;
-	ret->root = r->root;
-	if (!r->root) {
+	if (!ret->root) {
 		(void)snprintf(ret->why, sizeof(ret->why), "is not JSON (column %d): %s",
 			       error.column, error.text);
 		return READER_DAMAGED;
 	}
 	return check_root(ret);
+}
+
+static int parse_line(struct reader *r, struct bytes text, struct reader_line *ret)
+{
+	int status;
+
+	json_decref(r->root);
+	status = reader_parse(text, ret);
+	r->root = ret->root;
+	return status;
 }
 
 static int fill_chunk(struct reader *r)
@@ -156,7 +165,13 @@ static int end_line(struct reader *r, size_t len, struct reader_line *ret)
 		r->is_skipping = false;
 		return damaged(ret, "is too long");
 	}
-	return parse_line(r, text, ret);
+	ret->text = text;
+	return r->is_raw ? READER_LINE : parse_line(r, text, ret);
+}
+
+void reader_set_raw(struct reader *r)
+{
+	r->is_raw = true;
 }
 
 int reader_next(struct reader *r, struct reader_line *ret)

@@ -36,6 +36,12 @@ struct reader *reader_close(struct reader *r);
 void reader_closep(struct reader **r);
 /* Return: READER_*; after READER_END more may come if the file grows; -errno. */
 int reader_next(struct reader *r, struct reader_line *ret);
+/* Reads one line that the caller holds, as reader_next() would; @ret's root is the caller's, who
+ * ends it with json_decref(). Return: READER_LINE, READER_DAMAGED (the root may be NULL). */
+int reader_parse(struct bytes text, struct reader_line *ret);
+/* From now on lines come unparsed: `root` is NULL, `time_ns` 0; READER_DAMAGED is only too long a
+ * line. */
+void reader_set_raw(struct reader *r);
 /* At the end: is there the beginning of a line without its end? Sets @ret's number and why. */
 bool reader_has_half_line(const struct reader *r, struct reader_line *ret);
 

@@ -15,6 +15,7 @@ struct command {
 
 int cmd_run(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_held(int argc, char **argv);
 int cmd_approve(int argc, char **argv);

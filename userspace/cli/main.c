@@ -10,6 +10,8 @@ static const struct command commands[] = {
 	{"run", cmd_run, "[OPTIONS] [--] COMMAND...", "run COMMAND under supervision"},
 	{"log", cmd_log, "[OPTIONS] [FILE|SESSION]", "show what was decided"},
 	{"report", cmd_report, "[OPTIONS] [FILE|SESSION]", "sum a session up"},
+	{"replay", cmd_replay, "-p POLICY [LOG|SESSION...]",
+	 "ask other policies about what was done"},
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
