@@ -123,6 +123,10 @@ golden() {
 	assert_line "verdict: deny, the strictest of 3 steps"
 	run explain -p "$ONE" --action '{"tol":"bash"}'
 	assert_failure 1
+	run explain -p audit-only --action '{"tool":"send_mail","args":{"to":"x"}}'
+	assert_line --index 0 'allow: tool send_mail (to=x)'
+	run explain -p audit-only --action '{"action":"read:x","resource":"r"}'
+	assert_line --index 0 'allow: tool read:x (r)'
 	run explain -p safe_coding --action '{"tool":"bash","args":"rm -rf /"}'
 	assert_line --partial "ask by rule 'no-rm-rf'"
 }

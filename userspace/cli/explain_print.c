@@ -109,13 +109,21 @@ static void add_policy(struct strbuf *out, const struct explanation *e,
 		strbuf_add_char(out, '\n');
 }
 
+/* A framework's tool, MeshGuard's action: there is no program, so the name tells what it is. */
+static bool is_mere_name(const struct policy_query *q)
+{
+	return q->kind == KIND_TOOL && q->argc == 0 && !q->path.p && q->n_names;
+}
+
 static void add_step(struct strbuf *out, const struct explanation *e, const struct explain_step *s)
 {
 	const struct policy_query *q = s->query;
+	struct bytes object = is_mere_name(q) ? q->names[0].name : object_of(q);
 
-	strbuf_add_fmt(out, "%s: %s ", verdict_name(s->result.verdict), op_name(q->op));
-	add_shown(out, object_of(q));
-	if (q->path.p && !bytes_eq(q->path, q->args)) {
+	strbuf_add_fmt(out, "%s: %s ", verdict_name(s->result.verdict),
+		       is_mere_name(q) ? kind_name(q->kind) : op_name(q->op));
+	add_shown(out, object);
+	if (q->args.len && !bytes_eq(object, q->args)) {
 		strbuf_add_str(out, " (");
 		add_shown(out, q->args);
 		strbuf_add_char(out, ')');
