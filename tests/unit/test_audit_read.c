@@ -114,6 +114,22 @@ static void test_report_json_is_golden(void **state)
 		   DATA "session.report.json");
 }
 
+static void test_report_html_is_golden(void **state)
+{
+	(void)state;
+	assert_run(cmd_report, ARGS("report", "--html", DATA "session.jsonl"), 0,
+		   DATA "session.report.html");
+}
+
+static void test_tree_is_golden(void **state)
+{
+	(void)state;
+	(void)setenv("LC_ALL", "C", 1);
+	assert_run(cmd_tree, ARGS("tree", DATA "session.jsonl"), 0, DATA "session.tree.txt");
+	assert_run(cmd_tree, ARGS("tree", "--json", DATA "session.jsonl"), 0,
+		   DATA "session.tree.json");
+}
+
 static void test_damaged_lines_are_told_and_the_rest_is_shown(void **state)
 {
 	struct run r = run(cmd_log, ARGS("log", DATA "damaged.jsonl"));
@@ -316,7 +332,7 @@ static void test_a_report_of_many_names_is_bounded(void **state)
 	json_t *o, *denied;
 
 	(void)state;
-	assert_int_equal(report_new(&report), 0);
+	assert_int_equal(report_new(NULL, &report), 0);
 	for (int i = 0; i < NAMES; i++) {
 		json_t *root =
 			json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o}", "seq", i + 1, "event",
@@ -384,6 +400,8 @@ int main(void)
 		cmocka_unit_test(test_log_json_is_the_file_itself),
 		cmocka_unit_test(test_report_text_is_golden),
 		cmocka_unit_test(test_report_json_is_golden),
+		cmocka_unit_test(test_report_html_is_golden),
+		cmocka_unit_test(test_tree_is_golden),
 		cmocka_unit_test(test_damaged_lines_are_told_and_the_rest_is_shown),
 		cmocka_unit_test(test_filters_select),
 		cmocka_unit_test(test_since_counts_back),

@@ -12,14 +12,28 @@
 #define REPORT_MAX_ITEMS   2048
 #define REPORT_MAX_HOLDS   1024
 #define REPORT_MAX_NOTICES 64
+/* Of a report on several sessions. */
+#define REPORT_MAX_SESSIONS 1024
+/* Processes of its tree; `holdfast tree --json` has more. */
+#define REPORT_MAX_PROCESSES 2048
+/* A page stays below this, whatever the log holds. */
+#define REPORT_HTML_MAX ((size_t)8 << 20)
 
 struct report;
 
-int report_new(struct report **ret) _must_check_;
+struct report_config {
+	bool is_all;       /* of all sessions that are added, not of the last one */
+	uint64_t since_ns; /* realtime: earlier records do not count */
+};
+
+/* @config may be NULL. Return: 0, -ENOMEM. */
+int report_new(const struct report_config *config, struct report **ret) _must_check_;
 struct report *report_free(struct report *r);
 void report_freep(struct report **r);
-/* Takes the next line of the log. A session_start begins anew: the last session is what counts.
- * Return: 0, -ENOMEM. */
+/* Of a report on several sessions: the lines that follow are from this file. */
+void report_begin_log(struct report *r, const char *log, bool is_live);
+/* Takes the next line of the log. A session_start begins anew: the last session is what counts,
+ * unless it is a report on all of them. Return: 0, -ENOMEM. */
 int report_add(struct report *r, const struct reader_line *line);
 void report_add_damaged(struct report *r);
 /*
@@ -27,5 +41,8 @@ void report_add_damaged(struct report *r);
  * session writes to it. Return: a new reference; NULL: out of memory.
  */
 json_t *report_finish(struct report *r, const char *log, bool is_live);
+/* What report_finish() gave as one HTML page without a script, an external resource or anything
+ * else that is not in the report. At most REPORT_HTML_MAX bytes. */
+void report_html(const json_t *report, struct strbuf *out);
 /* The text form of what report_finish() gave. */
 void report_show(const json_t *report, struct strbuf *out);

@@ -12,6 +12,7 @@ static const struct command commands[] = {
 	{"report", cmd_report, "[OPTIONS] [FILE|SESSION]", "sum a session up"},
 	{"replay", cmd_replay, "-p POLICY [LOG|SESSION...]",
 	 "ask other policies about what was done"},
+	{"tree", cmd_tree, "[--json] [FILE|SESSION]", "show its processes and what each did"},
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},

@@ -14,15 +14,20 @@ static const char *const ask_names[] = {
 	[ASK_ALLOW] = "allow",
 };
 
-static void add_policy(struct json *j, const struct policyset_entry *e, bool applies)
+/* @p: NULL when it does not apply. */
+static void add_policy(struct json *j, const struct policyset_entry *e, const struct policy *p)
 {
+	const struct policy_budget *budget = p ? policy_get_budget(p) : NULL;
+
 	json_begin_object(j);
 	json_key_cstr(j, "name", e->name);
 	json_key_cstr(j, "file", e->file);
 	json_key_cstr(j, "sha256", e->hash);
 	json_key_cstr(j, "mode", e->mode == POLICY_MODE_AUDIT ? "audit" : "enforce");
 	json_key_u64(j, "rules", e->n_rules);
-	if (!applies)
+	if (budget && budget->has_spend)
+		json_key_double(j, "max_spend", budget->max_spend);
+	if (!p)
 		json_key_bool(j, "applies", false);
 	json_end_object(j);
 }
@@ -32,9 +37,9 @@ static void add_policies(struct json *j, const struct policyset *set)
 	json_key(j, "policies");
 	json_begin_array(j);
 	for (size_t i = 0; i < set->n; i++)
-		add_policy(j, &set->entries[i], true);
+		add_policy(j, &set->entries[i], policy_stack_get(set->stack, i));
 	for (size_t i = 0; i < set->n_left_out; i++)
-		add_policy(j, &set->left_out[i], false);
+		add_policy(j, &set->left_out[i], NULL);
 	json_end_array(j);
 }
 
