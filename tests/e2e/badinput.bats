@@ -111,6 +111,23 @@ fails() {
 	fails 125 "$T/bad.yaml" -- --policy "$T/bad.yaml" --
 }
 
+@test "an AgentPolicy file whose lists are gone is warned of, one that says so is not" {
+	local text
+
+	for text in 'tools:' 'network: {block: []}' 'tools: {alow: [git]}' 'approval: {require_for: []}'; do
+		echo "$text" >"$T/p.yaml"
+		run "$HOLDFAST" policy check "$T/p.yaml"
+		assert_line --partial 'every action is allowed'
+		run "$HOLDFAST" run -p "$T/p.yaml" -- true
+		assert_line --partial 'every action is allowed'
+	done
+	for text in 'budget: {max_spend: 0}' 'tools: {allow: []}' 'network: {block: [x.org]}'; do
+		echo "$text" >"$T/p.yaml"
+		run "$HOLDFAST" policy check "$T/p.yaml"
+		refute_line --partial 'every action is allowed'
+	done
+}
+
 @test "bad values of --mode, --ask, --ask-timeout, --project" {
 	fails 125 --mode strictly -- --mode strictly --
 	fails 125 --ask maybe -- --ask maybe --

@@ -480,6 +480,24 @@ static void doc_freep(struct agentpolicy **doc)
 	agentpolicy_free(*doc);
 }
 
+/* Sections whose entries are gone, or whose keys are mistyped, are valid and allow everything. Who
+ * means that says so with a budget of 0. */
+static void warn_of_nothing(const struct parser *p, const struct value *root)
+{
+	const struct agentpolicy *doc = p->doc;
+	struct diag d = {};
+
+	if (!p->load->warn || doc->budget_line || doc->n_rules)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(doc->lists); i++)
+		if (doc->lists[i].allow.is_present || doc->lists[i].block.n)
+			return;
+	(void)diag_set(&d, p->load->file, root->line, root->column,
+		       "the policy lists and limits nothing: every action is allowed; if that is "
+		       "meant, write 'budget: {max_spend: 0}'");
+	p->load->warn(p->load->warn_ctx, &d);
+}
+
 int agentpolicy_parse(const struct policy_load *load, const struct value *root, void **ret,
 		      struct diag *d)
 {
@@ -503,6 +521,7 @@ int agentpolicy_parse(const struct policy_load *load, const struct value *root, 
 	r = parse_sections(&p, root);
 	if (r < 0)
 		return r;
+	warn_of_nothing(&p, root);
 	finish(doc);
 	*ret = TAKE_PTR(doc);
 	return 0;
