@@ -209,6 +209,22 @@ for f in json.load(sys.stdin)["findings"]:
 	assert_output ""
 }
 
+@test "every finding has the column of its rule, in all languages" {
+	document <<<'- {name: all, match: {tool: exec}, action: allow}
+  # below
+-   {name: dd, match: {tool: dd, args_pattern: "(a+)+$"}, action: deny}'
+	printf 'policies:\n - {name: a, action: approve}\n -  {name: b, match: {tool: "~(a+)+$"}}\n' >a.yaml
+	printf 'tools: {block: [git]}\napproval:\n  require_for:\n    - {tool: git}\n' >p.yaml
+	printf 'name: m\nversion: "1"\nappliesTo: {tags: [a]}\nrules:\n -   {effect: allow, actions: ["*"]}\n -  {effect: deny, actions: ["a:b"]}\n' >m.yaml
+	run "$HOLDFAST" policy check t.yaml a.yaml p.yaml m.yaml
+	assert_line --partial 't.yaml:7:5: '
+	assert_line --partial 'a.yaml:3:5: '
+	assert_line --partial 'p.yaml:4:7: '
+	assert_line --partial 'm.yaml:6:5: '
+	run "$HOLDFAST" policy check --json t.yaml a.yaml p.yaml m.yaml
+	refute_output --partial '"column":0'
+}
+
 @test "an error has its place and a code; the other policies are still looked at" {
 	printf 'version: 1\nname: a\ndefualt: deny\n' >bad.yaml
 	run "$HOLDFAST" policy check --json bad.yaml read-only

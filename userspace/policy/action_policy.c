@@ -233,6 +233,7 @@ static int parse_rule(const struct dialect_reader *r, const struct value *v,
 				    "found %s",
 				    dialect_describe(v));
 	rule->line = v->line;
+	rule->column = v->column;
 	rule->reason = "";
 	rule->priority = value_get(v, "priority");
 	dialect_warn_unknown(r, v, "the rule", keys, ARRAY_SIZE(keys));

@@ -30,7 +30,7 @@ struct action_rule {
 	const char *name;   /* NULL: null in the document */
 	const char *reason; /* likewise */
 	enum verdict verdict;
-	unsigned int line;
+	unsigned int line, column;
 	struct action_pattern tool;
 	struct action_pattern args;
 	struct action_pattern *paths;

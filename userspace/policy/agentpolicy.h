@@ -18,7 +18,7 @@ struct agentpolicy_names {
 	bool is_present; /* an allow-list that is there but empty denies everything */
 	const struct bytes *names;
 	size_t n;
-	unsigned line;
+	unsigned line, column;
 };
 
 struct agentpolicy_lists {
@@ -44,7 +44,7 @@ struct agentpolicy_rule {
 	const char *cost_error; /* not NULL: what float(cost_gt) raises, once it is reached */
 	const char *name;       /* "approval.require_for #N" */
 	const char *reason;
-	unsigned line;
+	unsigned line, column;
 };
 
 struct agentpolicy {

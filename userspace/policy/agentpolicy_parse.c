@@ -195,6 +195,7 @@ static int parse_names(const struct parser *p, const struct value *map, const ch
 	qsort(array, names.n, sizeof(*array), compare_names);
 	names.names = array;
 	names.line = list->line;
+	names.column = list->column;
 	*ret = names;
 	return 0;
 }
@@ -255,7 +256,7 @@ static int parse_rule(const struct parser *p, const struct value *v, size_t numb
 		      struct agentpolicy_rule *ret)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(RULE_TEXT_MAX);
-	struct agentpolicy_rule rule = {.line = v->line};
+	struct agentpolicy_rule rule = {.line = v->line, .column = v->column};
 	struct arena *mem = &p->doc->mem;
 	bool is_first = true;
 	size_t name_end;

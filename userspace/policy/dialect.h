@@ -28,13 +28,14 @@ typedef void (*dialect_each_fn)(void *ctx, const struct dialect_answer *answer);
 struct dialect_rule {
 	const char *name;
 	enum verdict verdict;
-	unsigned line;
+	unsigned line, column;
 };
 
 /* One of its regular expressions, in Python's syntax. */
 typedef void (*dialect_regex_fn)(void *ctx, const struct dialect_rule *rule, struct bytes pattern);
 /* What only the dialect itself can tell. */
-typedef void (*dialect_odd_fn)(void *ctx, unsigned line, const char *hint, const char *message);
+typedef void (*dialect_odd_fn)(void *ctx, unsigned line, unsigned column, const char *hint,
+			       const char *message);
 
 struct dialect {
 	enum policy_language language;

@@ -53,8 +53,10 @@ void action_policy_rule(const void *doc, size_t i, struct dialect_rule *ret)
 	const struct action_policy *p = doc;
 	const struct action_rule *rule = &p->rules[i];
 
-	*ret = (struct dialect_rule){
-		.name = rule->name ? rule->name : "", .verdict = rule->verdict, .line = rule->line};
+	*ret = (struct dialect_rule){.name = rule->name ? rule->name : "",
+				     .verdict = rule->verdict,
+				     .line = rule->line,
+				     .column = rule->column};
 }
 
 bool action_policy_covers(const void *doc, struct regex_scratch *scratch, size_t i, size_t j)
@@ -69,8 +71,10 @@ bool action_policy_covers(const void *doc, struct regex_scratch *scratch, size_t
 static void tell_regex(const struct action_rule *rule, const struct action_pattern *p,
 		       dialect_regex_fn fn, void *ctx)
 {
-	const struct dialect_rule r = {
-		.name = rule->name ? rule->name : "", .verdict = rule->verdict, .line = rule->line};
+	const struct dialect_rule r = {.name = rule->name ? rule->name : "",
+				       .verdict = rule->verdict,
+				       .line = rule->line,
+				       .column = rule->column};
 	struct bytes text = p->text;
 
 	if (p->type != ACTION_PATTERN_REGEX)
@@ -112,7 +116,7 @@ static void tell_domains(const struct agentpolicy_names *names, const char *list
 			"network.%s: '%.*s' matches nothing: hosts are compared whole, without "
 			"scheme, path or wildcard",
 			list, (int)MIN(name.len, (size_t)200), name.p);
-		fn(ctx, names->line,
+		fn(ctx, names->line, names->column,
 		   "write the host alone, as in api.example.org or api.example.org:8443", text);
 	}
 }
@@ -138,7 +142,8 @@ void agentpolicy_never(const void *doc, dialect_odd_fn fn, void *ctx)
 		(void)snprintf(text, sizeof(text),
 			       "%s asks about the tool '%.200s', which the tool lists deny before",
 			       rule->name, tool->text.p);
-		fn(ctx, rule->line, "remove the rule, or take the tool off the list", text);
+		fn(ctx, rule->line, rule->column, "remove the rule, or take the tool off the list",
+		   text);
 	}
 }
 
@@ -146,8 +151,10 @@ void agentpolicy_rule(const void *doc, size_t i, struct dialect_rule *ret)
 {
 	const struct agentpolicy *p = doc;
 
-	*ret = (struct dialect_rule){
-		.name = p->rules[i].name, .verdict = VERDICT_ASK, .line = p->rules[i].line};
+	*ret = (struct dialect_rule){.name = p->rules[i].name,
+				     .verdict = VERDICT_ASK,
+				     .line = p->rules[i].line,
+				     .column = p->rules[i].column};
 }
 
 /* Its rules are counted with its lists; those of `approval` can take each other's. Every key of the
@@ -177,8 +184,10 @@ void meshguard_rule(const void *doc, size_t i, struct dialect_rule *ret)
 {
 	const struct mesh_policy *p = doc;
 
-	*ret = (struct dialect_rule){
-		.name = p->rules[i].name, .verdict = p->rules[i].verdict, .line = p->rules[i].line};
+	*ret = (struct dialect_rule){.name = p->rules[i].name,
+				     .verdict = p->rules[i].verdict,
+				     .line = p->rules[i].line,
+				     .column = p->rules[i].column};
 }
 
 static bool mesh_pattern_covers(const struct mesh_pattern *a, const struct mesh_pattern *b)

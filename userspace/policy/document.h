@@ -74,7 +74,7 @@ struct rule {
 	enum verdict action;
 	int64_t priority;
 	const char *file; /* in which it stands: the policy's, a fragment's or a base's */
-	unsigned line;
+	unsigned line, column;
 	unsigned name_line, name_column;
 	unsigned layer;          /* 0: the document's own and its fragments'; 1: those of what it
 				    extends; and so on */

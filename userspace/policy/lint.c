@@ -22,13 +22,14 @@ struct linter {
 };
 
 static void tell(const struct linter *l, const char *code, const char *file, unsigned line,
-		 const char *hint, const char *fmt, ...) _printf_(6, 7);
+		 unsigned column, const char *hint, const char *fmt, ...) _printf_(7, 8);
 
 static void tell(const struct linter *l, const char *code, const char *file, unsigned line,
-		 const char *hint, const char *fmt, ...)
+		 unsigned column, const char *hint, const char *fmt, ...)
 {
 	struct strbuf text = STRBUF_INIT(LINT_TEXT_MAX);
-	struct lint_finding f = {.code = code, .file = file, .line = line, .hint = hint};
+	struct lint_finding f = {
+		.code = code, .file = file, .line = line, .column = column, .hint = hint};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -47,18 +48,19 @@ static void tell_unreached(const struct linter *l, const char *file,
 			   bool is_by_allow, bool is_by_one)
 {
 	if (is_by_allow && rule->verdict >= VERDICT_ASK)
-		tell(l, "allow-before-deny", file, rule->line,
+		tell(l, "allow-before-deny", file, rule->line, rule->column,
 		     "put the stricter rule above the wider one, or give it a lower priority",
 		     "the rule '%s' (%s) never decides: '%s' on line %u allows all that it matches "
 		     "and is asked first",
 		     rule->name, verdict_name(rule->verdict), by, by_line);
 	else if (is_by_one)
-		tell(l, "shadowed-rule", file, rule->line, "remove it, or put it above the other",
+		tell(l, "shadowed-rule", file, rule->line, rule->column,
+		     "remove it, or put it above the other",
 		     "the rule '%s' never decides: '%s' on line %u matches all that it does and is "
 		     "asked first",
 		     rule->name, by, by_line);
 	else
-		tell(l, "unreachable-rule", file, rule->line,
+		tell(l, "unreachable-rule", file, rule->line, rule->column,
 		     "remove it, or put it above the others",
 		     "the rule '%s' never decides: '%s' on line %u and others match all that it does "
 		     "and are asked first",
@@ -165,17 +167,18 @@ static void lint_reach(struct linter *l, size_t rank)
 	}
 	if (c.by)
 		tell_unreached(
-			l, rule->file, &(struct dialect_rule){rule->name, rule->action, rule->line},
+			l, rule->file,
+			&(struct dialect_rule){rule->name, rule->action, rule->line, rule->column},
 			c.is_by_allow ? c.allow->name : c.by->name,
 			c.is_by_allow ? c.allow->line : c.by->line, c.is_by_allow, c.is_by_one);
 }
 
 /* ---- patterns */
 
-static void tell_redos(const struct linter *l, const char *file, unsigned line, const char *rule,
-		       const char *why)
+static void tell_redos(const struct linter *l, const char *file, unsigned line, unsigned column,
+		       const char *rule, const char *why)
 {
-	tell(l, "redos", file, line,
+	tell(l, "redos", file, line, column,
 	     "repeat what cannot match the same text in two ways; a search that takes too long is "
 	     "denied with the reason regex-limit",
 	     "the rule '%s' has a regular expression that some texts make slow: %s", rule, why);
@@ -186,7 +189,7 @@ static void lint_regex(struct linter *l, const struct rule *rule, const struct r
 	char why[REGEX_WHY_SIZE];
 
 	if (regex_is_redos_prone(regex_text(regex), why))
-		tell_redos(l, rule->file, rule->line, rule->name, why);
+		tell_redos(l, rule->file, rule->line, rule->column, rule->name, why);
 }
 
 static void lint_tools(struct linter *l, const struct rule *rule, const struct tool_pattern *tools,
@@ -230,7 +233,7 @@ static void lint_glob(struct linter *l, const struct rule *rule, const struct ma
 	real = l->lint->resolve(l->lint->ctx, path);
 	if (!real || streq(real, path) || names_path(m->paths, bytes_of(real)))
 		return;
-	tell(l, "pattern-never-matches", rule->file, rule->line,
+	tell(l, "pattern-never-matches", rule->file, rule->line, rule->column,
 	     "write the path that the link leads to",
 	     "the rule '%s' names '%s', but that is a link to '%s', and rules see resolved paths",
 	     rule->name, path, real);
@@ -329,7 +332,7 @@ static void lint_secrets(struct linter *l)
 			strbuf_add_fmt(&list, " (rule '%s')", rule);
 	}
 	if (n)
-		tell(l, "secrets-readable", l->p->file, 1,
+		tell(l, "secrets-readable", l->p->file, 1, 1,
 		     "add a rule such as: {name: secrets, match: {path: [\"~/.ssh/**\", "
 		     "\"~/.aws/**\", \"**/.env\"], op: read}, action: deny}",
 		     "the policy lets secrets be read: %s", strbuf_str(&list));
@@ -362,14 +365,15 @@ static void lint_dialect_regex(void *ctx, const struct dialect_rule *rule, struc
 	char why[REGEX_WHY_SIZE];
 
 	if (pyregex_is_redos_prone(pattern, why))
-		tell_redos(l, l->p->file, rule->line, rule->name, why);
+		tell_redos(l, l->p->file, rule->line, rule->column, rule->name, why);
 }
 
-static void lint_dialect_never(void *ctx, unsigned line, const char *hint, const char *message)
+static void lint_dialect_never(void *ctx, unsigned line, unsigned column, const char *hint,
+			       const char *message)
 {
 	const struct linter *l = ctx;
 
-	tell(l, "pattern-never-matches", l->p->file, line, hint, "%s", message);
+	tell(l, "pattern-never-matches", l->p->file, line, column, hint, "%s", message);
 }
 
 static void lint_dialect(struct linter *l)

@@ -10,7 +10,7 @@
 struct lint_finding {
 	const char *code; /* "shadowed-rule", ...: stable, for tools */
 	const char *file;
-	unsigned line, column; /* column 0: not known */
+	unsigned line, column;
 	const char *message;
 	const char *hint; /* what to do */
 };

@@ -51,7 +51,7 @@ struct mesh_rule {
 	const char *name; /* its name or id, else "Rule N" */
 	const char *reason;
 	enum verdict verdict;
-	unsigned int line;
+	unsigned int line, column;
 	struct mesh_pattern *actions;
 	size_t n_actions;
 	struct mesh_condition *conditions;

@@ -145,6 +145,7 @@ int mesh_parse_rule(const struct dialect_reader *r, const struct value *v, size_
 				    "found %s",
 				    dialect_describe(v));
 	rule->line = v->line;
+	rule->column = v->column;
 	e = mesh_refuse_foreign(r, v, foreign, ARRAY_SIZE(foreign));
 	if (e == 0)
 		e = parse_effect(r, v, &rule->verdict);

@@ -324,6 +324,7 @@ static int parse_source(const struct loader *l, const struct source *s, struct a
 		*rule = (struct rule){.priority = RULE_DEFAULT_PRIORITY,
 				      .file = s->file,
 				      .line = item->line,
+				      .column = item->column,
 				      .layer = s->layer};
 		r = parse_rule(&own, item, mem, rule);
 		if (r < 0)
