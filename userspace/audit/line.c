@@ -4,7 +4,9 @@
 
 #include "audit/line.h"
 
-#define DEPTH_MAX 64
+_Static_assert(LINE_WHY_SIZE == sizeof(((struct reader_line *)0)->why), "the same texts");
+
+#define DEPTH_MAX 2048 /* the library's own */
 
 /* In the order of a line: the next key is nearly always the next of these, or a few further on. */
 static const struct {
@@ -155,6 +157,41 @@ bool line_split(struct bytes text, struct line *ret)
 		if (*p++ != ',')
 			return false;
 	}
+}
+
+static int rewrite(struct bytes text, struct arena *mem, struct bytes *ret,
+		   char why[static LINE_WHY_SIZE])
+{
+	struct reader_line line = {};
+	char *compact;
+
+	if (reader_parse(text, &line) != READER_LINE) {
+		memcpy(why, line.why, LINE_WHY_SIZE);
+		json_decref(line.root);
+		return 1;
+	}
+	compact = json_dumps(line.root, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(line.root);
+	if (!compact)
+		return -ENOMEM;
+	*ret = arena_copy(mem, compact, strlen(compact));
+	free(compact);
+	return ret->p ? 0 : -ENOMEM;
+}
+
+int line_take(struct bytes text, struct arena *mem, struct line *ret,
+	      char why[static LINE_WHY_SIZE])
+{
+	int r;
+
+	if (line_split(text, ret) && bytes_eq_str(ret->values[LINE_V], "1") &&
+	    line_word(ret, LINE_EVENT).p && line_word(ret, LINE_TIME).p)
+		return 0;
+	r = rewrite(text, mem, &text, why);
+	if (r)
+		return r;
+	/* What the library has written, we can read. */
+	return line_split(text, ret) ? 0 : -ENOMEM;
 }
 
 bool line_has(const struct line *l, enum line_key key)

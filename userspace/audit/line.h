@@ -47,6 +47,15 @@ struct line {
 	struct bytes values[_LINE_KEY_MAX]; /* JSON, borrowed; .p NULL: the key is not there */
 };
 
+#define LINE_WHY_SIZE 256
+
+/*
+ * A line of a log, whoever wrote it so: what is not written as Holdfast writes it is read by the
+ * library, and written anew in @mem. It has v, event and time. Return: 0; 1: it is damaged, @why
+ * says how; -ENOMEM.
+ */
+int line_take(struct bytes text, struct arena *mem, struct line *ret,
+	      char why[static LINE_WHY_SIZE]) _must_check_;
 /* Return: true; false: not sure, @ret is undefined. */
 bool line_split(struct bytes text, struct line *ret);
 

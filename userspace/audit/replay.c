@@ -263,7 +263,6 @@ static int replay_split(struct replay *r, const struct line *l, struct replay_an
 	struct bytes event = line_word(l, LINE_EVENT);
 	int rc;
 
-	*ret = (struct replay_answer){};
 	if (!parse_time(r, line_word(l, LINE_TIME), &ret->time_ns))
 		return damaged(ret, "has no valid time");
 	(void)line_u64(l, LINE_SEQ, &ret->seq);
@@ -278,43 +277,15 @@ static int replay_split(struct replay *r, const struct line *l, struct replay_an
 	return rc == -EBADMSG ? damaged(ret, "is not as Holdfast writes it") : rc;
 }
 
-/* A line that is not written as we write it: the library says what is wrong, or writes it so. */
-static int replay_odd(struct replay *r, struct bytes text, struct replay_answer *ret)
-{
-	struct reader_line line = {};
-	struct line l;
-	char *compact = NULL;
-	int rc = reader_parse(text, &line);
-
-	*ret = (struct replay_answer){};
-	if (rc == READER_LINE) {
-		compact = json_dumps(line.root, JSON_COMPACT | JSON_ENSURE_ASCII);
-		rc = compact ? 0 : -ENOMEM;
-	} else {
-		rc = damaged(ret, line.why);
-	}
-	if (rc == 0) {
-		struct bytes copy = arena_copy(&r->mem, compact, strlen(compact));
-
-		if (!copy.p)
-			rc = -ENOMEM;
-		else if (line_split(copy, &l))
-			rc = replay_split(r, &l, ret);
-		else
-			rc = damaged(ret, "is not a record of Holdfast");
-	}
-	free(compact);
-	json_decref(line.root);
-	return rc;
-}
-
 int replay_line(struct replay *r, struct bytes text, struct replay_answer *ret)
 {
 	struct line l;
+	int rc;
 
 	arena_reset(&r->mem);
-	if (line_split(text, &l) && bytes_eq_str(l.values[LINE_V], "1") &&
-	    line_word(&l, LINE_EVENT).p && line_word(&l, LINE_TIME).p)
-		return replay_split(r, &l, ret);
-	return replay_odd(r, text, ret);
+	*ret = (struct replay_answer){};
+	rc = line_take(text, &r->mem, &l, ret->why);
+	if (rc)
+		return rc > 0 ? REPLAY_DAMAGED : rc;
+	return replay_split(r, &l, ret);
 }

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "audit/reader.h"
+#include "audit/line.h"
 #include "engine/engine.h"
 
 struct replay;
@@ -39,7 +39,7 @@ struct replay_answer {
 	bool lacks_cwd;      /* a rule looks at the directory, which was not kept */
 	bool is_new_session; /* the first action of one */
 	bool has_no_reads; /* ... whose reads were not recorded, though now a rule speaks of them */
-	char why[256];
+	char why[LINE_WHY_SIZE];
 };
 
 /* @stack is borrowed. Return: 0, -ENOMEM. */

@@ -5,12 +5,11 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "audit/audit.h"
 #include "base/io.h"
 #include "base/say.h"
 
 #include "cli/commands.h"
-#include "cli/log_file.h"
+#include "cli/log_each.h"
 #include "cli/policy_use.h"
 #include "cli/replay_result.h"
 
@@ -114,50 +113,18 @@ static int parse_options(int argc, char **argv, struct replay_command *c)
 	return -EINVAL;
 }
 
-static void complain(struct replay_command *c, const char *path, uint64_t number, const char *why)
+static int add_line(void *arg, struct bytes text, char why[static LINE_WHY_SIZE])
 {
-	say("%s:%llu: this line %s; going on after it", path, (unsigned long long)number, why);
-	c->result.n_damaged++;
-}
-
-static int add_line(struct replay_command *c, const char *path, const struct reader_line *line)
-{
+	struct replay_command *c = arg;
 	struct replay_answer answer;
-	int r = replay_line(c->replay, line->text, &answer);
+	int r = replay_line(c->replay, text, &answer);
 
 	if (r == REPLAY_ACTION)
 		return replay_result_add(&c->result, &answer);
-	if (r == REPLAY_DAMAGED)
-		complain(c, path, line->number, answer.why);
 	c->result.n_not_known += r == REPLAY_NOT_KNOWN;
-	return MIN(r, 0);
-}
-
-/* Return: 0, -errno. */
-static int replay_log(struct replay_command *c, const char *what)
-{
-	_cleanup_(reader_closep) struct reader *reader = NULL;
-	_cleanup_(freep) char *path = NULL;
-	struct reader_line line;
-	int r;
-
-	if (log_file_open(what, &path, &reader) < 0)
-		return -ENOENT;
-	reader_set_raw(reader);
-	while ((r = reader_next(reader, &line)) > 0) {
-		if (r == READER_DAMAGED)
-			complain(c, path, line.number, line.why);
-		else
-			r = add_line(c, path, &line);
-		if (r < 0)
-			break;
-	}
-	/* A session that writes may be in the middle of a line. */
-	if (r == 0 && reader_has_half_line(reader, &line) && !audit_is_live(path))
-		complain(c, path, line.number, line.why);
-	if (r < 0)
-		say("cannot replay the log '%s': %s", path, strerror(-r));
-	return r;
+	if (r == REPLAY_DAMAGED)
+		memcpy(why, answer.why, LINE_WHY_SIZE);
+	return r == REPLAY_DAMAGED ? 1 : MIN(r, 0);
 }
 
 static int print_result(struct replay_command *c)
@@ -184,6 +151,7 @@ static int print_result(struct replay_command *c)
 
 static int run(struct replay_command *c, char **logs, int n)
 {
+	struct log_each each = {.command = "replay", .line = add_line, .arg = c};
 	bool is_ok = true;
 	int r = 0;
 
@@ -192,7 +160,8 @@ static int run(struct replay_command *c, char **logs, int n)
 	if (policy_stack_is_audit(c->use.set.stack) && !c->result.is_advice)
 		say("these policies are in audit mode and refuse nothing; --advice compares what they say");
 	for (int i = 0; i < MAX(n, 1) && r == 0; i++)
-		r = replay_log(c, n ? logs[i] : NULL);
+		r = log_each_line(&each, n ? logs[i] : NULL);
+	c->result.n_damaged = each.n_damaged;
 	if (r < 0 || print_result(c) < 0)
 		return 1;
 	for (size_t i = 0; i < c->result.n_expects; i++)
