@@ -15,6 +15,7 @@ struct command {
 
 int cmd_run(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
