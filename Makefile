@@ -33,8 +33,8 @@ say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
 
 MANUALS = $(BUILD)/holdfast.1 $(BUILD)/holdfast-policy.5
 
-LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libcrypto libzstd
-MISSING := $(strip $(foreach l,$(LIBS),$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
+LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libzstd
+MISSING := $(strip $(foreach l,$(LIBS) libcrypto,$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
 
 # ---- flags
 
@@ -52,7 +52,9 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lpthread
+# Of libcrypto only SHA-256 is used, and linked statically (userspace/audit/chain.h).
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lpthread \
+	-Wl,-Bstatic -lcrypto -Wl,-Bdynamic
 BASE_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -Iuserspace
 ALL_CFLAGS = $(BASE_FLAGS) $(WARNINGS) $(if $(is_gcc),$(GCC_WARNINGS)) \
 	$(if $(filter 1,$(DEV)),-Werror) $(CPPFLAGS) $(CFLAGS) -fPIE \
