@@ -15,6 +15,7 @@
 #include "loader/features.h"
 
 #include "cli/commands.h"
+#include "cli/log_sinks.h"
 #include "cli/lookup.h"
 #include "cli/policy_dirs.h"
 #include "cli/run_options.h"
@@ -24,6 +25,8 @@
 #define N_PROTECTED     (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS)
 
 extern char **environ;
+
+_Static_assert(RUN_MAX_SINKS <= SESSION_MAX_SINKS, "the session takes all");
 
 /* "20261121T051234-k3f9qz": sorts by time, unique among sessions of one second. */
 static int make_session_id(char out[static SESSION_ID_SIZE])
@@ -60,6 +63,7 @@ struct run {
 	char *binary;
 	const char *protected_paths[N_PROTECTED];
 	size_t n_protected;
+	int sinks[RUN_MAX_SINKS];
 };
 
 static void run_fini(struct run *r)
@@ -231,11 +235,17 @@ static int run_start(struct run *r)
 		.envp = environ,
 		.keep_fds = r->options.keep_fds,
 		.n_keep_fds = r->options.n_keep_fds,
+		.sinks = r->sinks,
+		.sink_names = r->options.sinks,
+		.n_sinks = r->options.n_sinks,
 		.launcher = getpid(),
 		.protected_paths = r->protected_paths,
 		.n_protected = r->n_protected,
 	};
 
+	if (log_sinks_start(r->options.sinks, r->options.n_sinks, r->log_path, r->session,
+			    r->sinks) < 0)
+		return RUN_EXIT_FAILED;
 	return launch_run(session_run, &config);
 }
 

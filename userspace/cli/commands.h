@@ -10,7 +10,7 @@ struct command {
 	const char *name;
 	int (*main)(int argc, char **argv);
 	const char *args; /* for the list of commands */
-	const char *help;
+	const char *help; /* NULL: not for people, and not listed */
 };
 
 int cmd_run(int argc, char **argv);
@@ -24,4 +24,5 @@ int cmd_approve(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
 int cmd_spend(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_sink(int argc, char **argv);
 int cmd_syscalls(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
 	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
 	{"policy", cmd_policy, "COMMAND...", "check, test, explain and ask policies"},
+	{"sink", cmd_sink, NULL, NULL},
 	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
 };
 
@@ -26,8 +27,9 @@ static void print_usage(FILE *out)
 {
 	(void)fprintf(out, "usage: holdfast COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		(void)fprintf(out, "  %-9s %-28s %s\n", commands[i].name, commands[i].args,
-			      commands[i].help);
+		if (commands[i].help)
+			(void)fprintf(out, "  %-9s %-28s %s\n", commands[i].name, commands[i].args,
+				      commands[i].help);
 	(void)fprintf(
 		out,
 		"\n`holdfast COMMAND --help` says more. To start: holdfast run -- YOUR-AGENT\n");

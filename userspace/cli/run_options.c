@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "audit/sink.h"
 #include "base/io.h"
 #include "base/say.h"
 
@@ -30,6 +31,8 @@ static const char usage[] =
 	"      --log-rotate SIZE    begin a new file when the log is larger, such as 64M; FILE becomes FILE.1, ...\n"
 	"      --log-keep N         keep only the newest N of these\n"
 	"      --log-compress       compress them: FILE.1.zst (Zstandard)\n"
+	"      --log-sink SINK      send each line on, best effort, too: journald, syslog (both: or with :SOCKET) or\n"
+	"                           command:PROGRAM, which gets them on its standard input; may be repeated\n"
 	"      --name AGENT         the agent's name in the log (default: the command's name)\n"
 	"      --project DIR        what ${project} means in policies (default: the current directory)\n"
 	"      --tag TAG            a word that `applies_to: {tags: ...}` of policies may ask for; may be repeated\n"
@@ -55,6 +58,7 @@ enum option_id {
 	OPT_LOG_ROTATE,
 	OPT_LOG_KEEP,
 	OPT_LOG_COMPRESS,
+	OPT_LOG_SINK,
 	OPT_NAME,
 	OPT_PROJECT,
 	OPT_KEEP_FD,
@@ -74,6 +78,7 @@ static const struct option options[] = {
 	{"log-rotate", required_argument, NULL, OPT_LOG_ROTATE},
 	{"log-keep", required_argument, NULL, OPT_LOG_KEEP},
 	{"log-compress", no_argument, NULL, OPT_LOG_COMPRESS},
+	{"log-sink", required_argument, NULL, OPT_LOG_SINK},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"project", required_argument, NULL, OPT_PROJECT},
 	{"keep-fd", required_argument, NULL, OPT_KEEP_FD},
@@ -154,6 +159,23 @@ static int add_keep_fd(struct run_options *o, const char *arg)
 	}
 	if (fd > 2)
 		o->keep_fds[o->n_keep_fds++] = (int)fd;
+	return 0;
+}
+
+static int add_sink(struct run_options *o, const char *arg)
+{
+	struct sink_spec spec;
+
+	if (sink_parse(arg, &spec) < 0) {
+		say("--log-sink '%s': expected journald, syslog, journald:SOCKET, syslog:SOCKET or command:PROGRAM",
+		    arg);
+		return -EINVAL;
+	}
+	if (o->n_sinks == RUN_MAX_SINKS) {
+		say("--log-sink '%s': at most %d", arg, RUN_MAX_SINKS);
+		return -EINVAL;
+	}
+	o->sinks[o->n_sinks++] = arg;
 	return 0;
 }
 
@@ -273,6 +295,8 @@ static int set_option(struct run_options *o, int id, const char *arg)
 	case OPT_LOG_KEEP:
 	case OPT_LOG_COMPRESS:
 		return set_log_option(o, id, arg);
+	case OPT_LOG_SINK:
+		return add_sink(o, arg);
 	case OPT_NAME:
 		o->name = arg;
 		return 0;

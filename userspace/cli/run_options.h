@@ -9,6 +9,7 @@
 
 #define RUN_MAX_KEEP_FDS 64
 #define RUN_MAX_TAGS     32
+#define RUN_MAX_SINKS    8
 
 struct run_options {
 	const char *policies[POLICY_MAX_STACK];
@@ -18,6 +19,8 @@ struct run_options {
 	uint64_t ask_timeout_ns;
 	const char *log; /* NULL: the default place */
 	struct audit_storage log_storage;
+	const char *sinks[RUN_MAX_SINKS]; /* of the log, as written, and checked */
+	size_t n_sinks;
 	const char *name;    /* NULL: the command's base name */
 	const char *project; /* NULL: the current directory */
 	const char *tags[RUN_MAX_TAGS];

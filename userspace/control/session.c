@@ -38,6 +38,19 @@ static int fail_diag(struct session *s, const struct diag *d)
 	return fail(s, text);
 }
 
+/* Is @fd the supervisor's own, or the command's? */
+static bool is_wanted(const struct session *s, int fd)
+{
+	const struct session_config *c = s->config;
+	bool wanted = fd == s->sock;
+
+	for (size_t i = 0; i < c->n_keep_fds; i++)
+		wanted = wanted || fd == c->keep_fds[i];
+	for (size_t i = 0; i < c->n_sinks; i++)
+		wanted = wanted || fd == c->sinks[i];
+	return wanted;
+}
+
 /* What the launcher's shell left open would live on in a process that outlasts the job. */
 static void close_inherited(const struct session *s)
 {
@@ -46,14 +59,11 @@ static void close_inherited(const struct session *s)
 
 	for (size_t i = 0; i < c->n_keep_fds; i++)
 		last = MAX(last, c->keep_fds[i]);
-	for (int fd = 3; fd <= last; fd++) {
-		bool keep = fd == s->sock;
-
-		for (size_t i = 0; i < c->n_keep_fds; i++)
-			keep = keep || fd == c->keep_fds[i];
-		if (!keep)
+	for (size_t i = 0; i < c->n_sinks; i++)
+		last = MAX(last, c->sinks[i]);
+	for (int fd = 3; fd <= last; fd++)
+		if (!is_wanted(s, fd))
 			(void)close(fd);
-	}
 	(void)syscall(__NR_close_range, (unsigned int)last + 1, ~0U, 0);
 }
 
@@ -334,6 +344,7 @@ static void session_teardown(struct session *s)
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
 		session_budget_end(s);
+		session_sinks_finish(s);
 		(void)session_record_end(s);
 	}
 	audit_close(s->audit);
@@ -355,6 +366,7 @@ static void session_teardown(struct session *s)
 	s->timer = fd_close(s->timer);
 	s->stop = fd_close(s->stop);
 	s->sock = fd_close(s->sock);
+	session_sinks_fini(s);
 }
 
 int session_run(void *config, int sock, const sigset_t *original_mask)
@@ -374,6 +386,7 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 	int r;
 
 	atomic_flag_clear(&s.has_stopper);
+	session_sinks_init(&s);
 	r = session_setup(&s);
 
 	if (r == 0)

@@ -11,6 +11,8 @@
 #include "control/policyset.h"
 #include "engine/engine.h"
 
+#define SESSION_MAX_SINKS 8
+
 struct session_config {
 	const char *session; /* id */
 	const char *agent;   /* --name, else the command's base name */
@@ -27,6 +29,9 @@ struct session_config {
 	char **envp;
 	const int *keep_fds;
 	size_t n_keep_fds;
+	const int *sinks; /* sockets to the processes of the log's sinks (audit/sink.h) */
+	const char *const *sink_names; /* as the user wrote them */
+	size_t n_sinks;                /* at most SESSION_MAX_SINKS */
 	pid_t launcher;
 	const char *const *protected_paths; /* absolute, resolved; files or trees */
 	size_t n_protected;

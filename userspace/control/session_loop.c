@@ -31,6 +31,7 @@ enum source {
 	SOURCE_PROMPT,
 	SOURCE_STOP,
 	SOURCE_SPEND,
+	SOURCE_SINK,
 	_SOURCE_MAX,
 };
 
@@ -76,6 +77,8 @@ int session_loop_init(struct session *s)
 		r = watch(s, control_server_fd(s->spend_server), SOURCE_SPEND, EPOLLIN);
 	if (r == 0 && s->prompt)
 		r = watch(s, prompt_fd(s->prompt), SOURCE_PROMPT, EPOLLIN);
+	if (r == 0)
+		r = session_sinks_watch(s, SOURCE_SINK);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -435,6 +438,9 @@ static void session_event(struct session *s, enum source source)
 		return;
 	case SOURCE_SPEND:
 		control_server_dispatch(s->spend_server);
+		return;
+	case SOURCE_SINK:
+		session_sinks_dispatch(s);
 		return;
 	case _SOURCE_MAX:
 		return;

@@ -50,6 +50,7 @@ struct session {
 	int signals;
 	int timer;
 
+	int sinks[SESSION_MAX_SINKS]; /* -1: it has gone */
 	pid_t command;
 	bool has_exited; /* the command has, with wait_status */
 	bool has_told;   /* the launcher knows the result */
@@ -87,6 +88,17 @@ void session_budget_tick(struct session *s);
 void session_budget_end(struct session *s);
 void session_budget_fini(struct session *s);
 void session_spend(void *arg, const struct control_report *report, struct json *j);
+
+/* session_sinks.c: what the log's sinks have to say goes into the log. */
+/* Before session_sinks_watch(), too. */
+void session_sinks_init(struct session *s);
+/* Return: 0, -errno. */
+int session_sinks_watch(struct session *s, uint32_t source);
+void session_sinks_dispatch(struct session *s);
+/* Before the last record: gives them a moment to take what is there, or to say what they did not.
+ */
+void session_sinks_finish(struct session *s);
+void session_sinks_fini(struct session *s);
 
 /* session_record.c */
 int session_record_start(struct session *s);
