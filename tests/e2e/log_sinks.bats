@@ -122,7 +122,7 @@ noted() {
 	session_ended
 	wait_for out_has '.HOLDFAST_EVENT == "session_end"'
 	cat "$OUT.1" "$OUT" >"$T/both"
-	OUT=$T/both
+	mv "$T/both" "$OUT"
 	wait_for same_lines '.HOLDFAST_SEQ | tonumber'
 }
 
