@@ -212,7 +212,7 @@ struct policy_rate {
 	const char *word; /* "execs", "connects", "writes" */
 };
 
-#define POLICY_MAX_RATES 8
+#define POLICY_MAX_RATES         8
 #define POLICY_ACCOUNT_MAX_BYTES 64 /* of an account's name, which becomes that of a file */
 
 struct policy_budget {
