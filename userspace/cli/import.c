@@ -16,14 +16,14 @@ static void add_quoted(struct strbuf *out, struct bytes text)
 	strbuf_add_char(out, '"');
 }
 
-static void add_texts(struct strbuf *out, const struct value *list)
+void import_add_texts(struct strbuf *out, const struct value *list)
 {
 	strbuf_add_char(out, '[');
 	for (const struct value *v = list->first; v; v = v->next) {
 		if (v != list->first)
 			strbuf_add_str(out, ", ");
 		if (v->type == VALUE_LIST)
-			add_texts(out, v);
+			import_add_texts(out, v);
 		else
 			add_quoted(out, v->text);
 	}
@@ -52,7 +52,7 @@ static void add_key_list(struct strbuf *out, const char *key, const struct value
 	if (!list || !list->first)
 		return;
 	strbuf_add_fmt(out, "%s: ", key);
-	add_texts(out, list);
+	import_add_texts(out, list);
 	strbuf_add_char(out, '\n');
 }
 
@@ -66,7 +66,11 @@ static void add_examples(struct strbuf *out, const char *key, const struct value
 		strbuf_add_str(out, "        - ");
 		if (v->type == VALUE_LIST) {
 			strbuf_add_str(out, "{kind: exec, argv: ");
-			add_texts(out, v);
+			import_add_texts(out, v);
+			if (v->first && memchr(v->first->text.p, '/', v->first->text.len)) {
+				strbuf_add_str(out, ", path: ");
+				add_quoted(out, v->first->text);
+			}
 			strbuf_add_str(out, "}\n");
 		} else {
 			add_quoted(out, v->text);
@@ -91,6 +95,14 @@ void import_add_rule(struct import *im, const struct import_rule *rule)
 	if (rule->op)
 		strbuf_add_fmt(out, "      op: %s\n", rule->op);
 	add_key_text(out, "      domain", rule->domain);
+	add_key_list(out, "      address", rule->addresses);
+	if (rule->port)
+		strbuf_add_fmt(out, "      port: %s\n", rule->port);
+	if (rule->readable && rule->readable->first) {
+		strbuf_add_str(out, "    unless:\n");
+		add_key_list(out, "      path", rule->readable);
+		strbuf_add_str(out, "      op: read\n");
+	}
 	strbuf_add_fmt(out, "    action: %s\n", verdict_name(rule->action));
 	add_key_text(out, "    reason", rule->reason);
 	if (rule->has_priority)

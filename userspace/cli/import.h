@@ -34,10 +34,16 @@ struct import_rule {
 	const struct value *paths; /* a list of globs */
 	const char *op;            /* "read", "change", "connect" */
 	const char *domain;
+	const struct value *addresses; /* a list */
+	const char *port;              /* a number, or a range */
+	const struct value *readable;  /* paths that the rule leaves out where they are read */
 	const struct value *match, *not_match; /* lists of examples: texts, or lists of arguments */
 };
 
+/* `holdfast learn` writes its rules with it, too. */
 void import_add_rule(struct import *im, const struct import_rule *rule);
+/* A list as YAML, in flow style. */
+void import_add_texts(struct strbuf *out, const struct value *list);
 /* "# note: WHAT: MESSAGE" before the rules. */
 void import_add_note(struct import *im, const char *what, const char *fmt, ...) _printf_(3, 4);
 /* "default: {tool: .., read: .., write: .., network: .., unix: allow}" */

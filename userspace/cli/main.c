@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	 "ask other policies about what was done"},
 	{"tree", cmd_tree, "[--json] [FILE|SESSION]", "show its processes and what each did"},
 	{"diff", cmd_diff, "SESSION SESSION", "what one session did that the other did not"},
+	{"learn", cmd_learn, "[OPTIONS] [--] COMMAND...", "write the policy that COMMAND needs"},
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},

@@ -9,6 +9,7 @@
 #include "policy/lint.h"
 #include "policy/naive.h"
 #include "policy/regex_lint.h"
+#include "policy/secrets.h"
 
 #define LINT_TEXT_MAX ((size_t)16 * 1024)
 /* Rules are compared with all before them; past this that takes longer than anybody waits. */
@@ -253,25 +254,6 @@ static void lint_matcher(struct linter *l, const struct rule *rule, const struct
 
 /* ---- secrets */
 
-/* What an agent has no business to read, as far as a name can tell. */
-static const struct {
-	const char *in_home; /* below the home directory, else absolute or below the project */
-	const char *other;
-} secrets[] = {
-	{"/.ssh/id_rsa", NULL},
-	{"/.ssh/id_ed25519", NULL},
-	{"/.aws/credentials", NULL},
-	{"/.gnupg/private-keys-v1.d/x.key", NULL},
-	{"/.config/gcloud/credentials.db", NULL},
-	{"/.kube/config", NULL},
-	{"/.docker/config.json", NULL},
-	{"/.netrc", NULL},
-	{"/.git-credentials", NULL},
-	{"/.config/gh/hosts.yml", NULL},
-	{"/.npmrc", NULL},
-	{NULL, "/.env"},
-};
-
 struct first {
 	enum verdict verdict;
 	const char *rule;
@@ -316,18 +298,21 @@ static void lint_secrets(struct linter *l)
 	struct strbuf list = STRBUF_INIT(LINT_TEXT_MAX);
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
-		bool is_home = secrets[i].in_home != NULL;
-		const char *root = is_home ? l->lint->vars->home : l->lint->vars->project;
-		const char *tail = is_home ? secrets[i].in_home : secrets[i].other;
+	for (size_t i = 0; i < policy_secrets_count; i++) {
+		const char *sample = policy_secrets[i].sample;
 		char path[GLOB_MAX_BYTES];
 		const char *rule;
+		bool is_home;
 
-		(void)snprintf(path, sizeof(path), "%s%s", root, tail);
+		if (!sample)
+			continue;
+		is_home = sample[0] == '~';
+		(void)snprintf(path, sizeof(path), "%s%s",
+			       is_home ? l->lint->vars->home : l->lint->vars->project,
+			       strchr(sample, '/'));
 		if (verdict_on_read(l, path, &rule) != VERDICT_ALLOW)
 			continue; /* a flag puts it before a person */
-		strbuf_add_fmt(&list, "%s%s%s", n++ ? ", " : "", is_home ? "~" : "${project}",
-			       tail);
+		strbuf_add_fmt(&list, "%s%s", n++ ? ", " : "", sample);
 		if (rule)
 			strbuf_add_fmt(&list, " (rule '%s')", rule);
 	}
