@@ -256,6 +256,7 @@ int audit_open(const struct audit_config *config, struct audit **ret, struct dia
 	if (r < 0)
 		return logfile_refuse(config->path, -r, reterr_diag);
 	a->config = *config;
+	a->synced_ns = clock_monotonic_ns(); /* nothing is to be synced yet */
 	r = logfile_init(config->path, true, &a->file, reterr_diag);
 	if (r < 0)
 		return r;
@@ -314,9 +315,25 @@ struct audit *audit_close(struct audit *a)
 		return audit_free(a);
 	if (a->is_started)
 		stop_writer(a);
-	if (audit_drain(a) == 0)
+	if (audit_drain(a) == 0 && audit_sync(a, true) == 0)
 		audit_finish(a);
 	return audit_free(a);
+}
+
+int audit_take_unsynced(struct audit *a)
+{
+	int fd = -1;
+
+	/* Without a writer there is nobody to flush for, and nothing was let go. */
+	if (!a || !a->is_started || audit_flush(a) < 0)
+		return -1;
+	(void)pthread_mutex_lock(&a->lock);
+	if (a->is_dirty && a->config.storage.sync == AUDIT_SYNC_SECOND)
+		fd = fcntl(a->file.fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		a->is_dirty = false;
+	(void)pthread_mutex_unlock(&a->lock);
+	return fd;
 }
 
 struct audit *audit_release(struct audit *a)

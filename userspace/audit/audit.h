@@ -86,9 +86,15 @@ struct audit_counts {
 /* Any thread. Also in the launcher, after the supervisor is gone: the counts are shared. */
 void audit_get_counts(const struct audit *a, struct audit_counts *ret);
 /*
- * Flushes, stops the writer, removes the ring file (which stays when something could not be
- * written, for audit_recover()). In a process other than the one that called audit_start(), such as
- * the launcher, only lets go of its copy. NULL-safe. Return: NULL.
+ * With `sync: second`: what is in the file but perhaps not on the disk, for a caller who lets
+ * somebody go before that; audit_close() then leaves it alone. Return: a descriptor to give to
+ * fdatasync(2) and close; -1: there is nothing.
+ */
+int audit_take_unsynced(struct audit *a);
+/*
+ * Flushes, syncs unless `sync: none`, stops the writer, removes the ring file (which stays when
+ * something could not be written, for audit_recover()). In a process other than the one that called
+ * audit_start(), such as the launcher, only lets go of its copy. NULL-safe. Return: NULL.
  */
 struct audit *audit_close(struct audit *a);
 /* Lets go of a copy that another process writes with: in the launcher, right after the fork.

@@ -123,15 +123,15 @@ int audit_add_checkpoint(struct audit *a, struct audit_position *pos)
 }
 
 /* Appends the line of one record of the ring, and a checkpoint where one is due. */
-static int add_record(struct audit *a, struct audit_position *pos, bool *ret_has_ended)
+static int add_record(struct audit *a, struct audit_position *pos)
 {
+	bool has_ended = a->view.type == WIRE_EVENT && bytes_eq_str(a->view.event, "session_end");
 	int r;
 
-	*ret_has_ended = a->view.type == WIRE_EVENT && bytes_eq_str(a->view.event, "session_end");
 	a->view.seq += pos->commit.made;
 	a->lines++;
 	r = add_line(a, pos);
-	if (r == 0 && (*ret_has_ended || pos->lines - pos->signed_lines >= CHECKPOINT_LINES))
+	if (r == 0 && (has_ended || pos->lines - pos->signed_lines >= CHECKPOINT_LINES))
 		r = audit_add_checkpoint(a, pos);
 	return r;
 }
@@ -140,7 +140,6 @@ static int add_record(struct audit *a, struct audit_position *pos, bool *ret_has
 static int drain_some(struct audit *a, uint64_t head, size_t max)
 {
 	struct audit_position pos = a->at;
-	bool has_ended = false;
 	int lines = a->lines, r = 0;
 
 	strbuf_reset(&a->text);
@@ -156,7 +155,7 @@ static int drain_some(struct audit *a, uint64_t head, size_t max)
 		pos.commit.tail += (uint64_t)size;
 		if (a->view.type == WIRE_PAD)
 			continue;
-		r = add_record(a, &pos, &has_ended);
+		r = add_record(a, &pos);
 		if (r < 0)
 			break;
 		n++;
@@ -167,7 +166,7 @@ static int drain_some(struct audit *a, uint64_t head, size_t max)
 		a->lines = lines;
 		return r;
 	}
-	return audit_sync(a, has_ended || a->config.storage.sync == AUDIT_SYNC_ALWAYS);
+	return audit_sync(a, a->config.storage.sync == AUDIT_SYNC_ALWAYS);
 }
 
 int audit_drain_batch(struct audit *a, uint64_t head)

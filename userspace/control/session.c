@@ -337,6 +337,7 @@ static int session_setup(struct session *s)
 /* Every process of the session has gone, or was killed: nothing is left to answer. */
 static void session_teardown(struct session *s)
 {
+	_cleanup_(fd_closep) int unsynced = -1;
 	struct held *h;
 
 	receivers_stop(s->receivers);
@@ -347,6 +348,8 @@ static void session_teardown(struct session *s)
 		session_sinks_finish(s);
 		(void)session_record_end(s);
 	}
+	/* The disk is not waited for before the shell has its prompt again. */
+	unsynced = audit_take_unsynced(s->audit);
 	audit_close(s->audit);
 	keyfile_free(s->log_key);
 	prompt_free(s->prompt);
