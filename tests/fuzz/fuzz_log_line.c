@@ -25,7 +25,7 @@ static void check_report(const struct reader_line *line)
 	struct report *report = NULL;
 	json_t *o;
 
-	assert(report_new(&report) == 0);
+	assert(report_new(NULL, &report) == 0);
 	assert(report_add(report, line) == 0);
 	assert(report_add(report, line) == 0);
 	o = report_finish(report, "log", false);
