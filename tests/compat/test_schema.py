@@ -32,6 +32,8 @@ TABLES = {
     "budget_fields": "#/$defs/budget",
     "rate_fields": "#/$defs/rate",
     "loop_fields": "#/$defs/loop",
+    "log_fields": "#/$defs/log",
+    "redaction_fields": "#/$defs/redaction_map",
 }
 
 
@@ -54,6 +56,10 @@ GOOD = [
     ANY + "description: text\nmode: audit\nlog_reads: true\ngrant: all\n",
     ANY + "mode: enforce\nlog_reads: false\ngrant: [ptrace, io_uring]\n",
     ANY + "description: 7\n",
+    ANY + "log: {reads: true, sync: always, on_failure: stop, builtin_redactions: false}\n",
+    ANY + "log: {redact: 'geheim-\\d+'}\n", ANY + "log: {sync: none, redact: [abc, {pattern: x}]}\n",
+    ANY + "log: {sync: second, redact: [{pattern: x, name: a.b, in: [argv, object, asked, cwd]}]}\n",
+    ANY + "log: {on_failure: deny, redact: {pattern: 12, in: address}}\n",
     "version: 1\nname: 7.5\ndefault: deny\n",
     ANY + "vars: {a: b, _x1: 7, c: '${home}/${a}'}\n",
     ANY + "applies_to: {agents: 'c*', tags: [a, b], tiers: prod}\n",
@@ -98,6 +104,13 @@ BAD = [
     HEAD + "default: [deny]\n", HEAD + "default: {raed: deny}\n", HEAD + "default: {read: maybe}\n",
     HEAD + "default:\n", ANY + "mode: warn\n", ANY + "mode: [audit]\n", ANY + "log_reads: 1\n",
     ANY + "log_reads: 'true'\n", ANY + "grant: []\n", ANY + "grant: [nope]\n", ANY + "grant: {ptrace: true}\n",
+    ANY + "log: {}\n", ANY + "log: 5\n", ANY + "log: {sync: often}\n", ANY + "log: {sync: [none]}\n",
+    ANY + "log: {on_failure: ask}\n", ANY + "log: {builtin_redactions: 1}\n", ANY + "log: {read: true}\n",
+    ANY + "log: {reads: 'true'}\n", ANY + "log: {redact: []}\n", ANY + "log: {redact: {name: x}}\n",
+    ANY + "log: {redact: ''}\n", ANY + "log: {redact: [[a]]}\n", ANY + "log: {redact: true}\n",
+    ANY + "log: {redact: {pattern: x, in: []}}\n", ANY + "log: {redact: {pattern: x, in: env}}\n",
+    ANY + "log: {redact: {pattern: x, name: 'a b'}}\n", ANY + "log: {redact: {pattren: x}}\n",
+    ANY + "log: {redact: [" + "x, " * 65 + "]}\n",
     ANY + "description: ''\n", ANY + "description: [x]\n", ANY + "description: " + "x" * 2001 + "\n",
     ANY + "include: []\n", ANY + "include: name\n", ANY + "include: {a: b}\n", ANY + "extends: [a]\n",
     ANY + "extends: ''\n",

@@ -93,7 +93,7 @@ static char *ring_at(struct audit *a, uint64_t position)
 	return a->ring.data + (position & (a->ring.capacity - 1));
 }
 
-int audit_append(struct audit *a, const struct audit_record *r)
+static int append(struct audit *a, const struct audit_record *r)
 {
 	struct codec_plan plan;
 	bool wake = false;
@@ -111,6 +111,21 @@ int audit_append(struct audit *a, const struct audit_record *r)
 	(void)pthread_mutex_unlock(&a->lock);
 	if (wake)
 		(void)pthread_cond_signal(&a->work);
+	return ret;
+}
+
+int audit_append(struct audit *a, const struct audit_record *r)
+{
+	struct audit_record copy;
+	int ret;
+
+	if (!a->scratch || r->is_redacted)
+		return append(a, r);
+	copy = *r;
+	(void)pthread_mutex_lock(&a->redact_lock);
+	redact_record(a->config.redact, a->scratch, &copy);
+	ret = append(a, &copy);
+	(void)pthread_mutex_unlock(&a->redact_lock);
 	return ret;
 }
 
@@ -257,6 +272,11 @@ int audit_open(const struct audit_config *config, struct audit **ret, struct dia
 		return logfile_refuse(config->path, -r, reterr_diag);
 	a->config = *config;
 	a->synced_ns = clock_monotonic_ns(); /* nothing is to be synced yet */
+	if (config->redact) {
+		a->scratch = redact_scratch_new();
+		if (!a->scratch)
+			return logfile_refuse(config->path, ENOMEM, reterr_diag);
+	}
 	r = logfile_init(config->path, true, &a->file, reterr_diag);
 	if (r < 0)
 		return r;

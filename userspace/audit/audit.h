@@ -18,6 +18,7 @@
 struct audit;
 
 struct keyfile;
+struct redact;
 
 /* When what is in the file is brought to the disk. */
 enum audit_sync {
@@ -44,6 +45,9 @@ struct audit_config {
 	size_t ring_bytes; /* 0: 1 MiB; else a power of two from 128 KiB to 64 MiB, for tests */
 	const struct keyfile *key; /* signs checkpoints; borrowed; NULL: they are not signed */
 	struct audit_storage storage;
+	/* Borrowed; NULL: records are kept as they are. What a producer has not redacted itself
+	 * (is_redacted) is by audit_append(). */
+	const struct redact *redact;
 };
 
 /* "second", "always", "none". Return: 0, -EINVAL. */

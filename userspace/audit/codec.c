@@ -18,6 +18,7 @@ struct wire_record {
 	uint8_t event, kind, op, verdict, would_have, result;
 	uint8_t is_audit, argv_truncated;
 	uint32_t n_argv; /* WIRE_NULL: there are none to speak of */
+	uint32_t redacted;
 	uint32_t lens[_WIRE_STRING_MAX];
 };
 
@@ -133,6 +134,7 @@ void codec_pack_record(const struct audit_record *r, const struct codec_plan *pl
 		.result = (uint8_t)r->result,
 		.is_audit = r->is_audit,
 		.argv_truncated = plan->argv_truncated,
+		.redacted = r->redacted,
 		.cost = r->cost,
 		.spent = r->spent,
 		.n_argv = plan->has_argv ? (uint32_t)plan->n_argv : WIRE_NULL,
@@ -267,6 +269,7 @@ static bool view_record(struct bytes in, struct codec_view *v)
 		.note = s[WIRE_NOTE],
 		.suggest = s[WIRE_SUGGEST],
 		.steps = s[WIRE_STEPS],
+		.redacted = w.redacted,
 		.cost = w.cost,
 		.spent = w.spent,
 	};
@@ -436,6 +439,8 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 	}
 	if (r->note.p)
 		json_key_str(j, "note", r->note);
+	if (r->redacted)
+		json_key_u64(j, "redacted", r->redacted);
 	if (r->steps.p) {
 		strbuf_add_str(j->out, ",\"steps\":");
 		strbuf_add_bytes(j->out, r->steps);

@@ -11,6 +11,7 @@
 #include "audit/chain.h"
 #include "audit/codec.h"
 #include "audit/logfile.h"
+#include "audit/redact.h"
 #include "audit/ring.h"
 
 /* The longest batch, with the longest line and what the writer adds at its end. */
@@ -32,6 +33,9 @@ struct audit {
 	struct audit_config config; /* its strings are the caller's: they may be gone */
 	struct logfile file;
 	struct ring ring;
+
+	pthread_mutex_t redact_lock; /* of the scratch; never taken within `lock` */
+	struct redact_scratch *scratch;
 
 	pthread_mutex_t lock;
 	pthread_cond_t work;     /* the writer waits here */

@@ -24,6 +24,7 @@ int audit_new(struct audit **ret)
 	a->text = STRBUF_INIT(AUDIT_TEXT_MAX);
 	/* None of these can fail on Linux with these arguments. */
 	(void)pthread_mutex_init(&a->lock, NULL);
+	(void)pthread_mutex_init(&a->redact_lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&a->work, &monotonic);
@@ -38,6 +39,8 @@ struct audit *audit_free(struct audit *a)
 	if (!a)
 		return NULL;
 	(void)pthread_mutex_destroy(&a->lock);
+	(void)pthread_mutex_destroy(&a->redact_lock);
+	redact_scratch_free(a->scratch);
 	(void)pthread_cond_destroy(&a->work);
 	(void)pthread_cond_destroy(&a->progress);
 	audit_end_compression(a);

@@ -45,7 +45,7 @@ static const char usage[] =
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
 	"\n"
-	"Exit status: COMMAND's own; 128+n if signal n killed it; 124 if a budget ended the session; 125 if\n"
+	"Exit status: COMMAND's own; 128+n if signal n killed it; 124 if a budget or a failed log ended it; 125 if\n"
 	"Holdfast failed and COMMAND was not run; 126 if COMMAND cannot be executed (or a policy denies it); 127 if\n"
 	"it is not found.\n";
 

@@ -120,6 +120,20 @@ static int check_features(struct session *s)
 	return 0;
 }
 
+/* A policy that speaks of it goes before the options, but never loosens `always`. */
+static enum audit_sync sync_of(const struct session *s)
+{
+	static const enum audit_sync modes[_POLICY_SYNC_MAX] = {
+		[POLICY_SYNC_NONE] = AUDIT_SYNC_NONE,
+		[POLICY_SYNC_SECOND] = AUDIT_SYNC_SECOND,
+		[POLICY_SYNC_ALWAYS] = AUDIT_SYNC_ALWAYS,
+	};
+	enum audit_sync asked = s->config->log_storage.sync;
+
+	return s->log.sync == POLICY_SYNC_UNSAID || asked == AUDIT_SYNC_ALWAYS ? asked
+									       : modes[s->log.sync];
+}
+
 static int open_log(struct session *s)
 {
 	struct audit_config config = {.path = s->config->log_path,
@@ -127,7 +141,15 @@ static int open_log(struct session *s)
 				      .agent = s->config->agent,
 				      .storage = s->config->log_storage};
 	struct diag d = {};
+	int r;
 
+	policy_stack_log(s->config->policies->stack, &s->log);
+	config.storage.sync = sync_of(s);
+	r = redact_new(s->config->policies->stack, &s->redact);
+	s->scratch = redact_scratch_new();
+	if (r < 0 || !s->scratch)
+		return fail_errno(s, "cannot prepare the patterns of redactions", -ENOMEM);
+	config.redact = s->redact;
 	/* Before there is an agent. */
 	if (s->config->log_key && keyfile_load(s->config->log_key, &s->log_key, &d) < 0)
 		return fail_diag(s, &d);
@@ -257,6 +279,8 @@ static int start_deciding(struct session *s)
 		.listener = s->listener,
 		.audit = s->audit,
 		.held = s->held,
+		.redact = s->redact,
+		.stops_without_log = s->log.on_failure == POLICY_LOG_STOP,
 		.engine = {.stack = s->config->policies->stack,
 			   .ask = s->config->ask,
 			   .supervisor = getpid(),
@@ -356,6 +380,8 @@ static void session_teardown(struct session *s)
 	control_server_free(s->server);
 	held_table_free(s->held);
 	supervise_free(s->supervise);
+	redact_scratch_free(s->scratch);
+	redact_free(s->redact);
 	session_budget_fini(s);
 	if (!s->has_told && s->is_cut)
 		(void)launch_send(s->sock, LAUNCH_CUT, RUN_EXIT_ENDED, "the session was ended: %s",

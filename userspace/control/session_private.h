@@ -9,6 +9,7 @@
 
 #include "approve/prompt.h"
 #include "audit/audit.h"
+#include "audit/redact.h"
 #include "control/plan.h"
 #include "control/server.h"
 #include "control/session.h"
@@ -27,6 +28,9 @@ struct session {
 
 	struct features features;
 	struct filter_plan plan;
+	struct policy_log log; /* what the stack says of it */
+	struct redact *redact;
+	struct redact_scratch *scratch; /* main thread only */
 	struct audit *audit;
 	struct keyfile *log_key;
 	struct held_table *held;

@@ -72,13 +72,41 @@ static void add_kernel(struct json *j, const struct features *f)
 	json_end_object(j);
 }
 
-static void add_argv(struct json *j, char *const *argv)
+static void add_argv(struct json *j, const struct audit_record *r)
 {
 	json_key(j, "command");
 	json_begin_array(j);
-	for (; *argv; argv++)
-		json_str(j, bytes_of(*argv));
+	for (size_t i = 0; i < r->argc; i++)
+		json_str(j, r->argv[i]);
 	json_end_array(j);
+	if (r->argv_truncated)
+		json_key_bool(j, "argv_truncated", true);
+}
+
+/*
+ * The command as it is recorded, in @ret, whose strings hold until the next use of the scratch.
+ * Return: its argument vector, to be freed.
+ */
+static struct bytes *redacted_command(const struct session *s, const char *cwd,
+				      struct audit_record *ret)
+{
+	char *const *argv = s->config->argv;
+	struct bytes *copy;
+	size_t n = 0;
+
+	while (argv[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++)
+		copy[i] = bytes_of(argv[i]);
+	*ret = (struct audit_record){.kind = KIND_TOOL,
+				     .object = bytes_of(s->config->command),
+				     .cwd = cwd ? bytes_of(cwd) : BYTES_NULL,
+				     .argv = copy,
+				     .argc = copy ? n : 0,
+				     .argv_truncated = !copy};
+	redact_record(s->redact, s->scratch, ret);
+	return copy;
 }
 
 /* What rules on the time of day looked at. */
@@ -99,11 +127,15 @@ static void add_start(struct json *j, void *arg)
 	const struct session *s = arg;
 	const struct session_config *c = s->config;
 	_cleanup_(freep) char *cwd = getcwd(NULL, 0);
+	struct audit_record command;
+	_cleanup_(freep) struct bytes *argv = redacted_command(s, cwd, &command);
 	struct utsname host;
 
-	add_argv(j, c->argv);
-	json_key_cstr(j, "exe", c->command);
-	json_key_str(j, "cwd", cwd ? bytes_of(cwd) : BYTES_NULL);
+	add_argv(j, &command);
+	json_key_str(j, "exe", command.object);
+	json_key_str(j, "cwd", command.cwd);
+	if (command.redacted)
+		json_key_u64(j, "redacted", command.redacted);
 	json_key_u64(j, "pid", (uint64_t)s->command);
 	json_key_u64(j, "supervisor", (uint64_t)getpid());
 	json_key_u64(j, "uid", getuid());
@@ -197,11 +229,13 @@ int session_record_end(struct session *s)
 void session_status_json(void *arg, struct json *j)
 {
 	const struct session *s = arg;
+	struct audit_record command;
+	_cleanup_(freep) struct bytes *argv = redacted_command(s, NULL, &command);
 	struct audit_counts counts;
 
 	audit_get_counts(s->audit, &counts);
 	json_key_cstr(j, "agent", s->config->agent);
-	add_argv(j, s->config->argv);
+	add_argv(j, &command);
 	json_key_cstr(j, "log", s->config->log_path);
 	add_counts(j, &counts, s->budget);
 }

@@ -212,6 +212,7 @@ static const struct field top_fields[] = {
 	{"grant", false, parse_grant},
 	{"log_reads", false, parse_log_reads},
 	{"budget", false, budget_parse},
+	{"log", false, log_parse},
 };
 
 static const struct field fragment_fields[] = {
@@ -248,12 +249,17 @@ static void take_budget(struct policy *to, const struct policy *from)
 	to->budget = from->budget;
 }
 
+static void take_log(struct policy *to, const struct policy *from)
+{
+	to->log = from->log;
+}
+
 static const struct {
 	const char *key;
 	void (*take)(struct policy *to, const struct policy *from);
 } inherited[] = {
 	{"mode", take_mode},           {"default", take_default}, {"grant", take_grant},
-	{"log_reads", take_log_reads}, {"budget", take_budget},
+	{"log_reads", take_log_reads}, {"budget", take_budget},   {"log", take_log},
 };
 
 static int check_decides(const struct loader *l, const struct node *root)
@@ -434,6 +440,11 @@ const char *policy_file(const struct policy *p)
 const struct policy_budget *policy_get_budget(const struct policy *p)
 {
 	return p->dialect && p->dialect->budget ? p->dialect->budget(p->doc) : p->budget;
+}
+
+const struct policy_log *policy_get_log(const struct policy *p)
+{
+	return p->log;
 }
 
 enum policy_language policy_get_language(const struct policy *p)

@@ -118,6 +118,7 @@ struct policy {
 	const char *description; /* NULL: none given */
 	enum policy_mode mode;
 	bool logs_reads;
+	const struct policy_log *log; /* NULL: it says nothing of it */
 	uint32_t grants;                /* bits of enum grant */
 	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
 	enum verdict unix_default;      /* network operations on unix sockets */
@@ -207,6 +208,9 @@ int rules_check(const struct loader *l, const struct node *n, void *unused) _mus
 /* budget.c, applies.c: the values of `budget` and `applies_to`; @policy is a struct policy. */
 int budget_parse(const struct loader *l, const struct node *n, void *policy) _must_check_;
 int applies_parse(const struct loader *l, const struct node *n, void *policy) _must_check_;
+/* log_policy.c: the value of `log`; @policy is a struct policy. */
+int log_parse(const struct loader *l, const struct node *n, void *policy) _must_check_;
+void log_show(const struct policy_log *log, struct strbuf *out);
 /* match.c: the values of `match` and `unless`. @rule is a struct rule. */
 int match_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;
 int match_unless_parse(const struct loader *l, const struct node *n, void *rule) _must_check_;
@@ -226,5 +230,8 @@ int match_parse_ports(const struct loader *l, const struct node *n, void *matche
 int match_parse_protocols(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 int match_parse_domains(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 int match_parse_times(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+/* Compiles @pattern and keeps it. */
+int match_regex(const struct loader *l, const struct node *n, const char *key,
+		struct bytes pattern, const struct regex **ret) _must_check_;
 /* Room for @n values of @size bytes, cleared; NULL: out of memory. */
 void *match_alloc(const struct loader *l, size_t n, size_t size);

@@ -5,7 +5,7 @@
  */
 #include "policy/document.h"
 
-static int add_regex(const struct loader *l, const struct node *n, const char *key,
+int match_regex(const struct loader *l, const struct node *n, const char *key,
 		     struct bytes pattern, const struct regex **ret)
 {
 	struct owned_regex *owned = arena_alloc(&l->policy->mem, sizeof(*owned));
@@ -76,7 +76,7 @@ static int parse_pattern(const struct loader *l, const struct node *n, const cha
 	case TOOL_REGEX:
 		s.p++;
 		s.len--;
-		return add_regex(l, n, key, s, &ret->regex);
+		return match_regex(l, n, key, s, &ret->regex);
 	case TOOL_GLOB:
 	case TOOL_IMAGE:
 		break;
@@ -159,7 +159,7 @@ int match_parse_args(const struct loader *l, const struct node *n, void *target)
 
 		r = schema_string(l, item, "args_pattern", &s);
 		if (r == 0)
-			r = add_regex(l, item, "args_pattern", s, &args[i]);
+			r = match_regex(l, item, "args_pattern", s, &args[i]);
 	}
 	return r;
 }

@@ -236,6 +236,56 @@ struct policy_budget {
 /* NULL: it has none. */
 const struct policy_budget *policy_get_budget(const struct policy *p);
 
+/* ---- the log */
+
+struct regex;
+
+/* How often what was written is brought to the disk. */
+enum policy_log_sync {
+	POLICY_SYNC_UNSAID, /* the session's settings hold */
+	POLICY_SYNC_NONE,   /* when the kernel likes to */
+	POLICY_SYNC_SECOND, /* once a second */
+	POLICY_SYNC_ALWAYS, /* each time that something was written */
+	_POLICY_SYNC_MAX,
+};
+
+/* What a log that cannot be written does. */
+enum policy_log_failure {
+	POLICY_LOG_DENY, /* what cannot be recorded is denied */
+	POLICY_LOG_STOP, /* and the session is ended with status 124 */
+};
+
+/* Parts of a record that a pattern is searched in; the reason and the note always are. */
+enum policy_log_part {
+	POLICY_LOG_ARGV,
+	POLICY_LOG_OBJECT, /* object, object2, exe and interpreter, but of a network action */
+	POLICY_LOG_ASKED,
+	POLICY_LOG_CWD,
+	POLICY_LOG_ADDRESS, /* object and asked of a network action */
+	_POLICY_LOG_PART_MAX,
+};
+
+#define POLICY_LOG_PARTS_ALL  ((UINT32_C(1) << _POLICY_LOG_PART_MAX) - 1)
+#define POLICY_MAX_REDACTIONS 64 /* of one policy */
+
+struct policy_redaction {
+	const char *name; /* replaces what matched, as [redacted:NAME] */
+	const struct regex *regex;
+	uint32_t in; /* bits of enum policy_log_part */
+};
+
+struct policy_log {
+	const struct policy_redaction *redactions;
+	size_t n_redactions;
+	bool no_builtin; /* the built-in redactions are switched off */
+	bool reads;
+	enum policy_log_sync sync;
+	enum policy_log_failure on_failure;
+};
+
+/* NULL: it says nothing of it. */
+const struct policy_log *policy_get_log(const struct policy *p);
+
 /* ---- who a policy applies to (`applies_to`) */
 
 struct policy_subject {
@@ -306,6 +356,11 @@ uint32_t policy_stack_decided_ops(const struct policy_stack *s);
 /* Some policy has `log_reads: true`: every read is to be recorded even if no rule speaks of reads.
  */
 bool policy_stack_logs_reads(const struct policy_stack *s);
+/*
+ * The strictest of what the policies say of the log: built-in redactions unless all that speak of
+ * the log switch them off. Without the redactions of each, which all hold.
+ */
+void policy_stack_log(const struct policy_stack *s, struct policy_log *ret);
 /* Some rule on commands has an args_pattern or argv: the whole command line is needed, however
  * long. */
 bool policy_stack_needs_args(const struct policy_stack *s);

@@ -332,3 +332,63 @@ int regex_search_filtered(const struct regex *r, struct regex_scratch *scratch,
 	}
 	return regex_search(r, scratch, subject);
 }
+
+/* One step through a subject and what replace_invalid() made of it. */
+struct place {
+	size_t original, replaced;
+};
+
+/* Goes on to where the replaced text is at @target, or just behind it. */
+static size_t original_at(struct bytes subject, struct place *at, size_t target)
+{
+	while (at->replaced < target && at->original < subject.len) {
+		const char *p = subject.p + at->original;
+		size_t left = subject.len - at->original;
+		size_t n = (unsigned char)*p < 0x80 ? 1 : utf8_decode(p, left, NULL);
+
+		at->replaced += n ? n : 3;
+		at->original += n ? n : is_surrogate(p, left) ? 3 : 1;
+	}
+	return at->original;
+}
+
+/* The next place at which a search may begin, behind an empty match. */
+static size_t behind(struct bytes text, size_t at)
+{
+	do
+		at++;
+	while (at < text.len && ((unsigned char)text.p[at] & 0xc0) == 0x80);
+	return at;
+}
+
+ssize_t regex_find_all(const struct regex *r, struct regex_scratch *scratch, struct bytes subject,
+		       struct regex_span *ret, size_t max)
+{
+	pcre2_code *code = atomic_load_explicit(&r->jit->code, memory_order_acquire);
+	struct place start = {}, end = {};
+	size_t n = 0, from = 0;
+	struct bytes text;
+
+	if (!code)
+		code = make_jit(r);
+	if (subject.len > (code == r->code ? REGEX_SUBJECT_MAX_UNJITTED : REGEX_SUBJECT_MAX))
+		return -E2BIG;
+	text = replace_invalid(scratch, subject);
+	while (from <= text.len) {
+		const PCRE2_SIZE *found;
+		int rc = pcre2_match(code, (PCRE2_SPTR)(text.p ? text.p : ""), text.len, from,
+				     PCRE2_NO_UTF_CHECK, scratch->data, scratch->context);
+
+		if (rc == PCRE2_ERROR_NOMATCH)
+			break;
+		if (rc < 0 || n == max)
+			return -E2BIG;
+		found = pcre2_get_ovector_pointer(scratch->data);
+		if (found[1] > found[0]) {
+			ret[n].start = original_at(subject, &start, found[0]);
+			ret[n++].end = original_at(subject, &end, found[1]);
+		}
+		from = found[1] > from ? found[1] : behind(text, MAX(from, found[1]));
+	}
+	return (ssize_t)n;
+}

@@ -58,3 +58,14 @@ int regex_search_once(const struct regex *r, struct regex_scratch *scratch, stru
  */
 int regex_search_filtered(const struct regex *r, struct regex_scratch *scratch,
 			  struct literal_set *set, struct bytes subject);
+
+struct regex_span {
+	size_t start, end; /* bytes of the subject; not empty */
+};
+
+/*
+ * All matches, from left to right, none overlapping; empty ones are passed over. Return: how many;
+ * -E2BIG: more than @max, or a limit was hit: nothing is known.
+ */
+ssize_t regex_find_all(const struct regex *r, struct regex_scratch *scratch, struct bytes subject,
+		       struct regex_span *ret, size_t max);

@@ -245,5 +245,7 @@ void policy_show(const struct policy *p, struct strbuf *out)
 		show_applies(p->applies_to, out);
 	if (p->budget)
 		show_budget(p->budget, out);
+	if (p->log)
+		log_show(p->log, out);
 	show_rules(p, out);
 }

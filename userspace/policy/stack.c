@@ -412,9 +412,29 @@ uint32_t policy_stack_decided_ops(const struct policy_stack *s)
 bool policy_stack_logs_reads(const struct policy_stack *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->layers[i].policy->logs_reads)
+		if (s->layers[i].policy->logs_reads ||
+		    (s->layers[i].policy->log && s->layers[i].policy->log->reads))
 			return true;
 	return false;
+}
+
+void policy_stack_log(const struct policy_stack *s, struct policy_log *ret)
+{
+	bool has_builtin = false, has_say = false;
+
+	*ret = (struct policy_log){};
+	for (size_t i = 0; i < s->n; i++) {
+		const struct policy_log *log = s->layers[i].policy->log;
+
+		if (!log)
+			continue;
+		has_say = true;
+		has_builtin |= !log->no_builtin;
+		ret->sync = MAX(ret->sync, log->sync);
+		ret->on_failure = MAX(ret->on_failure, log->on_failure);
+	}
+	ret->no_builtin = has_say && !has_builtin;
+	ret->reads = policy_stack_logs_reads(s);
 }
 
 static bool needs_args(const struct matcher *m)

@@ -153,6 +153,18 @@ static bool charge_approved(struct supervise *s, const struct held *h, struct au
 	return answer->verdict < VERDICT_ASK;
 }
 
+/* What a person wrote; the rest of the record has been looked at before it was held. */
+static struct bytes redact_reason(struct supervise *s, struct bytes reason, uint32_t *count)
+{
+	struct audit_record r = {.reason = reason};
+
+	if (!s->scratch)
+		return reason;
+	redact_record(s->config.redact, s->scratch, &r);
+	*count += r.redacted;
+	return r.reason;
+}
+
 void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, struct bytes reason,
 			struct bytes approver)
 {
@@ -169,7 +181,7 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 	r->held = bytes_of(h->id);
 	r->approver = hold_ends[end].approver ? bytes_of(hold_ends[end].approver) : approver;
 	if (reason.p && reason.len)
-		r->reason = reason;
+		r->reason = redact_reason(s, reason, &r->redacted);
 	else if (hold_ends[end].reason)
 		r->reason = bytes_of(hold_ends[end].reason);
 	if (end == HOLD_APPROVED && !charge_approved(s, h, r, &answer)) {
@@ -178,7 +190,7 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 		r->error = hold_ends[end].error;
 	}
 	r->latency_ns = clock_monotonic_ns() - h->since_ns;
-	if (audit_append(s->config.audit, r) < 0 && end == HOLD_APPROVED)
+	if (supervise_record(s, r) < 0 && end == HOLD_APPROVED)
 		end = HOLD_DENIED; /* what cannot be recorded does not happen */
 	if (end == HOLD_APPROVED)
 		(void)supervise_answer_continue(listener, h->notif_id);

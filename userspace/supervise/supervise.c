@@ -12,7 +12,8 @@ struct context {
 	struct supervise *supervise;
 	struct action_decoder *decoder;
 	struct engine *engine;
-	struct strbuf steps; /* of the action at hand, as its record has them */
+	struct redact_scratch *scratch; /* NULL: nothing is redacted */
+	struct strbuf steps;            /* of the action at hand, as its record has them */
 	bool knows_foreign_roots;
 };
 
@@ -24,12 +25,21 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 		return -ENOMEM;
 	s->config = *config;
 	atomic_init(&s->foreign_roots, false);
+	if (config->redact) {
+		s->scratch = redact_scratch_new();
+		if (!s->scratch) {
+			free(s);
+			return -ENOMEM;
+		}
+	}
 	*ret = s;
 	return 0;
 }
 
 struct supervise *supervise_free(struct supervise *s)
 {
+	if (s)
+		redact_scratch_free(s->scratch);
 	free(s);
 	return NULL;
 }
@@ -49,6 +59,13 @@ void *supervise_context_new(void *supervise)
 	if (!c)
 		return NULL;
 	c->supervise = s;
+	if (s->config.redact) {
+		c->scratch = redact_scratch_new();
+		if (!c->scratch) {
+			supervise_context_free(c);
+			return NULL;
+		}
+	}
 	c->steps = STRBUF_INIT(2 * ACTION_STEPS_BYTES);
 	if (action_decoder_new(&decoder, &c->decoder) < 0 ||
 	    engine_new(&s->config.engine, &c->engine) < 0) {
@@ -66,6 +83,7 @@ void supervise_context_free(void *context)
 		return;
 	action_decoder_free(c->decoder);
 	engine_free(c->engine);
+	redact_scratch_free(c->scratch);
 	strbuf_fini(&c->steps);
 	free(c);
 }
@@ -121,11 +139,24 @@ static void record_fill(struct audit_record *r, const struct action *a, const st
 	r->approver = bytes_of(d->approver);
 }
 
+int supervise_record(struct supervise *s, const struct audit_record *r)
+{
+	char reason[128];
+	int ret = audit_append(s->config.audit, r);
+
+	if (ret < 0 && s->config.stops_without_log && s->config.stop) {
+		(void)snprintf(reason, sizeof(reason), "the log cannot be written: %s",
+			       strerror(-ret));
+		s->config.stop(s->config.arg, reason);
+	}
+	return ret;
+}
+
 /* Writes ahead; an action that cannot be recorded does not happen, except under audit, which
  * refuses nothing. */
 static bool record_or_deny(struct context *c, struct audit_record *r)
 {
-	return audit_append(c->supervise->config.audit, r) == 0 || r->is_audit;
+	return supervise_record(c->supervise, r) == 0 || r->is_audit;
 }
 
 const char *supervise_command_denial(const struct supervise *s)
@@ -147,7 +178,7 @@ static void note_command_denial(struct supervise *s, const struct action *a,
 }
 
 struct hold_record {
-	struct audit *audit;
+	struct supervise *supervise;
 	struct audit_record *record;
 };
 
@@ -156,14 +187,14 @@ static int record_hold(void *arg, const char *id)
 	const struct hold_record *h = arg;
 
 	h->record->held = bytes_of(id);
-	return audit_append(h->audit, h->record);
+	return supervise_record(h->supervise, h->record);
 }
 
 static void handle_ask(struct context *c, const struct seccomp_notif *n, const struct decision *d,
 		       struct audit_record *r)
 {
 	const struct supervise_config *config = &c->supervise->config;
-	struct hold_record hold = {.audit = config->audit, .record = r};
+	struct hold_record hold = {.supervise = c->supervise, .record = r};
 	const struct held_request q = {
 		.notif_id = n->id,
 		.record = r,
@@ -183,7 +214,7 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, const s
 	r->held = BYTES_NULL;
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = EACCES;
-	(void)audit_append(config->audit, r); /* refused whether or not it can be recorded */
+	(void)supervise_record(c->supervise, r); /* refused whether or not it can be recorded */
 	(void)supervise_answer_errno(config->listener, n->id, EACCES);
 }
 
@@ -214,7 +245,7 @@ static void handle_decided(struct context *c, const struct seccomp_notif *n, con
 	note_command_denial(c->supervise, a, d);
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = d->deny_errno;
-	(void)audit_append(config->audit, r); /* refused whether or not it can be recorded */
+	(void)supervise_record(c->supervise, r); /* refused whether or not it can be recorded */
 	/* First, so that the end of a command that this denies finds the reason there. */
 	if (d->is_stop && config->stop)
 		config->stop(config->arg, d->source.reason);
@@ -255,6 +286,9 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 	action_steps_add(&a, &c->steps);
 	if (c->steps.len)
 		r.steps = strbuf_bytes(&c->steps);
+	/* Here, after the decision and before anybody keeps or shows it. */
+	if (c->scratch)
+		redact_record(config->redact, c->scratch, &r);
 	if (d.cost != 0)
 		r.spent = budget_spent(config->engine.budget);
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;

@@ -10,6 +10,7 @@
 
 #include "approve/held.h"
 #include "audit/audit.h"
+#include "audit/redact.h"
 #include "engine/engine.h"
 
 enum hold_end {
@@ -22,14 +23,18 @@ enum hold_end {
 };
 
 struct supervise_config {
-	int listener;            /* borrowed */
-	struct audit *audit;     /* borrowed */
-	struct held_table *held; /* borrowed */
+	int listener;                /* borrowed */
+	struct audit *audit;         /* borrowed */
+	struct held_table *held;     /* borrowed */
+	const struct redact *redact; /* borrowed; NULL: records stay as they are */
+	/* A log that cannot be written ends the session, by @stop; else it denies. */
+	bool stops_without_log;
 	struct engine_config engine;
 	pid_t command; /* the agent's first process */
 	/* Told of every hold that ended, in the main thread. May be NULL. */
 	void (*hold_ended)(void *arg, const struct held *h, enum hold_end end);
-	/* A budget wants the session ended; @reason is borrowed. In any thread. May be NULL. */
+	/* A budget, or a log that cannot be written, wants the session ended; @reason is borrowed.
+	 * In any thread. May be NULL. */
 	void (*stop)(void *arg, const char *reason);
 	void *arg;
 };
