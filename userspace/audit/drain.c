@@ -173,9 +173,13 @@ int audit_drain_batch(struct audit *a, uint64_t head)
 {
 	int r;
 
+	/* Before rather than after: a file that nothing follows stays. */
+	r = audit_rotate(a);
+	if (r < 0)
+		return r;
 	r = drain_some(a, head, SIZE_MAX);
 	if (r == 0)
-		return audit_rotate(a);
+		return 0;
 	do
 		r = drain_some(a, head, 1);
 	while (r == 0 && a->at.commit.tail < head);

@@ -152,6 +152,32 @@ int ring_is_live(int dirfd, const char *name)
 	return errno == EWOULDBLOCK ? 1 : -errno;
 }
 
+int ring_peek(int dirfd, const char *name, struct ring_commit *ret)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	const struct ring_header *h;
+	struct ring ring = RING_NULL;
+	struct stat st;
+	void *p;
+	int r = 0;
+
+	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (size_t)st.st_size < RING_HEADER_BYTES + RING_MIN_BYTES)
+		return RING_E_EMPTY;
+	p = mmap(NULL, RING_HEADER_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	h = ring.header = p;
+	if (memcmp(h->magic, ring_magic, sizeof(ring_magic)) != 0 || h->version != RING_VERSION)
+		r = RING_E_FOREIGN;
+	else
+		*ret = ring_get_commit(&ring);
+	(void)munmap(p, RING_HEADER_BYTES);
+	return r;
+}
+
 void ring_close(struct ring *r)
 {
 	if (r->header)

@@ -81,6 +81,9 @@ int ring_create(int dirfd, const char *name, size_t capacity, const struct audit
 int ring_open_stale(int dirfd, const char *name, struct ring *ret);
 /* Return: 1 a live session holds it, 0 not (or there is none), -errno. */
 int ring_is_live(int dirfd, const char *name);
+/* What the ring, live or not, says; it may change at any time. Return: 0; RING_E_FOREIGN;
+ * RING_E_EMPTY; -errno. */
+int ring_peek(int dirfd, const char *name, struct ring_commit *ret);
 /* Unmaps and closes, which also unlocks; the file stays. */
 void ring_close(struct ring *r);
 

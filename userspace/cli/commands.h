@@ -24,6 +24,7 @@ int cmd_held(int argc, char **argv);
 int cmd_approve(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
 int cmd_spend(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
 int cmd_syscalls(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{"tree", cmd_tree, "[--json] [FILE|SESSION]", "show its processes and what each did"},
 	{"diff", cmd_diff, "SESSION SESSION", "what one session did that the other did not"},
 	{"learn", cmd_learn, "[OPTIONS] [--] COMMAND...", "write the policy that COMMAND needs"},
+	{"verify", cmd_verify, "[--key PUB] [FILE|SESSION]...", "tell whether a log was changed"},
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},

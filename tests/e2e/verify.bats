@@ -1,0 +1,323 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# A log proves itself: `holdfast verify`, and what it does by hand.
+
+load helpers/common
+
+setup() {
+	hf_setup
+	policy_open open </dev/null
+	PUB=$XDG_STATE_HOME/holdfast/keys/log.pub
+	KEY=$XDG_STATE_HOME/holdfast/keys/log.key
+}
+
+teardown() {
+	hf_teardown
+}
+
+# A session of some dozens of records.
+a_session() {
+	hf --policy "$POLICY" "$@" -- sh -c 'mkdir a; cat /etc/hostname >a/b; ls a' >/dev/null
+	session_ended
+}
+
+# rewrite SED-SCRIPT: $T/changed.jsonl is the log, changed.
+rewrite() {
+	sed "$1" "$LOG" >"$T/changed.jsonl"
+}
+
+verify() {
+	run "$HOLDFAST" verify "$@"
+}
+
+# changed LINE WORD: verify says that the changed log is bad, and names the line and what it is.
+assert_found() {
+	verify --json "$T/changed.jsonl"
+	assert_failure 1
+	run jq -e --argjson line "$1" --arg what "$2" \
+		'[.logs[].findings[] | select(.bad and .line == $line and .what == $what)] | length > 0' <<<"$output"
+	assert_success
+}
+
+@test "a log as it was written is good, and all of it is signed" {
+	a_session
+	verify --json "$LOG"
+	assert_success
+	assert_equal "$(jq -c '[.ok, .logs[0].bad, .logs[0].findings]' <<<"$output")" '[true,0,[]]'
+	assert_equal "$(jq .logs[0].signed_lines <<<"$output")" "$(wc -l <"$LOG")"
+	verify "$LOG"
+	assert_output --partial "nothing was changed"
+}
+
+@test "sessions that append to one file make one chain" {
+	a_session
+	rm -rf a
+	a_session
+	verify --json "$LOG"
+	assert_success
+	assert_equal "$(jq -c '[.logs[0].sessions, .logs[0].checkpoints]' <<<"$output")" '[2,2]'
+}
+
+@test "an edited line is found" {
+	a_session
+	rewrite '7s/"seq":7/"seq":7 /'
+	assert_found 7 edited
+	rewrite '1s/"uid":/"uid":1/'
+	assert_found 1 edited
+}
+
+@test "each single line that is edited is found" {
+	a_session
+	local n last
+	last=$(wc -l <"$LOG")
+	# The last line, a checkpoint, is covered by its own signature.
+	for ((n = 1; n < last; n++)); do
+		rewrite "${n}s/\"time\":\"2/\"time\":\"3/"
+		assert_found "$n" edited
+	done
+	rewrite "${last}s/\"lines\":[0-9]*/\"lines\":1/"
+	assert_found "$last" inserted
+	rewrite "${last}s/\"signature\":\"..../\"signature\":\"AAAA/"
+	assert_found "$last" signature
+}
+
+@test "removed lines are found" {
+	a_session
+	rewrite 7d
+	assert_found 7 removed
+	rewrite 7,12d
+	assert_found 7 removed
+	rewrite 1d
+	assert_found 1 removed
+}
+
+@test "an inserted line is found" {
+	a_session
+	rewrite 7p
+	assert_found 7 inserted
+	awk 'NR == 7 {print "{\"v\":1}"} {print}' "$LOG" >"$T/changed.jsonl"
+	assert_found 7 inserted
+}
+
+@test "reordered lines are found" {
+	a_session
+	rewrite '7{h;d};8{G}'
+	assert_found 7 reordered
+}
+
+@test "a session whose last lines are cut off is told by its checkpoint" {
+	a_session
+	rewrite '$d'
+	assert_found "$(wc -l <"$T/changed.jsonl")" truncated
+	head -c -20 "$LOG" >"$T/changed.jsonl"
+	assert_found "$(wc -l <"$LOG")" truncated
+}
+
+@test "what is cut off after the last checkpoint cannot be told, and that is said" {
+	a_session
+	head -n 20 "$LOG" >"$T/changed.jsonl"
+	verify "$T/changed.jsonl"
+	assert_success
+	assert_output --partial "only the chain covers them"
+	assert_output --partial "has no end here"
+}
+
+@test "a chain that was made anew does not have the signatures" {
+	a_session
+	python3 - "$LOG" "$T/changed.jsonl" <<-'END'
+		import hashlib, sys
+		prev, out = "0" * 64, []
+		for n, line in enumerate(open(sys.argv[1]).read().splitlines(), 1):
+		    line = line.replace("/etc/hostname", "/etc/passwd00")[:-66] + prev + '"}'
+		    prev = hashlib.sha256(line.encode()).hexdigest()
+		    out.append(line)
+		open(sys.argv[2], "w").write("\n".join(out) + "\n")
+	END
+	assert_found "$(wc -l <"$LOG")" signature
+}
+
+@test "another host's key is named, and --key takes it" {
+	a_session
+	mv "$XDG_STATE_HOME/holdfast/keys" "$T/other"
+	rm -rf a
+	LOG=$T/second.jsonl a_session
+	verify "$LOG"
+	assert_failure 1
+	assert_output --partial "signed with another key"
+	verify --key "$T/other/log.pub" "$LOG"
+	assert_success
+	verify --key "$T/second.jsonl" "$LOG"
+	assert_failure 1
+	assert_output --partial "is not the public half of an Ed25519 key"
+}
+
+@test "by hand: sha256sum and openssl say the same" {
+	skip_without openssl
+	a_session
+	cd "$T"
+	# The chain: each line's prev is the hash of the line before.
+	local prev line number n=0 hash
+	prev=$(printf '0%.0s' {1..64})
+	while IFS= read -r line; do
+		assert_equal "${line: -66:64}" "$prev"
+		prev=$(printf %s "$line" | sha256sum | cut -d' ' -f1)
+	done <"$LOG"
+	# A checkpoint: what it signs, by whom, and the signature.
+	grep -n '"event":"checkpoint"' "$LOG" >checkpoints
+	while IFS=: read -r number line; do
+		assert_equal "$(jq .lines <<<"$line")" "$((number - 1))"
+		assert_equal "$(jq .bytes <<<"$line")" "$(head -n "$((number - 1))" "$LOG" | wc -c)"
+		hash=$(openssl pkey -pubin -in "$PUB" -outform DER | tail -c 32 | sha256sum | cut -d' ' -f1)
+		assert_equal "$(jq -r .key <<<"$line")" "$hash"
+		jq -j '"holdfast-checkpoint-1\n\(.session)\n\(.lines)\n\(.prev)\n"' <<<"$line" >text
+		jq -r .signature <<<"$line" | base64 -d >signature
+		run openssl pkeyutl -verify -pubin -inkey "$PUB" -rawin -in text -sigfile signature
+		assert_success
+		assert_output --partial "Signature Verified Successfully"
+		echo >>text
+		run openssl pkeyutl -verify -pubin -inkey "$PUB" -rawin -in text -sigfile signature
+		assert_failure
+		n=$((n + 1))
+	done <checkpoints
+	assert_equal "$n" 1
+}
+
+@test "the agent can neither read nor change the key" {
+	a_session
+	local before
+	before=$(sha256sum "$KEY" "$PUB")
+	run hf --policy "$POLICY" -- sh -c '
+		cat "$1"; dd if="$1" bs=1; cp "$1" "$3/copy"; ln "$1" "$3/link"; ln -s "$1" "$3/symlink"; cat "$3/symlink"
+		chmod 0644 "$1"; rm -f "$1"; echo >"$1"; mv "$1" "$3/moved"; mv "${1%/*}" "$3/moved"; echo >"$2"; rm -f "$2"
+		cd "${1%/*}" && cat log.key; cat /proc/self/cwd/log.key; true' - "$KEY" "$PUB" "$T"
+	refute_output --partial "PRIVATE KEY"
+	refute [ -s "$T/copy" ]
+	refute [ -e "$T/link" ]
+	refute [ -e "$T/moved" ]
+	assert_equal "$(sha256sum "$KEY" "$PUB")" "$before"
+	assert_equal "$(stat -c %a "$KEY")" 600
+	session_ended
+	log_has '.rule == "own-key" and .op == "read" and .verdict == "deny"'
+}
+
+@test "a key that others can read, or that is damaged, is refused" {
+	a_session
+	chmod 0640 "$KEY"
+	run hf --policy "$POLICY" -- true
+	assert_failure 125
+	assert_output --partial "can be read or changed by others"
+	chmod 0600 "$KEY"
+	echo hello >"$KEY"
+	run hf --policy "$POLICY" -- true
+	assert_failure 125
+	assert_output --partial "is damaged"
+}
+
+@test "closed files are part of the chain, compressed or not" {
+	local options
+	for options in "" --log-compress; do
+		LOG=$T/rotated$options.jsonl
+		# shellcheck disable=SC2086 # one option or none
+		run hf --policy "$POLICY" --log-rotate 64K $options -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls -l / /usr /etc >/dev/null; done'
+		assert_success
+		session_ended
+		assert_file_exists "$LOG.1${options:+.zst}"
+		verify --json "$LOG"
+		assert_success
+		assert_equal "$(jq -c '.logs[0] | [.files > 2, .signed_lines == .lines, .findings]' <<<"$output")" '[true,true,[]]'
+		jq -e 'select(.event == "rotated") | .from' <(head -n 1 "$LOG")
+	done
+	# What is compressed is the same.
+	run bash -c "zstd -dcq '$LOG'.*.zst | wc -l"
+	assert_success
+}
+
+@test "a changed, missing or pruned closed file is told" {
+	run hf --policy "$POLICY" --log-rotate 64K -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls -l / /usr /etc >/dev/null; done'
+	assert_success
+	session_ended
+	cp -a "$LOG.2" "$T/kept"
+	sed -i '5s/"pid":/"pid":1/' "$LOG.2"
+	verify "$LOG"
+	assert_failure 1
+	assert_output --partial "$LOG.2:5: was changed"
+	sed '$d' "$T/kept" >"$LOG.2"
+	verify "$LOG"
+	assert_failure 1
+	rm "$LOG.2"
+	verify "$LOG"
+	assert_failure 1
+	assert_output --partial "number 2 should be there"
+	cp -a "$T/kept" "$LOG.2"
+	rm "$LOG.1"
+	verify "$LOG"
+	assert_failure 1
+	assert_output --partial "no record says that it was removed"
+}
+
+@test "--log-keep removes the oldest, and the rest is still good" {
+	run hf --policy "$POLICY" --log-rotate 64K --log-keep 2 -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls -l / /usr /etc >/dev/null; done'
+	assert_success
+	session_ended
+	assert_file_not_exists "$LOG.1"
+	assert_equal "$(find "$T" -name 'log.jsonl.*' | wc -l)" 2
+	verify "$LOG"
+	assert_success
+	assert_output --partial "is not here"
+}
+
+@test "a log from before there was a chain is told, also when a session appends to it" {
+	a_session
+	sed 's/,"prev":"[0-9a-f]*"}$/}/; /"event":"checkpoint"/d' "$LOG" >"$T/old.jsonl"
+	verify "$T/old.jsonl"
+	assert_success
+	assert_output --partial "before there was a chain"
+	LOG=$T/old.jsonl
+	rm -rf a
+	a_session
+	verify "$LOG"
+	assert_success
+	assert_output --partial "before there was a chain"
+	sed -i '3d' "$LOG"
+	verify "$LOG"
+	assert_failure 1
+}
+
+@test "a half line that a dead writer left stays part of the chain" {
+	a_session
+	printf '{"v":1,"seq":99,"half' >>"$LOG"
+	rm -rf a
+	a_session
+	verify "$LOG"
+	assert_success
+	assert_output --partial "the writer was interrupted in this line"
+}
+
+@test "what cannot be a log is said in a sentence" {
+	echo hello >"$T/foreign"
+	verify "$T/foreign"
+	assert_failure 1
+	assert_output --partial "is not JSON"
+	verify "$T/nothing.jsonl"
+	assert_failure 1
+	assert_output --partial "No such file"
+	verify "$T"
+	assert_failure 1
+	assert_output --partial "is a directory"
+	printf '{"v":9,"seq":1,"event":"x","session":"s"}\n' >"$T/newer"
+	verify "$T/newer"
+	assert_failure 1
+	assert_output --partial "of another version"
+	printf '{' >"$T/giant"
+	truncate -s 1G "$T/giant"
+	echo >>"$T/giant"
+	verify "$T/giant"
+	assert_failure 1
+	assert_output --partial "too long for a record"
+	verify --unknown
+	assert_failure 2
+	printf '\x28\xb5\x2f\xfd damaged' >"$T/damaged"
+	verify "$T/damaged"
+	assert_failure 1
+	assert_output --partial "compressed"
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+
+#include "audit/checkpoint.h"
+#include "audit/record.h"
+#include "base/escape.h"
+#include "base/io.h"
+
+#include "audit/verify_private.h"
+
+/* Takes @word off the front of @in. */
+static bool skip(struct bytes *in, struct bytes word)
+{
+	if (!bytes_has_prefix(*in, word))
+		return false;
+	*in = (struct bytes){.p = in->p + word.len, .len = in->len - word.len};
+	return true;
+}
+
+/* Takes a string without escapes, up to its closing quote, off the front of @in. */
+static bool take_word(struct bytes *in, char *out, size_t size)
+{
+	const char *quote = memchr(in->p, '"', in->len);
+	size_t len = quote ? (size_t)(quote - in->p) : size;
+
+	if (len >= size || memchr(in->p, '\\', len))
+		return false;
+	memcpy(out, in->p, len);
+	out[len] = '\0';
+	*in = (struct bytes){.p = quote + 1, .len = in->len - len - 1};
+	return true;
+}
+
+/* The first keys as Holdfast writes them; far quicker than a JSON parser. */
+static bool read_quickly(struct bytes in, struct verify_record *ret)
+{
+	char time[64];
+	size_t digits = 0;
+
+	if (!skip(&in, BYTES_LIT("{\"v\":1,\"seq\":")))
+		return false;
+	while (digits < in.len && in.p[digits] >= '0' && in.p[digits] <= '9')
+		digits++;
+	if (parse_u64((struct bytes){.p = in.p, .len = digits}, INT64_MAX, &ret->seq) < 0)
+		return false;
+	in = (struct bytes){.p = in.p + digits, .len = in.len - digits};
+	return skip(&in, BYTES_LIT(",\"time\":\"")) && take_word(&in, time, sizeof(time)) &&
+	       skip(&in, BYTES_LIT(",\"event\":\"")) &&
+	       take_word(&in, ret->event, sizeof(ret->event)) &&
+	       skip(&in, BYTES_LIT(",\"session\":\"")) &&
+	       take_word(&in, ret->session, sizeof(ret->session));
+}
+
+static bool read_string(const json_t *root, const char *key, char *out, size_t size)
+{
+	const json_t *s = json_object_get(root, key);
+
+	return json_is_string(s) && (size_t)snprintf(out, size, "%s", json_string_value(s)) < size;
+}
+
+/* Return: NULL, or what is wrong. */
+static const char *read_json(struct bytes text, struct verify_record *ret)
+{
+	json_int_t v, seq;
+
+	ret->root = json_loadb(text.p, text.len, JSON_ALLOW_NUL, NULL);
+	if (!ret->root)
+		return VERIFY_NOT_JSON;
+	v = json_integer_value(json_object_get(ret->root, "v"));
+	if (v > 0 && v != AUDIT_VERSION)
+		return "is of another version of the log than this holdfast reads";
+	seq = json_integer_value(json_object_get(ret->root, "seq"));
+	ret->seq = seq > 0 ? (uint64_t)seq : 0;
+	if (v != AUDIT_VERSION ||
+	    !read_string(ret->root, "event", ret->event, sizeof(ret->event)) ||
+	    !read_string(ret->root, "session", ret->session, sizeof(ret->session)))
+		return "is not a record of Holdfast";
+	return NULL;
+}
+
+const char *verify_read(const struct lines_line *line, struct verify_record *ret)
+{
+	const char *why = NULL;
+	bool is_quick;
+
+	*ret = (struct verify_record){};
+	if (line->is_too_long)
+		return "is too long for a record";
+	is_quick = read_quickly(line->text, ret);
+	if (!is_quick || streq(ret->event, CHECKPOINT_EVENT) || streq(ret->event, "rotated"))
+		why = read_json(line->text, ret);
+	if (why) {
+		json_decref(ret->root);
+		*ret = (struct verify_record){};
+	}
+	return why;
+}
+
+/* Return: false, after telling. */
+static bool check_numbers(struct verify *v, const struct lines_line *line, const json_t *root)
+{
+	json_int_t lines = json_integer_value(json_object_get(root, "lines"));
+	json_int_t bytes = json_integer_value(json_object_get(root, "bytes"));
+
+	if ((uint64_t)lines == line->number - 1 && (uint64_t)bytes == line->offset)
+		return true;
+	verify_tell(v, (uint64_t)lines > line->number - 1 ? VERIFY_REMOVED : VERIFY_INSERTED,
+		    line->number,
+		    "this checkpoint was made after %" JSON_INTEGER_FORMAT
+		    " lines of %" JSON_INTEGER_FORMAT " bytes; before it are %" PRIu64
+		    " lines of %" PRIu64 " bytes",
+		    lines, bytes, line->number - 1, line->offset);
+	return false;
+}
+
+static bool is_right(const struct keyfile_public *key, const struct verify_record *record,
+		     const struct lines_line *line, const char *base64)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(CHECKPOINT_TEXT_MAX);
+	struct checkpoint c = {.session = bytes_of(record->session), .lines = line->number - 1};
+	unsigned char signature[KEYFILE_SIGNATURE_BYTES];
+	size_t len;
+
+	if (!chain_prev_of(line->text, &c.prev) ||
+	    sodium_base642bin(signature, sizeof(signature), base64, strlen(base64), NULL, &len,
+			      NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    len != sizeof(signature))
+		return false;
+	checkpoint_add_text(&c, &text);
+	return !strbuf_error(&text) && keyfile_verify(key, strbuf_bytes(&text), signature);
+}
+
+void verify_checkpoint(struct verify *v, const struct lines_line *line,
+		       const struct verify_record *record)
+{
+	const char *id = json_string_value(json_object_get(record->root, "key"));
+	const char *base64 = json_string_value(json_object_get(record->root, "signature"));
+	const struct keyfile_public *key = v->config->key;
+
+	v->last_checkpoint = line->number;
+	if (!check_numbers(v, line, record->root) || !key)
+		return;
+	if (!id || !base64) {
+		verify_tell(v, VERIFY_SIGNATURE, line->number, "this checkpoint is not signed");
+	} else if (!streq(id, key->id)) {
+		verify_tell(v, VERIFY_OTHER_KEY, line->number,
+			    "this checkpoint is signed with another key (%.16s...) than the one "
+			    "that was asked for (%.16s...): was the key changed, or is the log of "
+			    "another host? --key names a public half",
+			    strlen(id) == KEYFILE_ID_HEX && strspn(id, "0123456789abcdef") == 64
+				    ? id
+				    : "?",
+			    key->id);
+	} else if (!is_right(key, record, line, base64)) {
+		verify_tell(v, VERIFY_SIGNATURE, line->number,
+			    "the signature does not fit: lines before it were changed after they "
+			    "were signed, and the chain made anew");
+	} else {
+		v->result.checkpoints++;
+		v->result.signed_lines += line->number - v->signed_line;
+		v->signed_line = line->number;
+	}
+}
