@@ -58,6 +58,13 @@ char *dirs_state(void)
 	return dirs_xdg("XDG_STATE_HOME", ".local/state", "");
 }
 
+char *dirs_cache(void)
+{
+	if (geteuid() == 0 && !env_absolute("XDG_CACHE_HOME"))
+		return strdup("/var/cache/holdfast");
+	return dirs_xdg("XDG_CACHE_HOME", ".cache", "");
+}
+
 char *dirs_runtime(void)
 {
 	const char *runtime = env_absolute("XDG_RUNTIME_DIR");

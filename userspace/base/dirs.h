@@ -11,6 +11,8 @@
 char *dirs_home(void);
 /* Logs: root /var/log/holdfast, others $XDG_STATE_HOME/holdfast. Not created. */
 char *dirs_state(void);
+/* What can be made anew: root /var/cache/holdfast, others $XDG_CACHE_HOME/holdfast. Not created. */
+char *dirs_cache(void);
 /* Control sockets: root /run/holdfast, others $XDG_RUNTIME_DIR/holdfast, else dirs_state()/run. Not
  * created. */
 char *dirs_runtime(void);
