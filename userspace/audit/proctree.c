@@ -368,7 +368,7 @@ static void set_pending(struct process *p, const json_t *root)
 	}
 }
 
-static int add_action(struct process *p, const json_t *root)
+static int add_action(struct process *p, const json_t *root, bool is_counted)
 {
 	enum verdict verdict;
 	enum action_kind kind;
@@ -377,12 +377,12 @@ static int add_action(struct process *p, const json_t *root)
 	if (verdict_parse(bytes_of(reader_word(root, "verdict")), &verdict) < 0 ||
 	    kind_parse(bytes_of(reader_word(root, "kind")), &kind) < 0)
 		return 0; /* of another version: it still tells of a process */
-	p->counts[kind][verdict]++;
+	p->counts[kind][verdict] += is_counted;
 	if (kind == KIND_TOOL && verdict < VERDICT_ASK) {
 		set_pending(p, root);
 		r = add_command(p, root, json_object_get(root, "argv"));
 	}
-	if (r == 0 && verdict == VERDICT_DENY)
+	if (r == 0 && verdict == VERDICT_DENY && is_counted)
 		r = add_denial(p, root);
 	return r;
 }
@@ -396,7 +396,7 @@ static void begin_session(struct proctree *t, const json_t *root)
 	t->session = json_incref(json_object_get(root, "session"));
 }
 
-int proctree_add(struct proctree *t, const json_t *root, size_t *ret)
+int proctree_add(struct proctree *t, const json_t *root, bool is_counted, size_t *ret)
 {
 	const char *event = reader_word(root, "event");
 	size_t i = PROCTREE_NONE;
@@ -407,9 +407,9 @@ int proctree_add(struct proctree *t, const json_t *root, size_t *ret)
 	} else if (reader_u64(root, "pid") && (streq(event, "action") || streq(event, "held"))) {
 		r = find_process(t, root, &i);
 		if (r == 0 && i == PROCTREE_NONE)
-			t->unlisted++;
+			t->unlisted += is_counted;
 		else if (r == 0 && streq(event, "action"))
-			r = add_action(&t->list[i], root);
+			r = add_action(&t->list[i], root, is_counted);
 	}
 	if (ret)
 		*ret = i;
@@ -490,23 +490,61 @@ json_t *proctree_process(const struct proctree *t, size_t i)
 
 /* First child and next sibling of each process, in the order in which they were met. */
 struct links {
+	bool *is_kept;
 	size_t *first, *next;
 	size_t root; /* the first that nobody is known to have started */
+	size_t n_kept;
+	uint64_t unlisted; /* actions of those that are not kept */
 };
 
-static int links_make(const struct proctree *t, size_t n, struct links *ret)
+static void links_fini(struct links *l)
 {
-	ret->root = PROCTREE_NONE;
-	ret->first = calloc(n + 1, sizeof(size_t));
-	ret->next = calloc(n + 1, sizeof(size_t));
-	if (!ret->first || !ret->next)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		ret->first[i] = ret->next[i] = PROCTREE_NONE;
-	for (size_t i = n; i-- > 0;) {
-		size_t parent = t->list[i].parent;
-		size_t *head = parent < n ? &ret->first[parent] : &ret->root;
+	free(l->is_kept);
+	free(l->first);
+	free(l->next);
+}
 
+/* Keeps the first @max processes that did something, and those that led to them. */
+static void keep(const struct proctree *t, size_t max, struct links *l)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		uint64_t n = count(&t->list[i], VERDICT_ALLOW);
+
+		if (n && l->n_kept >= max && !l->is_kept[i])
+			l->unlisted += n;
+		if (!n || l->n_kept >= max)
+			continue;
+		for (size_t p = i; p != PROCTREE_NONE && !l->is_kept[p]; p = t->list[p].parent) {
+			l->is_kept[p] = true;
+			l->n_kept++;
+		}
+	}
+}
+
+static size_t kept_parent(const struct proctree *t, const struct links *l, size_t i)
+{
+	size_t parent = t->list[i].parent;
+
+	return parent != PROCTREE_NONE && l->is_kept[parent] ? parent : PROCTREE_NONE;
+}
+
+static int links_make(const struct proctree *t, size_t max, struct links *ret)
+{
+	*ret = (struct links){.root = PROCTREE_NONE};
+	ret->is_kept = calloc(t->n + 1, sizeof(bool));
+	ret->first = calloc(t->n + 1, sizeof(size_t));
+	ret->next = calloc(t->n + 1, sizeof(size_t));
+	if (!ret->is_kept || !ret->first || !ret->next)
+		return -ENOMEM;
+	keep(t, max, ret);
+	for (size_t i = 0; i < t->n; i++)
+		ret->first[i] = ret->next[i] = PROCTREE_NONE;
+	for (size_t i = t->n; i-- > 0;) {
+		size_t parent = kept_parent(t, ret, i);
+		size_t *head = parent == PROCTREE_NONE ? &ret->root : &ret->first[parent];
+
+		if (!ret->is_kept[i])
+			continue;
 		ret->next[i] = *head;
 		*head = i;
 	}
@@ -514,58 +552,47 @@ static int links_make(const struct proctree *t, size_t n, struct links *ret)
 }
 
 /* The process after @i in a walk over the tree. */
-static size_t walk_on(const struct proctree *t, const struct links *l, size_t n, size_t i,
-		      size_t *depth)
+static size_t walk_on(const struct proctree *t, const struct links *l, size_t i, size_t *depth)
 {
 	if (l->first[i] != PROCTREE_NONE) {
 		(*depth)++;
 		return l->first[i];
 	}
 	while (l->next[i] == PROCTREE_NONE) {
-		if (t->list[i].parent >= n)
+		i = kept_parent(t, l, i);
+		if (i == PROCTREE_NONE)
 			return PROCTREE_NONE;
-		i = t->list[i].parent;
 		(*depth)--;
 	}
 	return l->next[i];
 }
 
-static int list_json(const struct proctree *t, size_t n, json_t *list)
+static int list_json(const struct proctree *t, const struct links *l, json_t *list)
 {
-	struct links l = {};
 	size_t depth = 0;
-	int r;
 
-	r = links_make(t, n, &l);
-	for (size_t i = l.root; r == 0 && n && i != PROCTREE_NONE;
-	     i = walk_on(t, &l, n, i, &depth)) {
+	for (size_t i = l->root; i != PROCTREE_NONE; i = walk_on(t, l, i, &depth)) {
 		json_t *process = proctree_process(t, i);
 
-		if (!process || json_object_set_new(process, "depth", number(depth)) < 0 ||
-		    json_array_append(list, process) < 0)
-			r = -ENOMEM;
-		json_decref(process);
+		(void)json_object_set_new(process, "depth", number(depth));
+		if (json_array_append_new(list, process) < 0)
+			return -ENOMEM;
 	}
-	free(l.first);
-	free(l.next);
-	return r;
+	return 0;
 }
 
 json_t *proctree_json(const struct proctree *t, size_t max)
 {
-	size_t n = MIN(t->n, max);
+	_cleanup_(links_fini) struct links l = {};
 	json_t *o = json_object(), *list = json_array();
-	uint64_t unlisted = t->unlisted;
 	int r;
 
-	r = list ? list_json(t, n, list) : -ENOMEM;
-	for (size_t i = n; i < t->n; i++)
-		unlisted += count(&t->list[i], VERDICT_ALLOW);
-	if (json_object_set_new(o, "total", number(t->n)) < 0 ||
-	    json_object_set_new(o, "list", list) < 0 ||
-	    json_object_set_new(o, "unlisted", number(unlisted)) < 0)
-		r = -ENOMEM;
-	if (r < 0) {
+	r = links_make(t, max, &l);
+	if (r == 0)
+		r = list_json(t, &l, list);
+	(void)json_object_set_new(o, "total", number(t->n));
+	(void)json_object_set_new(o, "list", list);
+	if (json_object_set_new(o, "unlisted", number(t->unlisted + l.unlisted)) < 0 || r < 0) {
 		json_decref(o);
 		return NULL;
 	}

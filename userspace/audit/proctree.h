@@ -23,17 +23,18 @@ struct proctree;
 struct proctree *proctree_new(void); /* NULL: out of memory */
 struct proctree *proctree_free(struct proctree *t);
 void proctree_freep(struct proctree **t);
-/* Takes the next record of the log. Return: 0, and in @ret (may be NULL) the number of the process
- * that it is about, which stays the same, PROCTREE_NONE when it is about none or is not kept;
- * -ENOMEM. */
-int proctree_add(struct proctree *t, const json_t *root, size_t *ret);
+/* Takes the next record of the log; what it did counts only if @is_counted. Return: 0, and in @ret
+ * (may be NULL) the number of the process that it is about, which stays the same, PROCTREE_NONE
+ * when it is about none or is not kept; -ENOMEM. */
+int proctree_add(struct proctree *t, const json_t *root, bool is_counted, size_t *ret);
 /* The number of the process that started process @i; PROCTREE_NONE: not known. */
 size_t proctree_parent(const struct proctree *t, size_t i);
 /* One process, as docs/audit.md describes it. Return: a new reference, NULL: out of memory. */
 json_t *proctree_process(const struct proctree *t, size_t i);
 /*
- * {"list": the first @max processes, each followed by those that it started, "unlisted": records of
- * others}. Return: a new reference, NULL: out of memory.
+ * {"total": how many there are, "list": about the first @max that did something, each followed by
+ * those that it started, "unlisted": actions of the others}. Return: a new reference, NULL: out of
+ * memory.
  */
 json_t *proctree_json(const struct proctree *t, size_t max);
 

@@ -354,9 +354,7 @@ int report_add(struct report *r, const struct reader_line *line)
 	follow_seq(r, line->root);
 	if (is_start && !r->start)
 		r->start = json_incref(line->root);
-	if (line->time_ns < r->config.since_ns && !is_start)
-		return 0;
-	rc = proctree_add(r->tree, line->root, NULL);
+	rc = proctree_add(r->tree, line->root, line->time_ns >= r->config.since_ns, NULL);
 	if (rc < 0 || line->time_ns < r->config.since_ns)
 		return rc;
 	keep_edges(r, line);

@@ -44,5 +44,8 @@ json_t *report_finish(struct report *r, const char *log, bool is_live);
 /* What report_finish() gave as one HTML page without a script, an external resource or anything
  * else that is not in the report. At most REPORT_HTML_MAX bytes. */
 void report_html(const json_t *report, struct strbuf *out);
+/* A string of our own bytes, by the log's rule for those that are not UTF-8. NULL: out of memory.
+ */
+json_t *report_string(const char *s);
 /* The text form of what report_finish() gave. */
 void report_show(const json_t *report, struct strbuf *out);

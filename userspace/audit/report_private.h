@@ -54,8 +54,5 @@ struct report {
 };
 
 void report_session_fini(struct report_session *s);
-/* A string of our own bytes, by the log's rule for those that are not UTF-8. NULL: out of memory.
- */
-json_t *report_string(const char *s);
 /* Enters the session that has been read into the list of several. Return: 0, -ENOMEM. */
 int report_end_session(struct report *r);

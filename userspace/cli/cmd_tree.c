@@ -84,7 +84,7 @@ static int add_line(struct tree_run *run, const struct reader_line *line)
 	if (is_start || !run->first ||
 	    !streq(reader_word(line->root, "session"), reader_word(run->first, "session")))
 		r = begin_session(run, line->root);
-	return r < 0 ? r : proctree_add(run->tree, line->root, NULL);
+	return r < 0 ? r : proctree_add(run->tree, line->root, true, NULL);
 }
 
 static int read_log(const char *path, struct reader *reader, struct tree_run *run)

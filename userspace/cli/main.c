@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{"diff", cmd_diff, "SESSION SESSION", "what one session did that the other did not"},
 	{"learn", cmd_learn, "[OPTIONS] [--] COMMAND...", "write the policy that COMMAND needs"},
 	{"verify", cmd_verify, "[--key PUB] [FILE|SESSION]...", "tell whether a log was changed"},
+	{"why", cmd_why, "ID|SEQ|--last [SESSION]", "tell the whole story of a decision"},
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},

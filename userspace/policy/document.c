@@ -457,6 +457,28 @@ enum policy_mode policy_get_mode(const struct policy *p)
 	return p->mode;
 }
 
+int policy_find_rule(const struct policy *p, struct bytes name, const char **ret_file,
+		     unsigned *ret_line)
+{
+	for (size_t i = 0; p->dialect && p->dialect->rule && i < policy_rule_count(p); i++) {
+		struct dialect_rule rule = {};
+
+		p->dialect->rule(p->doc, i, &rule);
+		if (rule.name && rule.line && bytes_eq_str(name, rule.name)) {
+			*ret_file = p->file;
+			*ret_line = rule.line;
+			return 0;
+		}
+	}
+	for (size_t i = 0; !p->dialect && i < p->n_rules; i++)
+		if (bytes_eq_str(name, p->rules[i].name) && !p->rules[i].is_replaced) {
+			*ret_file = p->rules[i].file;
+			*ret_line = p->rules[i].line;
+			return 0;
+		}
+	return -ENOENT;
+}
+
 size_t policy_rule_count(const struct policy *p)
 {
 	if (p->dialect)

@@ -100,6 +100,10 @@ const char *policy_file(const struct policy *p);
 const char *policy_description(const struct policy *p); /* NULL: none given */
 enum policy_mode policy_get_mode(const struct policy *p);
 size_t policy_rule_count(const struct policy *p);
+/* Where the rule of this name stands; the file is borrowed. Return: 0; -ENOENT: there is none, or
+ * its language knows no lines. */
+int policy_find_rule(const struct policy *p, struct bytes name, const char **ret_file,
+		     unsigned *ret_line);
 
 static inline void policy_freep(struct policy **p)
 {
