@@ -544,3 +544,17 @@ secret_policy() {
 	run hf --policy "$POLICY" -- "$ACT" open "$(printf 'x%.0s' {1..300})"
 	assert_output ENAMETOOLONG
 }
+
+@test "a policy that names hosts says that it does not reach a process's connections" {
+	printf 'version: 1\nname: hosts\ndefault: allow\nrules:\n- {name: x, match: {domain: evil.example}, action: deny}\n' >hosts.yaml
+	run hf --policy hosts.yaml -- true
+	assert_success
+	assert_output --partial "the policy 'hosts' names hosts"
+	printf 'network: {block: [evil.example]}\n' >list.yaml
+	run hf --policy list.yaml -- true
+	assert_success
+	assert_output --partial "the policy 'list' names hosts"
+	run hf --policy audit-only -- true
+	assert_success
+	assert_output ""
+}

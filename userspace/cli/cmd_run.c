@@ -96,6 +96,20 @@ static void say_warning(_unused_ void *ctx, const struct diag *d)
 	say_diag("warning: ", d);
 }
 
+/* A rule that looks like protection and is none must not be found out by the user. */
+static void warn_of_domains(const struct policyset *set)
+{
+	for (size_t i = 0; i < policy_stack_size(set->stack); i++) {
+		const struct policy *p = policy_stack_get(set->stack, i);
+
+		if (policy_names_domains(p))
+			say("warning: the policy '%s' names hosts; this release does not know the names of "
+			    "a process's connections, so those rules match none of them, and its rules "
+			    "on addresses and its default decide",
+			    policy_name(p));
+	}
+}
+
 static int run_load_policies(struct run *r)
 {
 	const struct policy_subject subject = {.agent = agent_name(r),
@@ -124,8 +138,10 @@ static int run_load_policies(struct run *r)
 	config.dirs = r->dirs.dirs;
 	config.n_dirs = r->dirs.n;
 	rc = policyset_load(&config, &r->policies, &d);
-	if (rc == 0)
+	if (rc == 0) {
+		warn_of_domains(&r->policies);
 		return 0;
+	}
 	if (rc == -ENOMEM)
 		say("out of memory while loading the policies");
 	else

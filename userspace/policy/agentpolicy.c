@@ -37,6 +37,14 @@ static bool doc_can_ask(const void *doc)
 	return ap->n_rules != 0;
 }
 
+static bool doc_names_domains(const void *doc)
+{
+	const struct agentpolicy_lists *network =
+		&((const struct agentpolicy *)doc)->lists[AGENTPOLICY_NETWORK];
+
+	return network->allow.n || network->block.n;
+}
+
 static const struct policy_budget *doc_budget(const void *doc)
 {
 	const struct agentpolicy *ap = doc;
@@ -104,6 +112,7 @@ const struct dialect dialect_agentpolicy = {
 	.needs_args = doc_needs_args,
 	.can_ask = doc_can_ask,
 	.show = doc_show,
+	.names_domains = doc_names_domains,
 	.budget = doc_budget,
 	.rule = agentpolicy_rule,
 	.covers = agentpolicy_covers,

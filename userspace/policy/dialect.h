@@ -64,6 +64,8 @@ struct dialect {
 	const char *(*name)(const void *doc);
 	/* May be NULL: to everybody. */
 	bool (*applies_to)(const void *doc, const struct policy_subject *who);
+	/* May be NULL: no. See policy_names_domains(). */
+	bool (*names_domains)(const void *doc);
 	/* For lint; each may be NULL. @i is less than .rule_count(). */
 	void (*rule)(const void *doc, size_t i, struct dialect_rule *ret);
 	/* Whatever rule @j matches, rule @i certainly matches too. */

@@ -474,6 +474,22 @@ static bool rule_needs_cwd(const struct rule *rule)
 	return rule->match.cwds;
 }
 
+bool policy_names_domains(const struct policy *p)
+{
+	if (p->dialect)
+		return p->dialect->names_domains && p->dialect->names_domains(p->doc);
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct rule *rule = &p->rules[i];
+
+		if (rule->match.n_domains)
+			return true;
+		for (size_t j = 0; j < rule->n_unless; j++)
+			if (rule->unless[j].n_domains)
+				return true;
+	}
+	return false;
+}
+
 bool policy_stack_needs_cwd(const struct policy_stack *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
