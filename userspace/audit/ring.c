@@ -178,6 +178,22 @@ int ring_peek(int dirfd, const char *name, struct ring_commit *ret)
 	return r;
 }
 
+uint64_t ring_lag(int dirfd, const char *name)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	_Alignas(struct ring_header) char page[RING_HEADER_BYTES];
+	const struct ring_header *h = (const struct ring_header *)page;
+	uint64_t head, tail;
+
+	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, page, sizeof(page), 0) != (ssize_t)sizeof(page) ||
+	    memcmp(h->magic, ring_magic, sizeof(h->magic)) != 0 || h->version != RING_VERSION)
+		return 0;
+	head = atomic_load_explicit(&h->head, memory_order_relaxed);
+	tail = h->commit[atomic_load_explicit(&h->commits, memory_order_relaxed) & 1].tail;
+	return head > tail ? head - tail : 0;
+}
+
 void ring_close(struct ring *r)
 {
 	if (r->header)

@@ -84,6 +84,8 @@ int ring_is_live(int dirfd, const char *name);
 /* What the ring, live or not, says; it may change at any time. Return: 0; RING_E_FOREIGN;
  * RING_E_EMPTY; -errno. */
 int ring_peek(int dirfd, const char *name, struct ring_commit *ret);
+/* A look from outside: the bytes that wait for the writer; 0 when there is no ring. */
+uint64_t ring_lag(int dirfd, const char *name);
 /* Unmaps and closes, which also unlocks; the file stays. */
 void ring_close(struct ring *r);
 

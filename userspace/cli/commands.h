@@ -27,5 +27,6 @@ int cmd_deny(int argc, char **argv);
 int cmd_spend(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
 int cmd_syscalls(int argc, char **argv);

@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
 	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
 	{"policy", cmd_policy, "COMMAND...", "check, test, explain and ask policies"},
+	{"metrics", cmd_metrics, "[OPTIONS] [FILE|SESSION]", "count, for a monitoring system"},
 	{"sink", cmd_sink, NULL, NULL},
 	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
 };
