@@ -247,4 +247,6 @@ verdict() {
 	run "$HOLDFAST" learn -- sh -c 'exit 3'
 	assert_equal "$status" 0
 	assert_output --partial "ended with status 3"
+	run "$HOLDFAST" learn -- sh -c 'exit 127'
+	assert_equal "$status" 0
 }

@@ -46,7 +46,7 @@ static const char usage[] =
 	"      --max-rules N        generalise more until there are at most so many (default 300)\n"
 	"  -h, --help               this text\n"
 	"\n"
-	"Exit status: 0 written; 1 not; 2 wrong usage; 124 to 127 as `holdfast run`. COMMAND's own status is\n"
+	"Exit status: 0 written; 1 not; 2 wrong usage; 125 to 127 as `holdfast run`. COMMAND's own status is\n"
 	"told, and the policy written all the same.\n";
 
 enum option_id {
@@ -436,7 +436,9 @@ int cmd_learn(int argc, char **argv)
 	if (o.command) {
 		log = new_log();
 		r = log ? run_command(&o, project, log) : RUN_EXIT_FAILED;
-		if (r == RUN_EXIT_FAILED || r == RUN_EXIT_NOT_FOUND || r == RUN_EXIT_NOT_EXECUTABLE)
+		/* A command may end with such a status itself; then there is a log. */
+		if (r >= RUN_EXIT_FAILED && r <= RUN_EXIT_NOT_FOUND &&
+		    (!log || access(log, F_OK) < 0))
 			return r;
 		if (r)
 			say("the command ended with status %d", r);

@@ -45,6 +45,7 @@ int learn_new(const struct learn_config *config, struct learn **ret)
 		return -ENOMEM;
 	l->config = *config;
 	l->mem = ARENA_INIT(LEARN_MEM_BYTES);
+	l->words = ARENA_INIT(LEARN_MEM_BYTES);
 	r = learn_init_paths(l);
 	if (r == 0)
 		r = compile_secrets(l);
@@ -67,6 +68,7 @@ struct learn *learn_free(struct learn *l)
 	free(l->secret_globs);
 	free(l->public_uses);
 	arena_fini(&l->mem);
+	arena_fini(&l->words);
 	free(l);
 	return NULL;
 }

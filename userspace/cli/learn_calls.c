@@ -97,8 +97,9 @@ static int add_word(struct learn *l, struct learn_call *c, struct bytes real, co
 			strbuf_add_char(&text, '\\');
 		learn_add_literal(&text, real);
 	}
-	c->words[c->n] = learn_keep(l, &text);
-	c->real[c->n] = arena_copy(&l->mem, real.p, real.len);
+	c->words[c->n] = strbuf_error(&text) ? BYTES_NULL
+					     : arena_copy(&l->words, strbuf_str(&text), text.len);
+	c->real[c->n] = arena_copy(&l->words, real.p, real.len);
 	strbuf_fini(&text);
 	if (!c->words[c->n].p || !c->real[c->n].p)
 		return -ENOMEM;
@@ -176,6 +177,23 @@ static int add_all(struct learn *l, const struct bytes *argv, size_t argc, struc
 
 /* ---- taking in */
 
+/* A copy that stays. Most calls are known already, so what they are made of is not kept. */
+static int copy_call(struct learn *l, const struct learn_call *c, struct learn_call *ret)
+{
+	*ret = *c;
+	ret->count = 1;
+	ret->real_image = arena_copy(&l->mem, c->real_image.p, c->real_image.len);
+	if (!ret->real_image.p)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n; i++) {
+		ret->words[i] = arena_copy(&l->mem, c->words[i].p, c->words[i].len);
+		ret->real[i] = arena_copy(&l->mem, c->real[i].p, c->real[i].len);
+		if (!ret->words[i].p || !ret->real[i].p)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int keep_call(struct learn *l, struct learn_call *c)
 {
 	struct strbuf key = STRBUF_INIT(LEARN_PATTERN_MAX);
@@ -195,9 +213,9 @@ static int keep_call(struct learn *l, struct learn_call *c)
 		known = arena_alloc(&l->mem, sizeof(*known));
 		r = known ? learn_map_add(&l->calls, &l->mem, c->image, strbuf_bytes(&key), known)
 			  : -ENOMEM;
+		if (r == 0)
+			r = copy_call(l, c, known);
 		if (r == 0) {
-			*known = *c;
-			known->count = 1;
 			l->call_list[l->n_calls++] = known;
 			((struct learn_node *)(uintptr_t)c->image)->n_calls++;
 		}
@@ -243,9 +261,8 @@ int learn_exec(struct learn *l, struct bytes image, const struct bytes *argv, si
 		return r;
 	if (n && argv && l->n_calls < LEARN_MAX_CALLS && image.len <= GLOB_MAX_BYTES / 2) {
 		c.image = n;
-		c.real_image = arena_copy(&l->mem, image.p, image.len);
-		if (!c.real_image.p)
-			return -ENOMEM;
+		c.real_image = image;
+		arena_reset(&l->words);
 		r = fill_call(l, bytes_base_name(image), argv, argc, &c);
 		if (r < 0)
 			return r;

@@ -159,7 +159,8 @@ static bool is_random(struct bytes run, const struct learn_pids *pids, bool is_s
 		return run.len >= 8 && n_classes == 3 && s.n_changes >= 4;
 	if (is_apart && (run.len == 6 || run.len == 8 || run.len == 10) && n_classes > 1)
 		return s.n_changes > 1 || s.n_digits;
-	return run.len >= 6 && n_classes > 1 && s.n_changes >= 3;
+	/* Names in CamelCase change, too. */
+	return run.len >= 6 && n_classes > 1 && s.n_changes >= (s.n_digits ? 3 : 4);
 }
 
 /* How many bytes of @s are a date or a UUID. */

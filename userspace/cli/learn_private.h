@@ -129,6 +129,7 @@ struct learn_host {
 struct learn {
 	struct learn_config config;
 	struct arena mem;
+	struct arena words; /* of one call, while it is looked at */
 	struct learn_pids pids;
 	struct learn_map nodes, known_paths, calls, hosts, secrets;
 	struct learn_node *roots[_LEARN_ROOT_MAX];

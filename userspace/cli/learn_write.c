@@ -183,16 +183,21 @@ static int add_document(struct document *doc, bool is_for_proof, struct strbuf *
 
 /* ---- the proof */
 
-/* Takes the examples from the rule that @line belongs to. Return: whether it had some. */
-static bool drop_examples(struct document *doc, unsigned line)
+/* Takes the examples from the rule that @line belongs to; when it has none, the rule. Return:
+ * whether there was something to take. */
+static bool give_way(struct document *doc, unsigned line)
 {
 	for (size_t i = 0; i < doc->rules.n; i++) {
 		struct learn_rule *rule = &doc->rules.list[i];
 
 		if (rule->is_left_out || line > rule->last_line)
 			continue;
-		if (!rule->has_examples)
+		if (!rule->has_examples && rule->rule.action == VERDICT_DENY)
 			return false;
+		if (!rule->has_examples) {
+			rule->is_left_out = true;
+			doc->l->result.n_dropped += rule->count;
+		}
 		rule->has_examples = false;
 		return true;
 	}
@@ -200,7 +205,7 @@ static bool drop_examples(struct document *doc, unsigned line)
 }
 
 /* An example that another rule decides first, or whose text means something else as an example, is
- * none; anything else that does not load is an error. */
+ * none; a rule that cannot be written is not learned. */
 static int prove(struct document *doc, struct strbuf *out, struct diag *d)
 {
 	for (;;) {
@@ -211,7 +216,7 @@ static int prove(struct document *doc, struct strbuf *out, struct diag *d)
 			r = policy_parse("the learned policy", strbuf_bytes(out),
 					 &doc->l->config.vars, &p, d);
 		policy_free(p);
-		if (r != -EINVAL || !drop_examples(doc, d->line))
+		if (r != -EINVAL || !give_way(doc, d->line))
 			return r;
 	}
 }
