@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Nearly no string holds a secret, so the question is how to find that out for next to nothing. Of
- * every built-in pattern we know runs of three bytes, one of which each match has. Three tables say
- * for a byte in which of these runs it may stand first, second or third; one pass over a string
- * with three loads for a byte says which patterns are worth a search. (A set of trigrams as in
+ * every built-in pattern we know runs of three bytes, one of which each match has. A table says for
+ * each byte in which of these runs it may stand first, second or third; one pass over a string says
+ * which patterns are worth a search. (A set of trigrams as in
  * policy/literal.h costs more for one short string than it saves, and a vector of compares for
  * every run more than the loads.)
  */
@@ -36,7 +36,8 @@ struct redact {
 	struct rule *rules;
 	size_t n_rules;
 	/* For one byte, the anchors that may have it as their first, second, third. */
-	uint64_t tables[GRAM][256];
+	uint64_t rows[256][GRAM + 1] __attribute__((aligned(64)));
+	uint64_t letters;              /* redact_argv_letters() */
 	uint64_t names;                /* anchors of names of secrets */
 	uint32_t parts_without_anchor; /* that some pattern must be searched in always */
 };
@@ -62,11 +63,11 @@ struct anchors {
 	size_t n;
 };
 
-static void set_byte(uint64_t *table, char c, uint64_t bit)
+static void set_byte(struct redact *r, size_t at, char c, uint64_t bit)
 {
-	table[(unsigned char)c] |= bit;
+	r->rows[(unsigned char)c][at] |= bit;
 	if (c >= 'a' && c <= 'z')
-		table[(unsigned char)(c ^ 0x20)] |= bit;
+		r->rows[(unsigned char)(c ^ 0x20)][at] |= bit;
 }
 
 static void set_anchor(struct redact *r, const char *p, size_t len, uint64_t bit)
@@ -75,11 +76,11 @@ static void set_anchor(struct redact *r, const char *p, size_t len, uint64_t bit
 
 	for (size_t i = 0; i < len && at < GRAM; i++, at++) {
 		if (p[i] != '[') {
-			set_byte(r->tables[at], p[i], bit);
+			set_byte(r, at, p[i], bit);
 			continue;
 		}
 		for (i++; i < len && p[i] != ']'; i++)
-			set_byte(r->tables[at], p[i], bit);
+			set_byte(r, at, p[i], bit);
 	}
 }
 
@@ -115,17 +116,22 @@ static uint64_t policy_anchor(struct redact *r, struct bytes pattern)
 	if (literal_of(pattern, text) < GRAM)
 		return 0;
 	for (size_t i = 0; i < GRAM; i++)
-		r->tables[i][(unsigned char)text[i]] |= ANCHOR_POLICY;
+		r->rows[(unsigned char)text[i]][i] |= ANCHOR_POLICY;
 	return ANCHOR_POLICY;
 }
 
+/* One row for a byte, so that each is read once and all of a row lies in one line of the cache. */
 static uint64_t scan(const struct redact *r, struct bytes s)
 {
-	const unsigned char *p = (const unsigned char *)s.p;
-	uint64_t seen = 0;
+	uint64_t seen = 0, one = 0, two = 0;
 
-	for (size_t i = GRAM - 1; i < s.len; i++)
-		seen |= r->tables[0][p[i - 2]] & r->tables[1][p[i - 1]] & r->tables[2][p[i]];
+	for (size_t i = 0; i < s.len; i++) {
+		const uint64_t *row = r->rows[(unsigned char)s.p[i]];
+
+		seen |= two & row[2];
+		two = one & row[1];
+		one = row[0];
+	}
 	return seen;
 }
 
@@ -150,6 +156,7 @@ static int add_builtins(struct redact *r)
 		rule->in = POLICY_LOG_PARTS_ALL | PART_TEXT;
 		r->n_rules++;
 	}
+	r->letters = redact_argv_letters();
 	r->names = anchor_bits(r, &anchors, REDACT_NAME_ANCHORS);
 	return 0;
 }
@@ -172,13 +179,14 @@ static void add_policy(struct redact *r, const struct policy_log *log)
 
 int redact_new(const struct policy_stack *stack, struct redact **ret)
 {
-	_cleanup_(redact_freep) struct redact *r = calloc(1, sizeof(*r));
+	_cleanup_(redact_freep) struct redact *r = aligned_alloc(64, sizeof(*r));
 	size_t n = redact_n_builtins, n_policies = stack ? policy_stack_size(stack) : 0;
 	struct policy_log all = {};
 	int rc = 0;
 
 	if (!r)
 		return -ENOMEM;
+	*r = (struct redact){};
 	for (size_t i = 0; i < n_policies; i++) {
 		const struct policy_log *log = policy_get_log(policy_stack_get(stack, i));
 
@@ -463,7 +471,8 @@ static void hide_argv(struct audit_record *record)
 static void redact_argv(const struct redact *r, struct redact_scratch *s,
 			struct audit_record *record)
 {
-	bool is_known = r->names && record->argc && redact_argv_is_known(record->argv[0]);
+	bool is_known =
+		r->names && record->argc && redact_argv_is_known(record->argv[0], r->letters);
 	const struct bytes *argv = record->argv;
 	uint32_t part = UINT32_C(1) << POLICY_LOG_ARGV;
 	struct bytes *copy = NULL;

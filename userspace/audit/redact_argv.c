@@ -82,12 +82,27 @@ static size_t behind_separator(struct bytes s, size_t from, char separator)
 	return found && found + 1 < s.p + s.len ? (size_t)(found + 1 - s.p) : SIZE_MAX;
 }
 
-bool redact_argv_is_known(struct bytes program)
+static uint64_t letter_of(char c)
+{
+	return UINT64_C(1) << (c & 63);
+}
+
+uint64_t redact_argv_letters(void)
+{
+	uint64_t letters = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		letters |= letter_of(options[i].program[0]);
+	return letters;
+}
+
+bool redact_argv_is_known(struct bytes program, uint64_t letters)
 {
 	program = base_name(program);
-	for (size_t i = 0; program.len && i < ARRAY_SIZE(options); i++)
-		if (program.p[0] == options[i].program[0] &&
-		    bytes_eq_str(program, options[i].program))
+	if (program.len == 0 || !(letters & letter_of(program.p[0])))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (bytes_eq_str(program, options[i].program))
 			return true;
 	return false;
 }

@@ -26,8 +26,10 @@ extern const size_t redact_n_builtins;
 /* Anchors, one of which is in every name of redact_argv.c that says "secret". */
 #define REDACT_NAME_ANCHORS "pas ecr oke key ede pwd"
 
+/* A bit for each letter that a known program begins with. */
+uint64_t redact_argv_letters(void);
 /* Some option of the program has a secret behind it. */
-bool redact_argv_is_known(struct bytes program);
+bool redact_argv_is_known(struct bytes program, uint64_t letters);
 /*
  * From which byte of argument @i on a secret stands, as its name or the arguments before it tell;
  * SIZE_MAX: from none. @is_known: redact_argv_is_known(); @has_name: it or the one before has one
