@@ -6,6 +6,7 @@
 # make bench            speed against the bare kernel mechanism
 # make fuzz SECONDS=60  each fuzz target for so long
 # make differential CASES=10000000   compiled policies against the naive evaluator
+# make soak-log ROUNDS=1000   SIGKILL of sessions at random moments: nothing of the log is lost
 # make install          PREFIX=/usr/local DESTDIR=
 # make deps             what the distribution has to provide (root)
 #
@@ -189,6 +190,10 @@ fuzz:
 differential: $(BUILD)/tests/unit/test_policy_differential
 	CASES=$(CASES) SEED=$(SEED) $<
 
+ROUNDS ?= 1000
+soak-log: all
+	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
+
 format:
 	clang-format -i $(wildcard userspace/*/*.[ch] loader/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
@@ -210,7 +215,7 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size bench fuzz differential format install uninstall \
+	check-clang check-aarch64 check-layers check-size bench fuzz differential soak-log format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

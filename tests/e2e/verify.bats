@@ -321,3 +321,19 @@ assert_found() {
 	assert_failure 1
 	assert_output --partial "compressed"
 }
+
+@test "log and report read the closed files, compressed or not" {
+	local n
+	run hf --policy "$POLICY" --log-rotate 64K --log-compress -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls -l / /usr /etc >/dev/null; done'
+	assert_success
+	session_ended
+	n=$({ zstd -dcq "$LOG".*.zst 2>/dev/null; cat "$LOG"; } | wc -l)
+	assert_equal "$("$HOLDFAST" log --json "$LOG" | jq -s 'map(.seq) == [range(1; length + 1)] | tostring + " " + "'"$n"'"' -r)" "true $n"
+	assert_equal "$("$HOLDFAST" report --json "$LOG" | jq -c '[.state, .missing_records, .damaged_lines]')" '["ended",0,0]'
+}
+
+@test "SIGKILL at 25 random moments: no decision that took effect is missing" {
+	run "$REPO/tests/soak/log_kill.py" "$HOLDFAST" 25
+	assert_success
+	echo "# $output" >&3
+}

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
+#include "audit/logfile.h"
 #include "audit/record.h"
+#include "audit/segments.h"
+#include "audit/stream.h"
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/io.h"
 
 #include "audit/reader.h"
 
+#define OPEN_TRIES         3
 #define READER_CHUNK_BYTES ((size_t)64 * 1024)
 
 struct reader {
-	int fd;
+	char *path; /* the log */
+	char *file; /* what of it is open */
+	struct stream *stream;
+	uint64_t last;     /* the highest number of a closed file that is taken care of */
+	bool is_last_open; /* `file` is the log itself */
+	bool has_changed;  /* another file was opened */
 	uint64_t number;
 	json_t *root;
 	struct strbuf line; /* what of the current line is not in the chunk any more */
@@ -24,31 +31,80 @@ struct reader {
 	char chunk[READER_CHUNK_BYTES];
 };
 
+/* The closed file after number `last`. Return: a heap string, NULL: none. Sets @ret_number. */
+static char *next_closed(const struct reader *r, uint64_t *ret_number)
+{
+	struct segments s = SEGMENTS_NULL;
+	struct logfile f = LOGFILE_NULL;
+	char *file = NULL;
+
+	/* A pipe, or a place that cannot be listed, has no closed files. */
+	if (logfile_init(r->path, false, &f, NULL) == 0)
+		(void)segments_list(f.dirfd, f.name, &s);
+	logfile_fini(&f);
+	for (size_t i = 0; i < s.n && !file; i++) {
+		if (s.v[i].number <= r->last)
+			continue;
+		*ret_number = s.v[i].number;
+		file = segment_path(r->path, &s.v[i]);
+	}
+	segments_fini(&s);
+	return file;
+}
+
+static int open_file(struct reader *r, const char *file, struct diag *reterr_diag)
+{
+	free(r->file);
+	r->file = strdup(file);
+	r->stream = stream_close(r->stream);
+	r->number = 0;
+	r->has_changed = true;
+	if (!r->file)
+		return -ENOMEM;
+	return stream_open(r->file, &r->stream, reterr_diag);
+}
+
+/* Opens the closed file after number `last`, or the log itself when there is none. */
+static int open_next(struct reader *r, struct diag *reterr_diag)
+{
+	for (int tries = 0;;) {
+		uint64_t before = r->last, number;
+		_cleanup_(freep) char *closed = next_closed(r, &r->last), *later = NULL;
+		int rc;
+
+		r->is_last_open = !closed;
+		rc = open_file(r, closed ? closed : r->path, reterr_diag);
+		if (closed && rc != -ENOENT)
+			return rc;
+		if (closed) {
+			/* It was just compressed, or removed: look again. A dangling symlink is
+			 * passed over. */
+			if (tries++ < OPEN_TRIES)
+				r->last = before;
+			continue;
+		}
+		/* The log may have been closed, and begun anew, before we opened it. */
+		later = next_closed(r, &number);
+		if (rc < 0 || !later)
+			return rc;
+	}
+}
+
 int reader_open(const char *path, struct reader **ret, struct diag *reterr_diag)
 {
-	_cleanup_(fd_closep) int fd = -1;
-	struct reader *r;
-	struct stat st;
+	_cleanup_(reader_closep) struct reader *r = calloc(1, sizeof(*r));
+	int rc;
 
-	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		int saved = errno;
-
-		(void)diag_set(reterr_diag, NULL, 0, 0, "cannot read the log '%s': %s", path,
-			       strerror(saved));
-		return -saved;
-	}
-	if (S_ISDIR(st.st_mode)) {
-		(void)diag_set(reterr_diag, NULL, 0, 0,
-			       "'%s' is a directory; name a log file in it", path);
-		return -EISDIR;
-	}
-	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	r->fd = TAKE_FD(fd);
 	r->line = STRBUF_INIT(READER_LINE_MAX);
-	*ret = r;
+	r->path = strdup(path);
+	if (!r->path)
+		return -ENOMEM;
+	rc = open_next(r, reterr_diag);
+	if (rc < 0)
+		return rc;
+	*ret = TAKE_PTR(r);
 	return 0;
 }
 
@@ -56,7 +112,9 @@ struct reader *reader_close(struct reader *r)
 {
 	if (!r)
 		return NULL;
-	(void)fd_close(r->fd);
+	stream_close(r->stream);
+	free(r->path);
+	free(r->file);
 	json_decref(r->root);
 	strbuf_fini(&r->line);
 	free(r);
@@ -117,18 +175,37 @@ static int parse_line(struct reader *r, struct bytes text, struct reader_line *r
 	return status;
 }
 
+/* Return: 1, 0 at the end of what is open, -errno. */
 static int fill_chunk(struct reader *r)
 {
-	ssize_t n;
+	ssize_t n = stream_read(r->stream, r->chunk, sizeof(r->chunk));
 
-	do
-		n = read(r->fd, r->chunk, sizeof(r->chunk));
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	r->start = 0;
 	r->end = (size_t)n;
 	return n > 0;
+}
+
+/* At the end of what is open: goes on to the next file. The log itself has become a closed file
+ * when its name is another file's. Return: 1, 0 there is no next one, -errno. */
+static int next_file(struct reader *r)
+{
+	int rc;
+
+	if (!r->is_last_open) {
+		rc = open_next(r, NULL);
+		return rc < 0 ? rc : 1;
+	}
+	if (!stream_is_replaced(r->stream, r->path))
+		return 0;
+	/* What was written between our last look and the renaming. */
+	rc = fill_chunk(r);
+	if (rc)
+		return rc;
+	r->last++; /* the number that our file got */
+	rc = open_next(r, NULL);
+	return rc < 0 ? rc : 1;
 }
 
 /* Moves what is left of the chunk to the line that it begins. */
@@ -150,7 +227,7 @@ static int end_line(struct reader *r, size_t len, struct reader_line *ret)
 	struct bytes text = {.p = r->chunk + r->start, .len = len};
 	int rc;
 
-	*ret = (struct reader_line){.number = ++r->number};
+	*ret = (struct reader_line){.number = ++r->number, .file = r->file};
 	if (r->line.len || r->is_skipping) {
 		rc = keep_rest(r, len);
 		if (rc < 0)
@@ -174,6 +251,26 @@ void reader_set_raw(struct reader *r)
 	r->is_raw = true;
 }
 
+/* At the end of a file in the middle of a line: nothing, unless another file follows. */
+static int end_half_line(struct reader *r, struct reader_line *ret)
+{
+	uint64_t number = r->number + 1;
+	int rc;
+
+	r->has_changed = false;
+	rc = next_file(r);
+	if (rc < 0)
+		return rc;
+	if (!r->has_changed) {
+		/* The rest of the line may have come meanwhile: the caller asks again. */
+		return rc ? reader_next(r, ret) : READER_END;
+	}
+	strbuf_reset(&r->line);
+	r->is_skipping = false;
+	*ret = (struct reader_line){.number = number, .file = r->file};
+	return damaged(ret, "is cut off before its end");
+}
+
 int reader_next(struct reader *r, struct reader_line *ret)
 {
 	int rc;
@@ -192,6 +289,10 @@ int reader_next(struct reader *r, struct reader_line *ret)
 		rc = keep_rest(r, left);
 		if (rc == 0)
 			rc = fill_chunk(r);
+		if (rc == 0 && (r->line.len || r->is_skipping))
+			return end_half_line(r, ret);
+		if (rc == 0)
+			rc = next_file(r);
 		if (rc <= 0)
 			return rc; /* READER_END is 0 */
 	}
@@ -201,7 +302,7 @@ bool reader_has_half_line(const struct reader *r, struct reader_line *ret)
 {
 	if (!r->line.len && !r->is_skipping)
 		return false;
-	*ret = (struct reader_line){.number = r->number + 1};
+	*ret = (struct reader_line){.number = r->number + 1, .file = r->file};
 	(void)damaged(ret, "is cut off before its end");
 	return true;
 }

@@ -19,7 +19,8 @@ struct reader;
 struct reader_line {
 	struct bytes text; /* without the newline; valid until the next call */
 	json_t *root;    /* an object with "v", "event" and "time"; borrowed, until the next call */
-	uint64_t number; /* from 1 */
+	uint64_t number; /* from 1, in its file */
+	const char *file; /* which of the log's files it is in; borrowed, until the next call */
 	uint64_t time_ns;
 	char why[256]; /* READER_DAMAGED: what is wrong */
 };
@@ -30,7 +31,11 @@ enum {
 	READER_DAMAGED, /* only number and why are set */
 };
 
-/* Return: 0, -errno with @reterr_diag. */
+/*
+ * Opens the log @path together with the closed files that it was before, FILE.1, FILE.2.zst, ...:
+ * they are read first, in their order; and a log that becomes a closed file while it is read is
+ * read on in the new one. Return: 0, -errno with @reterr_diag.
+ */
 int reader_open(const char *path, struct reader **ret, struct diag *reterr_diag);
 struct reader *reader_close(struct reader *r);
 void reader_closep(struct reader **r);
