@@ -2,17 +2,26 @@
 #include "audit/block.h"
 
 /* A power of two, more than twice the strings that a block can have. */
-#define SLOTS       ((size_t)131072)
+#define SLOTS       ((size_t)65536)
 #define STRINGS_MAX ((size_t)BLOCK_LINES * _SCAN_TEXT_MAX)
 /* All strings of a block: they are parts of its lines. The last line may be a long one. */
 #define BYTES_MAX ((size_t)BLOCK_BYTES * 2 + ((size_t)4 << 20))
 #define SEEN      ((size_t)1024)
+/* Of actions on files. */
+#define WIDE_TEXTS (1U << SCAN_OBJECT | 1U << SCAN_OBJECT2 | 1U << SCAN_ASKED)
 
-_Static_assert(STRINGS_MAX < BLOCK_NOT_CONSTANT, "entries fit in 16 bits");
+_Static_assert(STRINGS_MAX < BLOCK_ID_WIDE - 1, "entries fit in 15 bits");
 _Static_assert(STRINGS_MAX * 2 <= SLOTS, "the table stays sparse");
 
 struct process {
 	uint32_t session, pid, ppid;
+};
+
+struct dictionary {
+	uint32_t n;
+	uint32_t ends[STRINGS_MAX], hashes[STRINGS_MAX];
+	uint16_t slots[SLOTS]; /* number, 0: free */
+	struct strbuf strings;
 };
 
 struct block_builder {
@@ -26,11 +35,9 @@ struct block_builder {
 	struct process seen[SEEN]; /* by pid, to keep most of them once */
 	uint16_t texts[_SCAN_TEXT_MAX][BLOCK_LINES];
 	bool is_varied[_SCAN_TEXT_MAX];
-	/* the dictionary */
-	uint32_t n_strings;
-	uint32_t ends[STRINGS_MAX], hashes[STRINGS_MAX];
-	uint16_t slots[SLOTS]; /* id, 0: free */
-	struct strbuf strings;
+	struct dictionary dictionaries[2]; /* BLOCK_DICTIONARY, BLOCK_WIDE */
+	uint8_t grams[BLOCK_GRAMS_BYTES];
+	struct strbuf decoded;
 	struct strbuf part, sealed; /* being put together */
 };
 
@@ -40,7 +47,8 @@ int block_builder_new(struct block_builder **ret)
 
 	if (!b)
 		return -ENOMEM;
-	b->strings = STRBUF_INIT(BYTES_MAX);
+	b->dictionaries[0].strings = b->dictionaries[1].strings = STRBUF_INIT(BYTES_MAX);
+	b->decoded = STRBUF_INIT(BYTES_MAX);
 	b->part = STRBUF_INIT(BYTES_MAX * 2);
 	b->sealed = STRBUF_INIT(BYTES_MAX * 2);
 	*ret = b;
@@ -51,7 +59,9 @@ struct block_builder *block_builder_free(struct block_builder *b)
 {
 	if (!b)
 		return NULL;
-	strbuf_fini(&b->strings);
+	strbuf_fini(&b->dictionaries[0].strings);
+	strbuf_fini(&b->dictionaries[1].strings);
+	strbuf_fini(&b->decoded);
 	strbuf_fini(&b->part);
 	strbuf_fini(&b->sealed);
 	free(b);
@@ -104,36 +114,79 @@ static struct bytes entry(const char *strings, const uint32_t *ends, uint32_t id
 	return (struct bytes){.p = strings + start, .len = ends[id - 1] - start};
 }
 
-/* The entry of @s, made when it is new. Return: false: out of memory. */
-static bool intern(struct block_builder *b, struct bytes s, uint16_t before, uint16_t *ret)
+static size_t gram_bit(const char *p)
 {
-	const char *strings = strbuf_bytes(&b->strings).p;
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (v * UINT32_C(2654435769)) >> 15;
+}
+
+_Static_assert(BLOCK_GRAMS_BYTES * 8 == UINT64_C(1) << 17, "gram_bit() gives 17 bits");
+_Static_assert(BLOCK_GRAM == sizeof(uint32_t), "gram_bit() takes four bytes");
+
+/* Of the bytes that the string stands for: what is looked for is bytes, too. */
+static void add_grams(struct block_builder *b, struct bytes s)
+{
+	if (s.len && memchr(s.p, '\\', s.len)) {
+		strbuf_reset(&b->decoded);
+		scan_decode(s, &b->decoded);
+		s = strbuf_bytes(&b->decoded);
+	}
+	for (size_t i = 0; i + BLOCK_GRAM <= s.len; i++) {
+		size_t bit = gram_bit(s.p + i);
+
+		b->grams[bit / 8] |= (uint8_t)(1U << bit % 8);
+	}
+}
+
+bool block_grams_have(const uint8_t grams[static BLOCK_GRAMS_BYTES], struct bytes needle)
+{
+	for (size_t i = 0; i + BLOCK_GRAM <= needle.len; i++) {
+		size_t bit = gram_bit(needle.p + i);
+
+		if (!(grams[bit / 8] & 1U << bit % 8))
+			return false;
+	}
+	return true;
+}
+
+/* The entry of @s, made when it is new. Return: false: out of memory. */
+static bool intern(struct block_builder *b, bool is_wide, struct bytes s, uint16_t before,
+		   uint16_t *ret)
+{
+	struct dictionary *d = &b->dictionaries[is_wide];
+	const char *strings = strbuf_bytes(&d->strings).p;
+	uint16_t wide = is_wide ? BLOCK_ID_WIDE : 0;
 	uint64_t h;
 	size_t i;
 
-	if (!s.p) {
-		*ret = 0;
+	*ret = 0;
+	if (!s.p)
 		return true;
-	}
 	/* Most often it is the same as in the line before. */
-	if (before && bytes_eq(entry(strings, b->ends, before), s)) {
+	if (before && (before & BLOCK_ID_WIDE) == wide &&
+	    bytes_eq(entry(strings, d->ends, before & ~BLOCK_ID_WIDE), s)) {
 		*ret = before;
 		return true;
 	}
 	h = hash_bytes(s);
-	for (i = h & (SLOTS - 1); b->slots[i]; i = (i + 1) & (SLOTS - 1)) {
-		*ret = b->slots[i];
-		if (b->hashes[*ret - 1] == (uint32_t)(h >> 32) &&
-		    bytes_eq(entry(strings, b->ends, *ret), s))
+	for (i = h & (SLOTS - 1); d->slots[i]; i = (i + 1) & (SLOTS - 1)) {
+		*ret = d->slots[i] | wide;
+		if (d->hashes[d->slots[i] - 1] == (uint32_t)(h >> 32) &&
+		    bytes_eq(entry(strings, d->ends, d->slots[i]), s))
 			return true;
 	}
-	strbuf_add_bytes(&b->strings, s);
-	if (strbuf_error(&b->strings))
+	strbuf_add_bytes(&d->strings, s);
+	if (strbuf_error(&d->strings))
 		return false;
-	b->ends[b->n_strings] = (uint32_t)b->strings.len;
-	b->hashes[b->n_strings] = (uint32_t)(h >> 32);
-	*ret = b->slots[i] = (uint16_t)++b->n_strings;
-	return true;
+	if (is_wide)
+		add_grams(b, s);
+	d->ends[d->n] = (uint32_t)d->strings.len;
+	d->hashes[d->n] = (uint32_t)(h >> 32);
+	d->slots[i] = (uint16_t)++d->n;
+	*ret = d->slots[i] | wide;
+	return !strbuf_error(&b->decoded);
 }
 
 /* ---- lines */
@@ -156,12 +209,14 @@ static void add_process(struct block_builder *b, const struct scan *scan, uint16
 
 static int add_scan(struct block_builder *b, uint32_t i, const struct scan *scan)
 {
+	bool is_path = scan->kind == KIND_PATH;
 	struct block_head *h = &b->head;
 
 	for (size_t t = 0; t < _SCAN_TEXT_MAX; t++) {
 		uint16_t before = i ? b->texts[t][i - 1] : 0;
 
-		if (!intern(b, scan->texts[t], before, &b->texts[t][i]))
+		if (!intern(b, is_path && (WIDE_TEXTS & 1U << t), scan->texts[t], before,
+			    &b->texts[t][i]))
 			return -ENOMEM;
 		if (i && b->texts[t][i] != before)
 			b->is_varied[t] = true;
@@ -236,6 +291,13 @@ int block_open_part(struct bytes data, struct bytes *ret)
 	return hash_bytes(*ret) == sum ? 0 : -EBADMSG;
 }
 
+static void fill_dictionary(const struct dictionary *d, struct strbuf *out)
+{
+	strbuf_add(out, &d->n, sizeof(d->n));
+	strbuf_add(out, d->ends, d->n * sizeof(d->ends[0]));
+	strbuf_add_bytes(out, strbuf_bytes(&d->strings));
+}
+
 static void fill_part(struct block_builder *b, unsigned int part)
 {
 	struct strbuf *out = &b->part;
@@ -246,9 +308,11 @@ static void fill_part(struct block_builder *b, unsigned int part)
 		strbuf_add(out, &b->head, sizeof(b->head));
 		return;
 	case BLOCK_DICTIONARY:
-		strbuf_add(out, &b->n_strings, sizeof(b->n_strings));
-		strbuf_add(out, b->ends, b->n_strings * sizeof(b->ends[0]));
-		strbuf_add_bytes(out, strbuf_bytes(&b->strings));
+	case BLOCK_WIDE:
+		fill_dictionary(&b->dictionaries[part - BLOCK_DICTIONARY], out);
+		return;
+	case BLOCK_GRAMS:
+		strbuf_add(out, b->grams, sizeof(b->grams));
 		return;
 	case BLOCK_OFFSETS:
 		strbuf_add(out, b->offsets, n * sizeof(b->offsets[0]));
@@ -277,11 +341,14 @@ static void empty(struct block_builder *b)
 {
 	b->head = (struct block_head){};
 	b->n_processes = 0;
-	b->n_strings = 0;
 	memset(b->seen, 0, sizeof(b->seen));
 	memset(b->is_varied, 0, sizeof(b->is_varied));
-	memset(b->slots, 0, sizeof(b->slots));
-	strbuf_reset(&b->strings);
+	memset(b->grams, 0, sizeof(b->grams));
+	for (size_t i = 0; i < ARRAY_SIZE(b->dictionaries); i++) {
+		b->dictionaries[i].n = 0;
+		memset(b->dictionaries[i].slots, 0, sizeof(b->dictionaries[i].slots));
+		strbuf_reset(&b->dictionaries[i].strings);
+	}
 }
 
 int block_finish(struct block_builder *b,

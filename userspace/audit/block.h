@@ -11,19 +11,21 @@
 #include "audit/rawlog.h"
 #include "audit/scan.h"
 
-#define BLOCK_LINES 4000
+#define BLOCK_LINES 2000
 /* A block ends when it holds so much of a file, too. */
 #define BLOCK_BYTES ((uint64_t)16 << 20)
 
 enum block_part {
 	BLOCK_HEAD,
 	BLOCK_DICTIONARY, /* u32 n, u32 end[n], the strings */
+	BLOCK_WIDE,       /* the same for the names of files, of which there are most */
+	BLOCK_GRAMS,      /* which runs of four bytes occur in them, by hash */
 	BLOCK_OFFSETS,    /* u32[n]: from head.start */
 	BLOCK_WORDS,      /* u8 kind[n], op[n], verdict[n], flags[n] */
 	BLOCK_TIMES,      /* u64[n] */
 	BLOCK_PIDS,       /* u32[n] */
 	BLOCK_PROCESSES,  /* u32 {session, pid, ppid}, each once or a few times */
-	BLOCK_TEXTS,      /* + enum scan_text: u16[n], entries of the dictionary, 0: null */
+	BLOCK_TEXTS,      /* + enum scan_text: u16[n], entries of a dictionary, 0: null */
 	_BLOCK_PART_MAX = BLOCK_TEXTS + _SCAN_TEXT_MAX,
 };
 
@@ -32,6 +34,11 @@ enum block_part {
 #define BLOCK_NO_PLAIN 2 /* !scan.is_plain */
 
 #define BLOCK_NOT_CONSTANT UINT16_MAX
+/* An entry of BLOCK_WIDE. */
+#define BLOCK_ID_WIDE ((uint16_t)0x8000)
+
+#define BLOCK_GRAMS_BYTES ((size_t)16384)
+#define BLOCK_GRAM        ((size_t)4)
 
 struct block_head {
 	uint64_t start, end;        /* of the lines in the file */
@@ -72,5 +79,7 @@ struct block_dictionary {
 };
 
 int block_read_dictionary(struct bytes data, struct block_dictionary *ret) _must_check_;
-/* Entry @id; 0 is null. @id must be at most d->n. */
+/* Entry @id, without BLOCK_ID_WIDE; 0 is null. @id must be at most d->n. */
 struct bytes block_string(const struct block_dictionary *d, uint16_t id);
+/* May @needle occur in a string of BLOCK_WIDE? */
+bool block_grams_have(const uint8_t grams[static BLOCK_GRAMS_BYTES], struct bytes needle);

@@ -18,13 +18,15 @@ struct search {
 	uint32_t number; /* of the file */
 	struct block_head head;
 	uint64_t block;
-	struct strbuf part, dictionary_part, scratch, line;
-	struct block_dictionary dictionary;
-	bool has_dictionary;
+	struct strbuf part, parts[2], scratch, line;
+	struct block_dictionary dictionaries[2]; /* BLOCK_DICTIONARY, BLOCK_WIDE */
+	bool has_dictionary[2], has_grams;
+	uint8_t grams[BLOCK_GRAMS_BYTES];
 	uint8_t words[4][BLOCK_LINES]; /* kind, op, verdict, flags */
 	uint8_t chosen[BLOCK_LINES];
 	uint8_t found[BLOCK_LINES]; /* by the clause at hand */
-	uint8_t known[_QUERY_CLAUSE_MAX][(size_t)BLOCK_LINES * _SCAN_TEXT_MAX + 1];
+	/* by the number of an entry, of which there are up to so many in each dictionary */
+	uint8_t known[_QUERY_CLAUSE_MAX][2][(size_t)BLOCK_LINES * _SCAN_TEXT_MAX + 1];
 };
 
 enum {
@@ -43,21 +45,47 @@ static int get_part(struct search *s, unsigned int part, size_t size, struct str
 	return r;
 }
 
-static int get_dictionary(struct search *s)
+static int get_dictionary(struct search *s, bool is_wide)
+{
+	struct block_dictionary *d = &s->dictionaries[is_wide];
+	struct bytes data;
+	int r;
+
+	if (s->has_dictionary[is_wide])
+		return 0;
+	r = get_part(s, is_wide ? BLOCK_WIDE : BLOCK_DICTIONARY, 0, &s->parts[is_wide], &data);
+	if (r)
+		return r;
+	if (block_read_dictionary(data, d) < 0)
+		return INDEX_E_DAMAGED;
+	for (int c = 0; c < _QUERY_CLAUSE_MAX; c++)
+		if (query_has(s->query, (enum query_clause)c))
+			memset(s->known[c][is_wide], UNKNOWN, d->n + (size_t)1);
+	s->has_dictionary[is_wide] = true;
+	return 0;
+}
+
+static bool grams_have(void *ctx, struct bytes needle)
+{
+	struct search *s = ctx;
+
+	return block_grams_have(s->grams, needle);
+}
+
+/* May a name of a file in this block be what the clause looks for? */
+static int may_name(struct search *s, enum query_clause clause, bool *ret)
 {
 	struct bytes data;
 	int r;
 
-	if (s->has_dictionary)
-		return 0;
-	r = get_part(s, BLOCK_DICTIONARY, 0, &s->dictionary_part, &data);
-	if (r)
-		return r;
-	if (block_read_dictionary(data, &s->dictionary) < 0)
-		return INDEX_E_DAMAGED;
-	for (int c = 0; c < _QUERY_CLAUSE_MAX; c++)
-		memset(s->known[c], UNKNOWN, s->dictionary.n + (size_t)1);
-	s->has_dictionary = true;
+	if (!s->has_grams) {
+		r = get_part(s, BLOCK_GRAMS, BLOCK_GRAMS_BYTES, &s->scratch, &data);
+		if (r)
+			return r;
+		memcpy(s->grams, data.p, BLOCK_GRAMS_BYTES);
+		s->has_grams = true;
+	}
+	*ret = query_may_name(s->query, clause, grams_have, s);
 	return 0;
 }
 
@@ -73,45 +101,75 @@ static int get_words(struct search *s)
 	return r;
 }
 
-static bool is_value(struct search *s, enum query_clause clause, enum scan_text text, uint16_t id)
+/* Sets *@ret to whether entry @id is what the clause looks for. */
+static int is_value(struct search *s, enum query_clause clause, enum scan_text text, uint16_t id,
+		    bool *ret)
 {
-	uint8_t *known = &s->known[clause][id];
-
-	/* One answer serves all columns: what is a list of arguments begins with a quote, which no
-	 * other text does. */
-	if (*known == UNKNOWN)
-		*known = query_value(s->query, clause, text, block_string(&s->dictionary, id)) ? YES
-											       : NO;
-	return *known == YES;
-}
-
-/* Marks in s->found what one column has of the clause. */
-static int find_in_column(struct search *s, enum query_clause clause, enum scan_text text)
-{
-	uint16_t constant = s->head.constants[text];
-	struct bytes data;
+	uint16_t number = id & (uint16_t)~BLOCK_ID_WIDE;
+	bool is_wide = id & BLOCK_ID_WIDE;
+	uint8_t *known;
 	int r;
 
-	r = get_dictionary(s);
+	r = get_dictionary(s, is_wide);
 	if (r)
 		return r;
-	if (constant != BLOCK_NOT_CONSTANT) {
-		if (constant > s->dictionary.n)
-			return INDEX_E_DAMAGED;
-		if (is_value(s, clause, text, constant))
-			memset(s->found, 1, s->head.n_lines);
-		return 0;
-	}
-	r = get_part(s, BLOCK_TEXTS + text, s->head.n_lines * sizeof(uint16_t), &s->part, &data);
-	for (size_t i = 0; r == 0 && i < s->head.n_lines; i++) {
-		uint16_t id;
+	if (number > s->dictionaries[is_wide].n)
+		return INDEX_E_DAMAGED;
+	/* One answer serves all columns: what is a list of arguments begins with a quote, which no
+	 * other text does. */
+	known = &s->known[clause][is_wide][number];
+	if (*known == UNKNOWN)
+		*known = query_value(s->query, clause, text,
+				     block_string(&s->dictionaries[is_wide], number))
+				 ? YES
+				 : NO;
+	*ret = *known == YES;
+	return 0;
+}
 
-		memcpy(&id, data.p + i * sizeof(id), sizeof(id));
-		if (id > s->dictionary.n)
-			return INDEX_E_DAMAGED;
-		if (id && s->chosen[i] && !s->found[i])
-			s->found[i] = is_value(s, clause, text, id);
+/* Marks in s->found what one column has of the clause; without @has_names no name of a file. */
+static int find_in_column(struct search *s, enum query_clause clause, enum scan_text text,
+			  bool has_names)
+{
+	uint16_t constant = s->head.constants[text];
+	struct bytes data = BYTES_NULL;
+	int r = 0;
+
+	if (constant != BLOCK_NOT_CONSTANT &&
+	    (!constant || (!has_names && (constant & BLOCK_ID_WIDE))))
+		return 0;
+	if (constant == BLOCK_NOT_CONSTANT)
+		r = get_part(s, BLOCK_TEXTS + text, s->head.n_lines * sizeof(uint16_t), &s->part,
+			     &data);
+	for (size_t i = 0; r == 0 && i < s->head.n_lines; i++) {
+		uint16_t id = constant;
+		bool is = false;
+
+		if (!s->chosen[i] || s->found[i])
+			continue;
+		if (data.p)
+			memcpy(&id, data.p + i * sizeof(id), sizeof(id));
+		if (id && (has_names || !(id & BLOCK_ID_WIDE)))
+			r = is_value(s, clause, text, id, &is);
+		s->found[i] = is;
 	}
+	return r;
+}
+
+/* Is the text in the block at all, but for names of files? Spares looking through all columns. */
+static int has_text(struct search *s, bool *ret)
+{
+	bool is_found = false;
+	int r;
+
+	r = get_dictionary(s, false);
+	for (uint16_t id = 1; r == 0 && !is_found && id <= s->dictionaries[0].n; id++) {
+		struct bytes string = block_string(&s->dictionaries[0], id);
+		bool is_argv = string.len && string.p[0] == '"';
+
+		r = is_value(s, QUERY_TEXT, is_argv ? SCAN_ARGV : SCAN_OBJECT, id, &is_found);
+	}
+	*ret = is_found;
 	return r;
 }
 
@@ -119,19 +177,29 @@ static int find_in_column(struct search *s, enum query_clause clause, enum scan_
 static int choose_clause(struct search *s, enum query_clause clause, bool *ret)
 {
 	uint32_t texts = query_texts(clause);
-	bool is_any = false;
+	bool is_any = false, has_names = false;
 	int r = 0;
 
 	memset(s->found, 0, s->head.n_lines);
-	for (int t = 0; r == 0 && t < _SCAN_TEXT_MAX; t++)
+	for (size_t i = 0; i < s->head.n_lines; i++) {
+		s->chosen[i] = s->chosen[i] && query_clause_has_kind(clause, s->words[0][i]);
+		is_any = is_any || s->chosen[i];
+		has_names = has_names || (s->chosen[i] && s->words[0][i] == KIND_PATH);
+	}
+	has_names = has_names && (texts & UINT32_C(1) << SCAN_OBJECT);
+	if (has_names)
+		r = may_name(s, clause, &has_names);
+	if (r == 0 && is_any && clause == QUERY_TEXT && !has_names)
+		r = has_text(s, &is_any);
+	for (int t = 0; r == 0 && is_any && t < _SCAN_TEXT_MAX; t++)
 		if (texts & UINT32_C(1) << t)
-			r = find_in_column(s, clause, (enum scan_text)t);
+			r = find_in_column(s, clause, (enum scan_text)t, has_names);
+	is_any = false;
 	for (size_t i = 0; i < s->head.n_lines; i++) {
 		bool is_open = clause == QUERY_TEXT && (s->words[3][i] & BLOCK_NO_PLAIN);
 
 		/* A line with other strings is read when everything else fits. */
-		s->chosen[i] = s->chosen[i] && query_clause_has_kind(clause, s->words[0][i]) &&
-			       (s->found[i] || is_open);
+		s->chosen[i] = s->chosen[i] && (s->found[i] || is_open);
 		is_any = is_any || s->chosen[i];
 	}
 	*ret = is_any;
@@ -178,7 +246,7 @@ static int choose_pids(struct search *s)
 
 	if (!query_has_pids(s->query))
 		return 0;
-	r = get_dictionary(s);
+	r = get_dictionary(s, false);
 	if (r == 0)
 		r = get_part(s, BLOCK_PIDS, s->head.n_lines * sizeof(uint32_t), &s->part, &pids);
 	if (r == 0 && constant == BLOCK_NOT_CONSTANT)
@@ -191,11 +259,11 @@ static int choose_pids(struct search *s)
 		memcpy(&pid, pids.p + i * sizeof(pid), sizeof(pid));
 		if (sessions.p)
 			memcpy(&session, sessions.p + i * sizeof(session), sizeof(session));
-		if (session > s->dictionary.n)
+		if (session > s->dictionaries[0].n)
 			return INDEX_E_DAMAGED;
-		s->chosen[i] =
-			s->chosen[i] &&
-			query_has_process(s->query, block_string(&s->dictionary, session), pid);
+		s->chosen[i] = s->chosen[i] &&
+			       query_has_process(s->query,
+						 block_string(&s->dictionaries[0], session), pid);
 	}
 	return r;
 }
@@ -314,7 +382,7 @@ static int search_block(struct search *s)
 	bool is_wanted = may_have(s) && has_room(s->hits);
 	int r;
 
-	s->has_dictionary = false;
+	s->has_dictionary[0] = s->has_dictionary[1] = s->has_grams = false;
 	if (!is_wanted && !s->head.n_damaged)
 		return 0;
 	if (is_wanted) {
@@ -364,8 +432,8 @@ static int learn_block(struct search *s)
 	struct bytes data;
 	int r;
 
-	s->has_dictionary = false;
-	r = get_dictionary(s);
+	s->has_dictionary[0] = s->has_dictionary[1] = s->has_grams = false;
+	r = get_dictionary(s, false);
 	if (r == 0)
 		r = get_part(s, BLOCK_PROCESSES, 0, &s->part, &data);
 	if (r == 0 && data.len % (3 * sizeof(uint32_t)))
@@ -374,9 +442,10 @@ static int learn_block(struct search *s)
 		uint32_t p[3];
 
 		memcpy(p, data.p + i, sizeof(p));
-		if (p[0] > s->dictionary.n)
+		if (p[0] > s->dictionaries[0].n)
 			return INDEX_E_DAMAGED;
-		r = query_learn(s->query, block_string(&s->dictionary, (uint16_t)p[0]), p[1], p[2]);
+		r = query_learn(s->query, block_string(&s->dictionaries[0], (uint16_t)p[0]), p[1],
+				p[2]);
 	}
 	return r;
 }
@@ -409,8 +478,10 @@ int logindex_find(struct index *ix, const struct index_file *files, size_t n_fil
 	(void)reterr_diag;
 	if (!s)
 		return -ENOMEM;
-	*s = (struct search){.ix = ix, .query = q, .hits = hits};
-	s->part = s->dictionary_part = STRBUF_INIT((size_t)256 << 20);
+	s->ix = ix;
+	s->query = q;
+	s->hits = hits;
+	s->part = s->parts[0] = s->parts[1] = STRBUF_INIT((size_t)256 << 20);
 	s->scratch = s->line = STRBUF_INIT(READER_LINE_MAX * 8);
 	hits->n = hits->n_meant = 0;
 	if (query_needs_processes(q)) {
@@ -423,7 +494,8 @@ int logindex_find(struct index *ix, const struct index_file *files, size_t n_fil
 	if (r == 0 && hits->is_newest != hits->is_backwards)
 		hits_reverse(hits);
 	strbuf_fini(&s->part);
-	strbuf_fini(&s->dictionary_part);
+	strbuf_fini(&s->parts[0]);
+	strbuf_fini(&s->parts[1]);
 	strbuf_fini(&s->scratch);
 	strbuf_fini(&s->line);
 	free(s);

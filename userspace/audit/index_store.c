@@ -18,7 +18,7 @@
 #include "audit/index_private.h"
 
 #define STORE_APPLICATION 0x484f4c44 /* "HOLD" */
-#define STORE_VERSION     1
+#define STORE_VERSION     2
 #define STORE_NAME        "index.sqlite"
 #define STORE_POLL_MS     20
 
@@ -182,7 +182,7 @@ static int open_database(struct index *ix, bool is_new)
 	code = execute(ix, "PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;"
 			   "PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY");
 	if (code == 0)
-		code = execute(ix, is_new ? "PRAGMA page_size = 65536; PRAGMA journal_mode = OFF"
+		code = execute(ix, is_new ? "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF"
 					  : "PRAGMA journal_mode = TRUNCATE");
 	return code;
 }

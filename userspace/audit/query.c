@@ -15,7 +15,8 @@
 /* One value of one option, compiled. */
 struct wanted {
 	struct bytes text;
-	struct glob *glob; /* NULL: the text is all there is */
+	struct bytes ending; /* of a path's names, as far as it is literal */
+	struct glob *glob;   /* NULL: the text is all there is */
 	struct address_range range;
 	uint16_t port; /* 0: any */
 };
@@ -61,6 +62,23 @@ void query_freep(struct query **q)
 
 /* ---- what is asked */
 
+/* The literal end of a path without alternatives, such as ".pem". */
+static int keep_ending(struct query *q, struct wanted *w)
+{
+	const struct glob *g = w->glob;
+	char *ending;
+
+	if (g->next || !g->n_suffix)
+		return 0;
+	ending = arena_alloc(&q->mem, g->n_suffix);
+	if (!ending)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n_suffix; i++)
+		ending[i] = (char)g->tokens[g->n_tokens - g->n_suffix + i].literal;
+	w->ending = (struct bytes){.p = ending, .len = g->n_suffix};
+	return 0;
+}
+
 static int compile_path(struct query *q, struct wanted *w, const char *home,
 			struct diag *reterr_diag)
 {
@@ -71,7 +89,7 @@ static int compile_path(struct query *q, struct wanted *w, const char *home,
 	r = glob_compile(&q->mem, w->text, GLOB_PATH, &vars, &w->glob, why);
 	if (r == -EINVAL)
 		return diag_set(reterr_diag, NULL, 0, 0, "--path '%s': %s", w->text.p, why);
-	return r;
+	return r ? r : keep_ending(q, w);
 }
 
 /* A name that is no valid pattern is looked for as it is: rules may be called anything. */
@@ -328,6 +346,29 @@ bool query_value(const struct query *q, enum query_clause clause, enum scan_text
 	is = is_wanted(q, clause, strbuf_bytes(&value));
 	strbuf_fini(&value);
 	return is;
+}
+
+static bool may_be_path(const struct wanted *w, bool (*has)(void *ctx, struct bytes needle),
+			void *ctx)
+{
+	for (const struct glob *g = w->glob; g; g = g->next)
+		if (has(ctx, g->prefix) && has(ctx, w->ending))
+			return true;
+	return false;
+}
+
+bool query_may_name(const struct query *q, enum query_clause clause,
+		    bool (*has)(void *ctx, struct bytes needle), void *ctx)
+{
+	for (size_t i = 0; i < q->n_wanted[clause]; i++) {
+		const struct wanted *w = &q->wanted[clause][i];
+
+		if (clause == QUERY_TEXT   ? has(ctx, w->text)
+		    : clause == QUERY_PATH ? may_be_path(w, has, ctx)
+					   : true)
+			return true;
+	}
+	return false;
 }
 
 bool query_clause_has_kind(enum query_clause clause, uint8_t kind)

@@ -68,6 +68,10 @@ uint32_t query_texts(enum query_clause clause);
 /* Is @raw, which stands at @text, what the clause looks for? */
 bool query_value(const struct query *q, enum query_clause clause, enum scan_text text,
 		 struct bytes raw);
+/* May a file's name be what the clause looks for, where names have only the bytes that @has knows?
+ * @has: may the name hold these bytes? */
+bool query_may_name(const struct query *q, enum query_clause clause,
+		    bool (*has)(void *ctx, struct bytes needle), void *ctx);
 /* May an action of this kind (SCAN_NONE: none) be what the clause looks for? */
 bool query_clause_has_kind(enum query_clause clause, uint8_t kind);
 bool query_has_words(const struct query *q, uint8_t kind, uint8_t op, uint8_t verdict);

@@ -79,8 +79,8 @@ static const struct key keys[] = {
 	KEY("cost", IGNORED),
 	KEY("spent", IGNORED),
 	KEY_TEXT("note", NOTE),
-	KEY("steps", STEPS),
 	KEY("redacted", IGNORED),
+	KEY("steps", STEPS),
 	KEY("prev", IGNORED),
 };
 

@@ -21,8 +21,10 @@
 #include "cli/run_options.h"
 
 #define SESSION_ID_SIZE 32
-#define N_OWN_PATHS     6 /* log, ring, its key (both halves), runtime directory, binary */
-#define N_PROTECTED     (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS)
+#define N_OWN_PATHS                                                                                \
+	7 /* log, ring, its key (both halves), runtime directory, cache (the log's index), binary  \
+	   */
+#define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS)
 
 extern char **environ;
 
@@ -59,6 +61,7 @@ struct run {
 	char *log_path;
 	char *ring_path;
 	char *runtime_dir;
+	char *cache_dir; /* NULL: there is none */
 	char *key_path, *public_path;
 	char *binary;
 	const char *protected_paths[N_PROTECTED];
@@ -77,6 +80,7 @@ static void run_fini(struct run *r)
 	free(r->log_path);
 	free(r->ring_path);
 	free(r->runtime_dir);
+	free(r->cache_dir);
 	free(r->key_path);
 	free(r->public_path);
 	free(r->binary);
@@ -199,7 +203,7 @@ static void find_key(struct run *r)
 
 static int run_find_places(struct run *r)
 {
-	_cleanup_(freep) char *log = NULL, *runtime = NULL;
+	_cleanup_(freep) char *log = NULL, *runtime = NULL, *cache = dirs_cache();
 	struct diag d = {};
 	char text[1280];
 
@@ -216,6 +220,7 @@ static int run_find_places(struct run *r)
 	r->ring_path = r->log_path ? str_format("%s.ring", r->log_path) : NULL;
 	runtime = dirs_runtime();
 	r->runtime_dir = runtime ? resolve_place(runtime) : NULL;
+	r->cache_dir = cache ? resolve_place(cache) : NULL;
 	r->binary = realpath("/proc/self/exe", NULL);
 	if (!r->ring_path || !r->runtime_dir) {
 		say("no place for the log or the control socket: set HOME, or XDG_STATE_HOME and XDG_RUNTIME_DIR");
@@ -225,6 +230,8 @@ static int run_find_places(struct run *r)
 	protect(r, r->log_path);
 	protect(r, r->ring_path);
 	protect(r, r->runtime_dir);
+	/* Who writes to the index decides what questions find. */
+	protect(r, r->cache_dir);
 	protect(r, r->binary);
 	for (size_t i = 0; i < r->policies.n; i++)
 		protect_policy(r, &r->policies.entries[i]);
