@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The process tree, and the story of one decision.
+
+setup() {
+	load helpers/common
+	hf_setup
+	policy_open open <<-END
+		  - {name: other, match: {path: [/nonexistent/**]}, action: deny}
+
+		  - name: no-file
+		    # as it says
+		    match: {path: ["$T/denied"]}
+		    action: deny
+		    reason: Not for agents.
+		    suggest: Ask for it.
+
+		  - {name: hold-mkdir, match: {op: mkdir}, action: ask, reason: Why a directory?}
+	END
+	echo secret >"$T/denied"
+}
+
+teardown() {
+	hf_teardown
+}
+
+session() {
+	run hf --policy "$POLICY" -- sh -c 'cat "$1"; for i in 1 2 3; do env true; done; sh -c "cat \"\$0\"; true" "$1"; true' - "$T/denied"
+	session_ended
+}
+
+@test "tree shows who started whom, what was denied, and joins what is alike" {
+	session
+	run "$HOLDFAST" tree "$LOG"
+	assert_success
+	assert_line --regexp "^[0-9]+ sh -c .*actions, tool 1"
+	assert_line --regexp "^├─ [0-9]+ cat $T/denied  .*\(deny 1\)"
+	assert_line --regexp "^│       denied read $T/denied  rule 'no-file': Not for agents\.  #[0-9]+"
+	assert_line --regexp "^├─ [0-9]+ true  ×3"
+	assert_line --regexp "^└─ [0-9]+ sh -c .cat"
+	assert_line --regexp "^   └─ [0-9]+ cat $T/denied  "
+	# Where the terminal has no such characters: plain ones.
+	LC_ALL=C run "$HOLDFAST" tree "$LOG"
+	assert_line --regexp "^\|- [0-9]+ true  x3"
+	refute_output --partial "├"
+}
+
+@test "tree --json counts every action once, parents stand before their children" {
+	session
+	"$HOLDFAST" tree --json "$LOG" >"$T/tree.json"
+	assert_equal "$(jq '[.list[].total] | add' "$T/tree.json")" "$(log_count '.event == "action"')"
+	run jq -e '.v == 1 and .unlisted == 0 and .list[0].depth == 0 and .list[0].parent == null
+		and ([.list as $l | range(1; $l | length) | . as $i | $l[$i] | .parent as $p | .ppid as $pp
+			| [$l[0:$i][] | select(.id == $p and .pid == $pp)] | length == 1] | all)' "$T/tree.json"
+	assert_output true
+}
+
+@test "a pid that is used again is another process" {
+	python3 - >"$LOG" <<-'END'
+		import json
+		seq = 0
+		def record(pid, ppid, exe, op="read", object="/f", **more):
+		    global seq
+		    seq += 1
+		    print(json.dumps(dict(dict(v=1, seq=seq, time="2026-11-21T05:00:00Z", session="s", agent="a", event="action",
+		        pid=pid, tid=pid, ppid=ppid, exe=exe, kind="tool" if op == "exec" else "path", op=op, object=object,
+		        argv=[object] if op == "exec" else None, verdict="allow", would_have="allow"), **more)))
+		print(json.dumps(dict(v=1, seq=0, time="2026-11-21T05:00:00Z", event="session_start", session="s", agent="a",
+		                      command=["sh"], pid=10, supervisor=9)))
+		record(10, 9, "/bin/sh")
+		record(11, 10, "/bin/sh", "exec", "/bin/one")
+		record(11, 10, "/bin/one")
+		record(11, 10, "/bin/sh", "exec", "/bin/two")   # the same pid and parent: sh has forked again
+		record(11, 10, "/bin/two")
+		record(12, 11, "/bin/two", "exec", "/bin/three")  # a child of the second
+		record(12, 10, "/bin/three")                      # an orphan stays what it is
+		record(11, 12, "/bin/three")                      # once more, of another parent
+	END
+	run "$HOLDFAST" tree "$LOG"
+	assert_success
+	assert_line --index 1 --regexp "^├─ 11 /bin/one  2 actions"
+	assert_line --index 2 --regexp "^└─ 11 /bin/two  2 actions"
+	assert_line --index 3 --regexp "^   └─ 12 /bin/three  2 actions"
+	assert_line --index 4 --regexp "^      └─ 11 /bin/three .started no program.  1 action"
+}
+
+@test "why --last: the record, the ancestry, the rule with its line and text, what was before" {
+	session
+	run "$HOLDFAST" why --last "$LOG"
+	assert_success
+	assert_line "deny: path read $T/denied"
+	assert_line --regexp "^  process     [0-9]+  cat $T/denied  \["
+	assert_line --regexp "^  started by  [0-9]+  sh -c .cat"
+	assert_line "  decided by  rule 'no-file' of 'open', $POLICY:$(grep -n 'name: no-file' "$POLICY" | cut -d: -f1)"
+	assert_line "  reason      Not for agents."
+	assert_line "  instead     Ask for it."
+	assert_line "    - name: no-file"
+	assert_line "      suggest: Ask for it."
+	refute_line --partial "hold-mkdir, match"
+	assert_line --regexp "^  the same    2 times in this session, 1 of them before"
+	assert_line "before it, the same process"
+}
+
+@test "why SEQ, and a policy that has changed since" {
+	session
+	local seq
+	seq=$(jq 'select(.rule == "no-file") | .seq' "$LOG" | head -n 1)
+	echo "# changed" >>"$POLICY"
+	run "$HOLDFAST" why "$seq" --json "$LOG"
+	assert_success
+	run jq -e --argjson seq "$seq" '.record.seq == $seq and .source.state == "changed" and .source.text == []
+		and .ancestry[0].pid == .record.pid and .same.before == 0 and .policy.name == "open"
+		and ([.before[].pid] | all(. == $pid)) ' --argjson pid "$(jq "select(.seq == $seq) | .pid" "$LOG")" <<<"$output"
+	assert_output true
+	run "$HOLDFAST" why "$seq" "$LOG"
+	assert_output --partial "has changed since the session began"
+	rm "$POLICY"
+	run "$HOLDFAST" why "$seq" "$LOG"
+	assert_success
+	assert_output --partial "cannot be read as a policy"
+}
+
+@test "why ID tells of a hold and its answer" {
+	run hf --policy "$POLICY" --ask queue --ask-timeout 1 -- mkdir d
+	session_ended
+	local id
+	id=$(jq -r 'select(.event == "held") | .held' "$LOG")
+	run "$HOLDFAST" why "$id" "$LOG"
+	assert_success
+	assert_line --regexp "^deny: path mkdir .*/d$"
+	assert_line --regexp "^held as $id \(record [0-9]+\)"
+	assert_line --regexp "^  answer      nobody answered in time after"
+	assert_line "  asked for   Why a directory?"
+}
+
+@test "why says what it cannot find, and takes no wrong words" {
+	session
+	run "$HOLDFAST" why 999999 "$LOG"
+	assert_failure 1
+	assert_output --partial "no decision with the number 999999"
+	run "$HOLDFAST" why nosuchid "$LOG"
+	assert_failure 1
+	assert_output --partial "no hold 'nosuchid'"
+	run "$HOLDFAST" why
+	assert_failure 2
+	run "$HOLDFAST" why 0 "$LOG"
+	assert_failure 2
+	run "$HOLDFAST" why --last a b
+	assert_failure 2
+	run "$HOLDFAST" tree a b
+	assert_failure 2
+}
