@@ -248,6 +248,7 @@ static int decide_record(struct replay *r, const struct line *l, struct replay_a
 	needs_cwd = r->action.kind == KIND_PATH || r->action.kind == KIND_NETWORK;
 	ret->is_cut = r->action.argv_truncated;
 	ret->is_redacted = l->values[LINE_REDACTED].p;
+	ret->has_lost_steps = ret->has_lost_steps && !ret->is_redacted;
 	ret->lacks_cwd = needs_cwd && !r->action.cwd.p && policy_stack_needs_cwd(r->stack);
 	return decide(r, ret);
 }

@@ -42,8 +42,9 @@ static int set_address(struct action_step *s, enum policy_protocol protocol, str
 	bool is_host = !action_unix_name(s->object).p &&
 		       !bytes_has_prefix(s->object, BYTES_LIT("family:"));
 
+	/* Something else stands there when it was redacted: then nothing is known of the place. */
 	if (is_host && !parse_host(s->object, &address))
-		return -EBADMSG;
+		address = (struct policy_address){.protocol = protocol};
 	copy = arena_alloc(mem, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
