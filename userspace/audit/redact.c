@@ -514,6 +514,8 @@ static void redact_argv(const struct redact *r, struct redact_scratch *s,
 /* Does @text stand at the end of @in? Then it has no anchor that is not in @in. */
 static bool is_end_of(struct bytes text, struct bytes in)
 {
+	if (text.len == 0)
+		return true;
 	return text.len <= in.len && in.len <= REDACT_TEXT_MAX &&
 	       memcmp(in.p + (in.len - text.len), text.p, text.len) == 0;
 }
