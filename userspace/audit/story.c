@@ -193,7 +193,9 @@ static void keep_hold(struct story *s, json_t *root)
 static int add_decision(struct story *s, const struct reader_line *line, size_t process)
 {
 	json_t *root = line->root;
-	bool is_it = line->number == s->line;
+	/* Lines are numbered in each file anew. */
+	bool is_it = line->number == s->line && is_same_at(root, s->record, "seq") &&
+		     is_same_at(root, s->record, "event");
 	bool is_same_pid = is_same_at(root, s->record, "pid");
 
 	keep_hold(s, root);

@@ -127,8 +127,8 @@ static int parse_options(int argc, char **argv, struct report_options *ret)
 
 static void complain(const char *path, const struct reader_line *line)
 {
-	say("%s:%llu: this line %s; going on after it", path, (unsigned long long)line->number,
-	    line->why);
+	say("%s:%llu: this line %s; going on after it", line->file ? line->file : path,
+	    (unsigned long long)line->number, line->why);
 }
 
 /* Return: 1 some of it is damaged, 0, -errno. */

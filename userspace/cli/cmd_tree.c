@@ -94,8 +94,9 @@ static int read_log(const char *path, struct reader *reader, struct tree_run *ru
 
 	while ((r = reader_next(reader, &line)) > 0) {
 		if (r == READER_DAMAGED) {
-			say("%s:%llu: this line %s; going on after it", path,
-			    (unsigned long long)line.number, line.why);
+			say("%s:%llu: this line %s; going on after it",
+			    line.file ? line.file : path, (unsigned long long)line.number,
+			    line.why);
 			run->is_damaged = true;
 			continue;
 		}

@@ -110,8 +110,9 @@ static int read_lines(struct why *w, const char *path, struct reader *reader,
 
 	while ((r = reader_next(reader, &line)) > 0) {
 		if (r == READER_DAMAGED && is_first) {
-			say("%s:%llu: this line %s; going on after it", path,
-			    (unsigned long long)line.number, line.why);
+			say("%s:%llu: this line %s; going on after it",
+			    line.file ? line.file : path, (unsigned long long)line.number,
+			    line.why);
 			w->is_damaged = true;
 		}
 		if (r == READER_DAMAGED)
