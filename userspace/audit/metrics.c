@@ -344,10 +344,12 @@ static void show_decisions(const struct metrics *m, struct strbuf *out)
 		const struct series *s = &m->series[i];
 
 		strbuf_add_str(out, "holdfast_decisions_total{");
-		add_label(out, "kind", s->kind < _KIND_MAX ? kind_name(s->kind) : "other");
+		add_label(out, "kind",
+			  s->kind < _KIND_MAX ? kind_name((enum action_kind)s->kind) : "other");
 		strbuf_add_char(out, ',');
 		add_label(out, "verdict",
-			  s->verdict < _VERDICT_MAX ? verdict_name(s->verdict) : "other");
+			  s->verdict < _VERDICT_MAX ? verdict_name((enum verdict)s->verdict)
+						    : "other");
 		strbuf_add_char(out, ',');
 		add_label(out, "policy", s->policy);
 		strbuf_add_char(out, ',');

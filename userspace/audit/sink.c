@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -338,6 +339,8 @@ int sink_run(const struct sink_config *config)
 	uint64_t now_ns;
 	int r;
 
+	/* The agent may be of the same user: it shall not read or trace this process. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_IGN); /* the command leaves no zombie */
 	r = sink_target_open(&config->spec, &f.target);
