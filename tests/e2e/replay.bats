@@ -201,3 +201,25 @@ same_as_then() {
 	run "$HOLDFAST" replay -p "$POLICY" "$T/absent.jsonl"
 	assert_failure 1
 }
+
+@test "rotated and compressed files of a log are replayed with it" {
+	policy_open open </dev/null
+	# shellcheck disable=SC2016 # the command's own variables
+	run hf --policy "$POLICY" --log-rotate 64K --log-compress -- bash -c 'for i in {1..40}; do env true $i; done'
+	assert_success
+	assert [ -n "$(find "$T" -name 'log.jsonl.[0-9]*.zst')" ]
+	run "$HOLDFAST" replay -p "$POLICY" --expect same --json "$LOG"
+	assert_success
+	total=$(jq 'select(.event == "session_end") | .counts.total' "$LOG")
+	assert_equal "$(jq -c '[.sessions, .actions]' <<<"$output")" "[1,$total]"
+}
+
+@test "what was redacted is told, and is not damage" {
+	policy_open open </dev/null
+	run hf --policy "$POLICY" -- env true ghp_abcdefghijklmnopqrstuvwxyz0123456789
+	assert_success
+	assert [ "$(log_count '.redacted')" -ge 1 ]
+	run "$HOLDFAST" replay -p "$POLICY" --expect same "$LOG"
+	assert_success
+	assert_output --partial "actions of which the log hides a part"
+}
