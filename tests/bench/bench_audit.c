@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "audit/audit.h"
@@ -138,6 +139,104 @@ static int run(const char *path, const struct redact *redact, double *ret_append
 	return 0;
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts = {};
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* Codec, chain and write(2): before audit_start() it is the caller who writes. */
+static double writer_lines_per_core_second(const char *path)
+{
+	struct audit_config config = {.path = path, .session = "bench", .agent = "bench"};
+	struct audit_record r = sample();
+	struct audit *a = NULL;
+	uint64_t sum = 0;
+
+	if (audit_open(&config, &a, NULL) < 0)
+		abort();
+	for (int i = 0; i < BURSTS; i++) {
+		uint64_t start;
+
+		for (int j = 0; j < BURST; j++)
+			if (audit_append(a, &r) < 0)
+				abort();
+		start = cpu_ns();
+		if (audit_flush(a) < 0)
+			abort();
+		sum += cpu_ns() - start;
+	}
+	audit_close(a);
+	(void)unlink(path);
+	return BURST * (double)BURSTS / ((double)sum / 1e9);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const size_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Walks directory trees and reads files under supervision. Return: 0, -1. */
+static int run_session(const char *holdfast, const char *log, const char *policy)
+{
+	static const char work[] = "ls -lR /etc >/dev/null; cat /etc/*.conf >/dev/null; true";
+	int status = -1;
+	pid_t child;
+
+	child = fork();
+	if (child == 0) {
+		(void)execlp(holdfast, holdfast, "run", "--log", log, "--policy", policy, "--",
+			     "sh", "-c", work, NULL);
+		_exit(127);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : -1;
+}
+
+/* The median length of a line, its newline included; 0: there is none. */
+static size_t median_of_lines(const char *log)
+{
+	_cleanup_(freep) size_t *bytes = calloc(FLOOD, sizeof(*bytes));
+	FILE *f = fopen(log, "re");
+	size_t n = 0, size = 0;
+	char *line = NULL;
+	ssize_t len;
+
+	if (!bytes)
+		abort();
+	while (f && n < FLOOD && (len = getline(&line, &size, f)) > 0)
+		bytes[n++] = (size_t)len;
+	if (f)
+		(void)fclose(f);
+	free(line);
+	qsort(bytes, n, sizeof(*bytes), compare);
+	return bytes[n / 2];
+}
+
+/* How long a record is in the log of a real session. */
+static void print_record_bytes(const char *holdfast, const char *dir)
+{
+	_cleanup_(freep) char *log = str_format("%s/bench_audit.%d.log", dir, (int)getpid());
+	_cleanup_(freep) char *policy = str_format("%s/bench_audit.%d.yaml", dir, (int)getpid());
+	FILE *f = policy ? fopen(policy, "we") : NULL;
+
+	if (!log || !f)
+		abort();
+	(void)fputs("version: 1\nname: bench\ndefault: allow\nlog_reads: true\nrules:\n"
+		    "  - {name: none, match: {path: [/nonexistent/x]}, action: deny}\n",
+		    f);
+	(void)fclose(f);
+	if (run_session(holdfast, log, policy) < 0)
+		(void)fprintf(stderr, "bench_audit: the session did not work\n");
+	else
+		(void)printf("record_bytes_median %zu\n", median_of_lines(log));
+	(void)unlink(log);
+	(void)unlink(policy);
+}
+
 int main(int argc, char **argv)
 {
 	const char *dir = argc > 1 ? argv[1] : "/tmp";
@@ -155,5 +254,8 @@ int main(int argc, char **argv)
 	(void)printf("redact_ns %.0f\n", redact_ns(redact, &usual));
 	(void)printf("redact_secret_ns %.0f\n", redact_ns(redact, &secret));
 	(void)printf("lines_per_second %.0f\n", lines);
+	(void)printf("writer_lines_per_core_second %.0f\n", writer_lines_per_core_second(path));
+	if (getenv("HOLDFAST"))
+		print_record_bytes(getenv("HOLDFAST"), dir);
 	return 0;
 }

@@ -50,6 +50,13 @@ def children(pid):
         return []
 
 
+def is_dead(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 class Round:
     def __init__(self, holdfast, base, number, rng):
         self.holdfast, self.rng = holdfast, rng
@@ -84,6 +91,8 @@ class Round:
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
         launcher.wait()
+        # Who was killed may take a moment to die; until then the ring is a live session's.
+        wait_until(lambda: all(is_dead(pid) for pid in victims))
         last = [-1]
         # The workload dies with its supervisor, or its calls fail; until its count stands still.
         def is_still():

@@ -53,6 +53,9 @@ void verify_tell(struct verify *v, enum verify_what what, uint64_t line, const c
 	va_start(ap, fmt);
 	(void)vsnprintf(f.text, sizeof(f.text), fmt, ap);
 	va_end(ap);
+	for (char *p = f.text; *p; p++) /* a session's name may be anybody's */
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
 	v->config->tell(&f, v->config->arg);
 }
 
