@@ -75,13 +75,19 @@ session() {
 		record(12, 11, "/bin/two", "exec", "/bin/three")  # a child of the second
 		record(12, 10, "/bin/three")                      # an orphan stays what it is
 		record(11, 12, "/bin/three")                      # once more, of another parent
+		record(13, 10, "/bin/sh")
+		record(14, 10, "/bin/sh")
+		record(13, 14, "/bin/sh")                         # the same program of another parent
 	END
 	run "$HOLDFAST" tree "$LOG"
 	assert_success
 	assert_line --index 1 --regexp "^├─ 11 /bin/one  2 actions"
-	assert_line --index 2 --regexp "^└─ 11 /bin/two  2 actions"
-	assert_line --index 3 --regexp "^   └─ 12 /bin/three  2 actions"
-	assert_line --index 4 --regexp "^      └─ 11 /bin/three .started no program.  1 action"
+	assert_line --index 2 --regexp "^├─ 11 /bin/two  2 actions"
+	assert_line --index 3 --regexp "^│  └─ 12 /bin/three  2 actions"
+	assert_line --index 4 --regexp "^│     └─ 11 /bin/three .started no program.  1 action"
+	assert_line --index 5 --regexp "^├─ 13 /bin/sh .started no program.  1 action"
+	assert_line --index 6 --regexp "^└─ 14 /bin/sh .started no program.  1 action"
+	assert_line --index 7 --regexp "^   └─ 13 /bin/sh .started no program.  1 action"
 }
 
 @test "why --last: the record, the ancestry, the rule with its line and text, what was before" {
