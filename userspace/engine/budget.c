@@ -117,7 +117,8 @@ static bool reaches_bytes(const struct question *q)
 {
 	uint64_t max = q->limits->budget->max_bytes_written;
 
-	if (!max || !(q->action->ops & OPS_CHANGE) || q->budget->bytes_written < max)
+	if (!max || !(q->action->ops & OPS_CHANGE) || q->action->is_device ||
+	    q->budget->bytes_written < max)
 		return false;
 	return tell(q, "budget: max_bytes_written %llu reached: %llu are written",
 		    (unsigned long long)max, (unsigned long long)q->budget->bytes_written);

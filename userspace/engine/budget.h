@@ -20,6 +20,8 @@ struct budget;
 struct budget_action {
 	uint32_t ops; /* OP_BIT()s of all its steps */
 	bool is_exec;
+	bool is_device;  /* it writes to nothing but terminals, /dev/null and the like: nothing of
+			    it comes to storage */
 	bool is_connect; /* to an IP address: connects, and sends that name where to */
 	double cost;     /* charged for exec and connect */
 	uint64_t hash;   /* of what it does, for the loop guard; 0: do not look */

@@ -371,6 +371,35 @@ static uint64_t hash_action(const struct engine *e, const struct action *a,
 	return hash ? hash : 1;
 }
 
+/* By path, as the kernel resolved it: what stands there on every system. */
+static bool is_device(struct bytes path)
+{
+	static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full",
+					      "/dev/tty",  "/dev/ptmx", "/dev/console"};
+	static const struct bytes terminals = BYTES_LIT("/dev/pts/");
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+		if (bytes_eq_str(path, devices[i]))
+			return true;
+	return bytes_has_prefix(path, terminals) && path.len > terminals.len;
+}
+
+/* Does all that @a changes go to devices? */
+static bool changes_devices_only(const struct action *a)
+{
+	const uint32_t writing = OP_BIT(OP_WRITE) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_CREATE);
+
+	for (size_t i = 0; i < a->n_steps; i++) {
+		const struct action_step *s = &a->steps[i];
+
+		if (!(OP_BIT(s->op) & OPS_CHANGE))
+			continue;
+		if (!(OP_BIT(s->op) & writing) || !is_device(s->object))
+			return false;
+	}
+	return true;
+}
+
 static void fill_charge(const struct engine *e, const struct action *a, struct budget_action *c)
 {
 	const uint32_t reaching = OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
@@ -387,6 +416,7 @@ static void fill_charge(const struct engine *e, const struct action *a, struct b
 	if (c->is_connect)
 		c->ops |= OP_BIT(OP_CONNECT);
 	c->is_exec = a->kind == KIND_TOOL;
+	c->is_device = changes_devices_only(a);
 	c->hash = hash_action(e, a, c);
 }
 
