@@ -266,7 +266,7 @@ void html_processes(const json_t *report, struct strbuf *out)
 static void add_names(const json_t *names, const char *caption, const char *head, size_t max,
 		      struct strbuf *out)
 {
-	const char *const heads[] = {head, "#Times", "#Denied", ""};
+	const char *const heads[] = {head, "#Times", "#Denied", "Share"};
 	const json_t *list = json_object_get(names, "list");
 	size_t n = json_array_size(list), shown = MIN(n, max);
 	uint64_t most = reader_u64(json_array_get(list, 0), "count");
