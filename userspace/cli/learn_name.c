@@ -103,9 +103,9 @@ static const struct {
 	const char *prefix;
 	size_t n;
 } temporaries[] = {
-	{"tmp", 8},      {"tmp.", 10},     {"cc", 6},          {"tmp_obj_", 6}, {"tmp_pack_", 6},
-	{"tmp_idx_", 6}, {"tmp_rev_", 6},  {"tmp_mtimes_", 6}, {"sh-thd.", 6},  {"sed", 6},
-	{"pymp-", 8},    {"bats-run-", 6}, {"file", 6},        {"sort", 6},
+	{"tmp", 8},      {"tmp.", 10},    {"cc", 6},          {"tmp_obj_", 6}, {"tmp_pack_", 6},
+	{"tmp_idx_", 6}, {"tmp_rev_", 6}, {"tmp_mtimes_", 6}, {"sh-thd.", 6},  {"sed", 6},
+	{"pymp-", 8},    {"sem.mp-", 8},  {"bats-run-", 6},   {"file", 6},     {"sort", 6},
 };
 
 static bool is_alnum(char c)
