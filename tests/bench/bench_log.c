@@ -179,7 +179,7 @@ static void measure(const struct world *w, size_t i)
 
 static void clean_up(const struct world *w)
 {
-	static const char *const names[] = {"index.sqlite", "index.lock"};
+	static const char *const names[] = {"index.sqlite", "index.sqlite-journal", "index.lock"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_(freep) char *path = str_format("%s/%s", w->index, names[i]);
