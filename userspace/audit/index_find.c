@@ -141,14 +141,21 @@ static int find_in_column(struct search *s, enum query_clause clause, enum scan_
 	if (constant == BLOCK_NOT_CONSTANT)
 		r = get_part(s, BLOCK_TEXTS + text, s->head.n_lines * sizeof(uint16_t), &s->part,
 			     &data);
-	for (size_t i = 0; r == 0 && i < s->head.n_lines; i++) {
-		uint16_t id = constant;
+	if (constant != BLOCK_NOT_CONSTANT) {
 		bool is = false;
+
+		r = is_value(s, clause, text, constant, &is);
+		if (is)
+			memset(s->found, 1, s->head.n_lines);
+		return r;
+	}
+	for (size_t i = 0; r == 0 && i < s->head.n_lines; i++) {
+		bool is = false;
+		uint16_t id;
 
 		if (!s->chosen[i] || s->found[i])
 			continue;
-		if (data.p)
-			memcpy(&id, data.p + i * sizeof(id), sizeof(id));
+		memcpy(&id, data.p + i * sizeof(id), sizeof(id));
 		if (id && (has_names || !(id & BLOCK_ID_WIDE)))
 			r = is_value(s, clause, text, id, &is);
 		s->found[i] = is;
@@ -377,12 +384,40 @@ static bool may_have(const struct search *s)
 	       query_has_some_words(s->query, h->kinds, h->ops, h->verdicts);
 }
 
+/* Is a column that is the same in all lines not what is asked? Most often one that is null. */
+static int is_ruled_out(struct search *s, bool *ret)
+{
+	static const enum query_clause names[] = {QUERY_SESSION, QUERY_AGENT, QUERY_RULE,
+						  QUERY_POLICY};
+	bool is = true;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && is && i < ARRAY_SIZE(names); i++) {
+		int text = __builtin_ctz(query_texts(names[i]));
+		uint16_t id = s->head.constants[text];
+
+		if (!query_has(s->query, names[i]) || id == BLOCK_NOT_CONSTANT)
+			continue;
+		is = false;
+		if (id)
+			r = is_value(s, names[i], (enum scan_text)text, id, &is);
+	}
+	*ret = !is;
+	return r;
+}
+
 static int search_block(struct search *s)
 {
-	bool is_wanted = may_have(s) && has_room(s->hits);
+	bool is_wanted = may_have(s) && has_room(s->hits), is_out = false;
 	int r;
 
 	s->has_dictionary[0] = s->has_dictionary[1] = s->has_grams = false;
+	if (is_wanted) {
+		r = is_ruled_out(s, &is_out);
+		if (r)
+			return r;
+		is_wanted = !is_out;
+	}
 	if (!is_wanted && !s->head.n_damaged)
 		return 0;
 	if (is_wanted) {
