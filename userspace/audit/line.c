@@ -274,7 +274,7 @@ int line_strings(const struct line *l, enum line_key key, struct arena *mem,
 		 const struct bytes **ret, size_t *ret_n)
 {
 	struct bytes raw = l->values[key];
-	const char *p = raw.p + 1, *end = raw.p + raw.len;
+	const char *p, *end;
 	struct bytes *list;
 	size_t n = 0;
 
@@ -287,6 +287,8 @@ int line_strings(const struct line *l, enum line_key key, struct arena *mem,
 	list = arena_alloc(mem, count_elements(raw) * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
+	p = raw.p + 1;
+	end = raw.p + raw.len;
 	while (*p != ']') {
 		const char *close = value_end(p, end);
 		int r;
