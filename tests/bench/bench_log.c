@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "audit/audit.h"
 #include "audit/codec.h"
@@ -152,7 +153,7 @@ static const struct {
 static void measure(const struct world *w, size_t i)
 {
 	struct hits hits = HITS_NULL;
-	double best = 0, worst = 0;
+	double best = 0, worst = 0, cpu = (double)clock();
 
 	for (int round = 0; round < ROUNDS; round++) {
 		struct query *q = NULL;
@@ -172,8 +173,10 @@ static void measure(const struct world *w, size_t i)
 		worst = MAX(worst, ms);
 		query_free(q);
 	}
-	(void)printf("query_%s_ms %.1f (worst of %d: %.1f, %zu hits)\n", questions[i].name, best,
-		     ROUNDS, worst, hits.n);
+	/* On a busy machine the processor's time says more. */
+	cpu = ((double)clock() - cpu) / CLOCKS_PER_SEC * 1000 / ROUNDS;
+	(void)printf("query_%s_ms %.1f (worst of %d: %.1f, processor %.1f; %zu hits)\n",
+		     questions[i].name, best, ROUNDS, worst, cpu, hits.n);
 	hits_fini(&hits);
 }
 

@@ -119,10 +119,10 @@ static size_t gram_bit(const char *p)
 	uint32_t v;
 
 	memcpy(&v, p, sizeof(v));
-	return (v * UINT32_C(2654435769)) >> 15;
+	return (v * UINT32_C(2654435769)) >> 17;
 }
 
-_Static_assert(BLOCK_GRAMS_BYTES * 8 == UINT64_C(1) << 17, "gram_bit() gives 17 bits");
+_Static_assert(BLOCK_GRAMS_BYTES * 8 == UINT64_C(1) << 15, "gram_bit() gives 15 bits");
 _Static_assert(BLOCK_GRAM == sizeof(uint32_t), "gram_bit() takes four bytes");
 
 /* Of the bytes that the string stands for: what is looked for is bytes, too. */

@@ -37,7 +37,7 @@ enum block_part {
 /* An entry of BLOCK_WIDE. */
 #define BLOCK_ID_WIDE ((uint16_t)0x8000)
 
-#define BLOCK_GRAMS_BYTES ((size_t)16384)
+#define BLOCK_GRAMS_BYTES ((size_t)4096)
 #define BLOCK_GRAM        ((size_t)4)
 
 struct block_head {
