@@ -184,12 +184,15 @@ static int has_text(struct search *s, bool *ret)
 static int choose_clause(struct search *s, enum query_clause clause, bool *ret)
 {
 	uint32_t texts = query_texts(clause);
-	bool is_any = false, has_names = false;
+	bool is_any = false, has_names = false, fits[SCAN_NONE + 1] = {};
 	int r = 0;
 
 	memset(s->found, 0, s->head.n_lines);
+	fits[SCAN_NONE] = query_clause_has_kind(clause, SCAN_NONE);
+	for (uint8_t kind = 0; kind < _KIND_MAX; kind++)
+		fits[kind] = query_clause_has_kind(clause, kind);
 	for (size_t i = 0; i < s->head.n_lines; i++) {
-		s->chosen[i] = s->chosen[i] && query_clause_has_kind(clause, s->words[0][i]);
+		s->chosen[i] = s->chosen[i] && fits[s->words[0][i]];
 		is_any = is_any || s->chosen[i];
 		has_names = has_names || (s->chosen[i] && s->words[0][i] == KIND_PATH);
 	}
