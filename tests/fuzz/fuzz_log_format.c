@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "audit/format.h"
+#include "audit/sink_private.h"
 #include "base/clock.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
@@ -57,6 +58,43 @@ static struct bytes cut(const struct strbuf *text, const char *end)
 	return (struct bytes){.p = text->p, .len = text->len - strlen(end)};
 }
 
+/* Fields, each with its length or on one line, and nothing after them. */
+static void check_journald(struct bytes text)
+{
+	while (text.len) {
+		size_t line = (size_t)((const char *)memchr(text.p, '\n', text.len) - text.p);
+		const char *equals = memchr(text.p, '=', line);
+		size_t name = equals ? (size_t)(equals - text.p) : line, all = line + 1;
+		uint64_t len;
+
+		assert(name > 0 && name <= 64);
+		for (size_t i = 0; i < name; i++)
+			assert((text.p[i] >= 'A' && text.p[i] <= 'Z') || text.p[i] == '_' ||
+			       (i && text.p[i] >= '0' && text.p[i] <= '9'));
+		if (!equals) {
+			memcpy(&len, text.p + all, sizeof(len));
+			all += sizeof(len) + len + 1;
+		}
+		assert(all <= text.len && text.p[all - 1] == '\n');
+		text = (struct bytes){.p = text.p + all, .len = text.len - all};
+	}
+}
+
+static void check_sinks(const struct format_context *c, const struct reader_line *line)
+{
+	struct strbuf text = STRBUF_INIT(TEXT_MAX);
+
+	sink_encode(SINK_JOURNALD, c, line, &text);
+	assert(strbuf_error(&text) == 0);
+	check_journald(strbuf_bytes(&text));
+	strbuf_reset(&text);
+	sink_encode(SINK_SYSLOG, c, line, &text);
+	assert(strbuf_error(&text) == 0);
+	for (size_t i = 0; i < text.len; i++)
+		assert((unsigned char)text.p[i] >= 0x20 && text.p[i] != 0x7f);
+	strbuf_fini(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader_line line = {
@@ -80,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			check_json(cut(&text, "\n"));
 	}
+	check_sinks(&context, &line);
 	format_context_fini(&context);
 	strbuf_fini(&text);
 	json_decref(line.root);
