@@ -74,9 +74,9 @@ something_is_held() {
 		timeout -k 5 60 "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- \
 			/bin/true --password hunter2 "$GITHUB" "$AWS" >"$T/out" 2>&1 &
 		echo $! >"$T/launcher"
-		status=0
-		wait $! || status=$?
-		echo "$status" >"$T/status"
+		ended=0
+		wait $! || ended=$?
+		echo "$ended" >"$T/status"
 	) 3>&- &
 	started $!
 	wait_for something_is_held
