@@ -187,6 +187,9 @@ static void test_paths_are_generalised_where_enough_were_seen(void **state)
 		{{{"read", "/proc/sys/kernel/osrelease"}}, "\"/proc/sys/kernel/osrelease\"", NULL},
 		{{{"write", "/dev/pts/7"}}, "\"/dev/pts/*\"", NULL},
 		{{{"mkdir", "/home/u/p/.git/objects/3f"}}, "\"${project}/.git/objects/*\"", NULL},
+		{{{"mkdir", "/tmp/work-abcdef"}, {"delete", "/tmp/work-abcdef"}},
+		 "\"${tmp}/work-*\"",
+		 NULL},
 		{{{"bind", "unix:/tmp/s"}}, "op: [create, bind]", NULL},
 	};
 	const struct learn_config config = plain_config();

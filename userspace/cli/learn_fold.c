@@ -160,8 +160,32 @@ static bool is_probe(const struct learn_node *n)
 	return true;
 }
 
+/* mkdtemp(3)'s six letters may look like a word; what was made and removed again had them by
+ * chance. */
+static void widen_temporary(struct learn *l, struct learn_node *n)
+{
+	const uint32_t made = OP_BIT(OP_CREATE) | OP_BIT(OP_MKDIR);
+	struct bytes head = {.p = n->name.p, .len = n->name.len - MIN(n->name.len, (size_t)6)};
+	struct strbuf name = STRBUF_INIT(LEARN_PATTERN_MAX);
+	struct bytes kept;
+
+	if (n->is_wild || !(n->ops & made) || !(n->ops & OP_BIT(OP_DELETE)) || head.len < 2 ||
+	    !strchr("-._", head.p[head.len - 1]) || strcspn(n->name.p + head.len, "-._\\?") != 6)
+		return;
+	strbuf_add_bytes(&name, head);
+	strbuf_add_char(&name, '*');
+	kept = learn_keep(l, &name);
+	strbuf_fini(&name);
+	if (!kept.p)
+		return; /* it stays as narrow as it is */
+	n->name = kept;
+	n->is_wild = true;
+}
+
 static int fold_probes(struct learn *l)
 {
+	for (struct learn_node *n = l->roots[LEARN_TMP]->first; n; n = n->next)
+		widen_temporary(l, n);
 	for (struct learn_node *n = l->roots[LEARN_TMP]->first; n; n = n->next) {
 		struct learn_node *any = NULL;
 		int r;
