@@ -3,8 +3,10 @@
  * the terminal is printable ASCII. */
 #include <assert.h>
 
+#include "audit/proctree.h"
 #include "audit/report.h"
 #include "audit/show.h"
+#include "audit/story.h"
 #include "base/clock.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
@@ -17,6 +19,27 @@ static void check_text(struct strbuf *text)
 	for (size_t i = 0; i < text->len; i++)
 		assert(text->p[i] == '\n' || (text->p[i] >= 0x20 && text->p[i] < 0x7f));
 	strbuf_fini(text);
+}
+
+/* Nothing of a line becomes a tag. */
+static void check_page(const json_t *report)
+{
+	struct strbuf page = STRBUF_INIT(REPORT_HTML_MAX);
+
+	report_html(report, &page);
+	assert(strbuf_error(&page) == 0);
+	assert(!strcasestr(strbuf_str(&page), "<script") && !strstr(strbuf_str(&page), "<!--"));
+	assert(strlen(strbuf_str(&page)) == page.len);
+	strbuf_fini(&page);
+}
+
+static void check_tree(const json_t *tree)
+{
+	const struct proctree_style style = {};
+	struct strbuf text = STRBUF_INIT(TEXT_MAX);
+
+	proctree_show(tree, &style, &text);
+	check_text(&text);
 }
 
 static void check_report(const struct reader_line *line)
@@ -32,8 +55,30 @@ static void check_report(const struct reader_line *line)
 	assert(o);
 	report_show(o, &text);
 	check_text(&text);
+	check_page(o);
+	check_tree(json_object_get(o, "processes"));
 	json_decref(o);
 	report_free(report);
+}
+
+/* `why`: the line is what is asked for, and what was before. */
+static void check_story(const struct reader_line *line)
+{
+	const struct story_target target = {.is_last = true};
+	struct strbuf text = STRBUF_INIT(TEXT_MAX);
+	struct story *story = story_new(&target);
+	json_t *o;
+
+	assert(story && story_search(story, line) == 0);
+	if (story_is_found(story)) {
+		assert(story_add(story, line) == 0 && story_add(story, line) == 0);
+		o = story_json(story, "log");
+		assert(o);
+		story_show(o, &text);
+		check_text(&text);
+		json_decref(o);
+	}
+	story_free(story);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	show_line(&line, &style, &text);
 	check_text(&text);
 	check_report(&line);
+	check_story(&line);
 	json_decref(line.root);
 	return 0;
 }
