@@ -40,9 +40,7 @@ struct follower {
 	struct format_context context;
 
 	struct reader *reader; /* NULL: the file is not there yet */
-	dev_t device;
-	ino_t inode;
-	uint64_t consumed; /* bytes of the file */
+	uint64_t consumed;     /* bytes of its file */
 	uint64_t last_seq;
 
 	struct strbuf message; /* that waits */
@@ -113,58 +111,25 @@ static void die(struct follower *f)
 
 /* ---- the file */
 
-static void open_file(struct follower *f)
-{
-	_cleanup_(fd_closep) int fd = -1;
-	struct diag d = {};
-	struct stat st;
-	char path[32];
-
-	fd = open(f->config->log_path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return;
-	/* By its descriptor: between the two, a rotation might have put another in its place. */
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (reader_open(path, &f->reader, &d) < 0)
-		return;
-	f->device = st.st_dev;
-	f->inode = st.st_ino;
-	f->consumed = 0;
-}
-
-static bool is_rotated(const struct follower *f)
-{
-	struct stat st;
-
-	return stat(f->config->log_path, &st) == 0 &&
-	       (st.st_ino != f->inode || st.st_dev != f->device);
-}
-
 /* Return: READER_LINE of our session, READER_END. */
 static int next_line(struct follower *f, struct reader_line *ret)
 {
-	bool was_rotated = false;
+	struct diag d = {};
 	int r;
 
-	if (!f->reader)
-		open_file(f);
-	while (f->reader) {
+	if (!f->reader && reader_open(f->config->log_path, &f->reader, &d) < 0)
+		return READER_END; /* it is not there yet */
+	for (;;) {
 		r = reader_next(f->reader, ret);
-		if (r == READER_LINE) {
-			f->consumed += ret->text.len + 1;
-			if (streq(reader_word(ret->root, "session"), f->config->session))
-				return READER_LINE;
-		} else if (r == READER_END && was_rotated) {
-			f->reader = reader_close(f->reader);
-			open_file(f);
-			was_rotated = false;
-		} else if (r == READER_END && is_rotated(f)) {
-			was_rotated = true; /* once more: it was written to until just then */
-		} else if (r <= READER_END) {
+		if (r <= READER_END)
 			return READER_END;
-		}
+		if (r == READER_DAMAGED)
+			continue;
+		/* The reader goes on in the new file when the log is rotated. */
+		f->consumed = (ret->number == 1 ? 0 : f->consumed) + ret->text.len + 1;
+		if (streq(reader_word(ret->root, "session"), f->config->session))
+			return READER_LINE;
 	}
-	return READER_END;
 }
 
 static void count_gap(struct follower *f, const struct reader_line *line)
@@ -194,7 +159,7 @@ static uint64_t bytes_behind(const struct follower *f)
 {
 	struct stat st;
 
-	if (!f->reader || stat(f->config->log_path, &st) < 0 || st.st_ino != f->inode)
+	if (!f->reader || stat(f->config->log_path, &st) < 0)
 		return 0;
 	return (uint64_t)st.st_size > f->consumed ? (uint64_t)st.st_size - f->consumed : 0;
 }

@@ -5,14 +5,11 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "audit/audit.h"
 #include "audit/metrics.h"
-#include "audit/segments.h"
-#include "audit/unpack.h"
 #include "base/dirs.h"
 #include "base/io.h"
 #include "base/say.h"
@@ -93,44 +90,13 @@ static int add_lines(struct metrics *m, struct reader *reader)
 	return r;
 }
 
-/* The files that the log was before it was rotated, so that no counter goes back. */
-static int add_segments(struct metrics *m, const char *path)
-{
-	_cleanup_(segments_fini) struct segments segments = SEGMENTS_NULL;
-	_cleanup_(freep) char *copy = strdup(path);
-	_cleanup_(fd_closep) int dirfd = -1;
-	int r = copy ? 0 : -ENOMEM;
-
-	if (r == 0) {
-		dirfd = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = dirfd < 0 ? -errno
-			      : segments_list(dirfd, bytes_base_name(bytes_of(path)).p, &segments);
-	}
-	for (size_t i = 0; r == 0 && i < segments.n; i++) {
-		_cleanup_(reader_closep) struct reader *reader = NULL;
-		_cleanup_(freep) char *name = segment_path(path, &segments.v[i]);
-		struct diag d = {};
-
-		if (!name)
-			return -ENOMEM;
-		if ((segments.v[i].is_compressed ? unpack_open : reader_open)(name, &reader, &d) <
-		    0)
-			say("%s, ignoring", d.message);
-		else
-			r = add_lines(m, reader);
-	}
-	return r;
-}
-
 static int add_log(void *ctx, const char *path, struct reader *reader)
 {
 	struct metrics *m = ctx;
 	bool is_live = audit_is_live(path);
 	int r;
 
-	r = add_segments(m, path);
-	if (r == 0)
-		r = add_lines(m, reader);
+	r = add_lines(m, reader);
 	if (r < 0)
 		say("cannot read the log '%s': %s", path, strerror(-r));
 	metrics_end_log(m, is_live, metrics_lag(path));
