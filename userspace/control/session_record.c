@@ -85,10 +85,10 @@ static void add_argv(struct json *j, const struct audit_record *r)
 
 /*
  * The command as it is recorded, in @ret, whose strings hold until the next use of the scratch.
- * Return: its argument vector, to be freed.
+ * *ret_argv is its argument vector, to be freed.
  */
-static struct bytes *redacted_command(const struct session *s, const char *cwd,
-				      struct audit_record *ret)
+static void redacted_command(const struct session *s, const char *cwd, struct bytes **ret_argv,
+			     struct audit_record *ret)
 {
 	char *const *argv = s->config->argv;
 	struct bytes *copy;
@@ -106,7 +106,7 @@ static struct bytes *redacted_command(const struct session *s, const char *cwd,
 				     .argc = copy ? n : 0,
 				     .argv_truncated = !copy};
 	redact_record(s->redact, s->scratch, ret);
-	return copy;
+	*ret_argv = copy;
 }
 
 /* What rules on the time of day looked at. */
@@ -128,9 +128,10 @@ static void add_start(struct json *j, void *arg)
 	const struct session_config *c = s->config;
 	_cleanup_(freep) char *cwd = getcwd(NULL, 0);
 	struct audit_record command;
-	_cleanup_(freep) struct bytes *argv = redacted_command(s, cwd, &command);
+	_cleanup_(freep) struct bytes *argv = NULL;
 	struct utsname host;
 
+	redacted_command(s, cwd, &argv, &command);
 	add_argv(j, &command);
 	json_key_str(j, "exe", command.object);
 	json_key_str(j, "cwd", command.cwd);
@@ -230,9 +231,10 @@ void session_status_json(void *arg, struct json *j)
 {
 	const struct session *s = arg;
 	struct audit_record command;
-	_cleanup_(freep) struct bytes *argv = redacted_command(s, NULL, &command);
+	_cleanup_(freep) struct bytes *argv = NULL;
 	struct audit_counts counts;
 
+	redacted_command(s, NULL, &argv, &command);
 	audit_get_counts(s->audit, &counts);
 	json_key_cstr(j, "agent", s->config->agent);
 	add_argv(j, &command);
