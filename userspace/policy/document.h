@@ -118,7 +118,7 @@ struct policy {
 	const char *description; /* NULL: none given */
 	enum policy_mode mode;
 	bool logs_reads;
-	const struct policy_log *log; /* NULL: it says nothing of it */
+	const struct policy_log *log;   /* NULL: it says nothing of it */
 	uint32_t grants;                /* bits of enum grant */
 	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
 	enum verdict unix_default;      /* network operations on unix sockets */
@@ -231,7 +231,7 @@ int match_parse_protocols(const struct loader *l, const struct node *n, void *ma
 int match_parse_domains(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 int match_parse_times(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 /* Compiles @pattern and keeps it. */
-int match_regex(const struct loader *l, const struct node *n, const char *key,
-		struct bytes pattern, const struct regex **ret) _must_check_;
+int match_regex(const struct loader *l, const struct node *n, const char *key, struct bytes pattern,
+		const struct regex **ret) _must_check_;
 /* Room for @n values of @size bytes, cleared; NULL: out of memory. */
 void *match_alloc(const struct loader *l, size_t n, size_t size);

@@ -5,8 +5,8 @@
  */
 #include "policy/document.h"
 
-int match_regex(const struct loader *l, const struct node *n, const char *key,
-		     struct bytes pattern, const struct regex **ret)
+int match_regex(const struct loader *l, const struct node *n, const char *key, struct bytes pattern,
+		const struct regex **ret)
 {
 	struct owned_regex *owned = arena_alloc(&l->policy->mem, sizeof(*owned));
 	char why[REGEX_WHY_SIZE];

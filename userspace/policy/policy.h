@@ -299,8 +299,8 @@ struct policy_subject {
 	const char *tier; /* NULL: none */
 };
 
-/* Some rule or list is on the names of hosts. The connections of processes have none yet, so whoever
- * supervises one has to be told that such rules do not reach it. */
+/* Some rule or list is on the names of hosts. The connections of processes have none yet, so
+ * whoever supervises one has to be told that such rules do not reach it. */
 bool policy_names_domains(const struct policy *p);
 bool policy_applies_to(const struct policy *p, const struct policy_subject *who);
 
