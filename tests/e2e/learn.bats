@@ -172,6 +172,22 @@ verdict() {
 	is_denied sh -c 'echo x >other'
 }
 
+@test "--merge: what a rule of the base denies stays denied, and that is said" {
+	"$HOLDFAST" run --policy audit-only --log "$LOG" -- sh -c 'echo x >kept; echo x >made'
+	cat >base.yaml <<-END
+		version: 1
+		name: base
+		default: {tool: allow, read: allow}
+		rules:
+		- {name: kept, match: {path: "$PROJECT/kept"}, action: deny}
+	END
+	learn --from "$LOG" --merge ./base.yaml
+	run cat "$T/learn.err"
+	assert_output --partial "rules of './base.yaml' deny some of what was done, and go on denying it"
+	is_denied sh -c 'echo x >kept'
+	runs sh -c 'echo x >made'
+}
+
 @test "--strict: a shell only with the very text that it ran" {
 	learn --strict -- sh -c 'echo hello >out'
 	runs sh -c 'echo hello >out'

@@ -178,8 +178,12 @@ static int parse_line(struct reader *r, struct bytes text, struct reader_line *r
 /* Return: 1, 0 at the end of what is open, -errno. */
 static int fill_chunk(struct reader *r)
 {
-	ssize_t n = stream_read(r->stream, r->chunk, sizeof(r->chunk));
+	ssize_t n;
 
+	/* The next file could not be opened; that was told, and asking again changes nothing. */
+	if (!r->stream)
+		return -EIO;
+	n = stream_read(r->stream, r->chunk, sizeof(r->chunk));
 	if (n < 0)
 		return (int)n;
 	r->start = 0;

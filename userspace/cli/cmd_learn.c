@@ -277,6 +277,12 @@ static int read_log(const char *what, struct learn *l, bool only_processes, stru
 
 /* ---- what another policy allows */
 
+/* The policy that the learned one extends. */
+struct base {
+	struct policy_use use;
+	bool has_denied; /* a rule of it denies something that was done */
+};
+
 static int ask_step(struct policy_use *use, const struct learn_step *step, struct arena *mem,
 		    struct policy_use_answer *ret)
 {
@@ -298,15 +304,22 @@ static int ask_step(struct policy_use *use, const struct learn_step *step, struc
 	return r;
 }
 
-static bool is_allowed(void *ctx, const struct learn_step *step)
+/*
+ * Nothing has to be added for what the base allows; and nothing may be for what one of its rules
+ * denies, because the rules of a policy that extends another come first.
+ */
+static bool is_settled(void *ctx, const struct learn_step *step)
 {
 	struct arena mem = ARENA_INIT(STEP_MEM_MAX);
 	struct policy_use_answer answer = {};
-	bool is = ask_step(ctx, step, &mem, &answer) == 0 && !answer.error &&
-		  answer.result.verdict <= VERDICT_FLAG;
+	struct base *base = ctx;
+	bool is_known = ask_step(&base->use, step, &mem, &answer) == 0 && !answer.error;
+	bool is_denied =
+		is_known && answer.result.verdict == VERDICT_DENY && answer.result.source.rule;
 
+	base->has_denied |= is_denied;
 	arena_fini(&mem);
-	return is;
+	return is_denied || (is_known && answer.result.verdict <= VERDICT_FLAG);
 }
 
 static int load_base(const struct learn_options *o, struct policy_use *use)
@@ -391,8 +404,10 @@ static int learn_logs(const struct learn_options *o, const struct learn_config *
 static int learn_with(struct learn_options *o, char *project, struct origin *origin)
 {
 	_cleanup_(freep) char *home = lookup_home(), *tmp = lookup_tmp(), *base = NULL;
-	struct policy_use use = {
-		.policies = {o->merge}, .n_policies = 1, .project = project, .is_quiet = true};
+	struct base base_policy = {.use = {.policies = {o->merge},
+					   .n_policies = 1,
+					   .project = project,
+					   .is_quiet = true}};
 	struct learn_config config = {
 		.vars = {.home = home ? home : "/nonexistent", .project = project, .tmp = tmp},
 		.name = o->name,
@@ -403,15 +418,17 @@ static int learn_with(struct learn_options *o, char *project, struct origin *ori
 	int r = tmp ? 0 : -ENOMEM;
 
 	if (r == 0 && o->merge) {
-		r = load_base(o, &use);
-		config.is_known = is_allowed;
-		config.ctx = &use;
+		r = load_base(o, &base_policy.use);
+		config.is_known = is_settled;
+		config.ctx = &base_policy;
 		/* A file is found from wherever the new policy will lie. */
 		base = strchr(o->merge, '/') ? realpath(o->merge, NULL) : NULL;
 		config.extends = base ? base : o->merge;
 	}
 	r = r < 0 ? 1 : learn_logs(o, &config);
-	policy_use_fini(&use);
+	if (base_policy.has_denied)
+		say("rules of '%s' deny some of what was done, and go on denying it", o->merge);
+	policy_use_fini(&base_policy.use);
 	return r;
 }
 
