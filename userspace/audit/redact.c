@@ -549,7 +549,13 @@ void redact_record(const struct redact *r, struct redact_scratch *s, struct audi
 		(void)redact_string(r, s, strings[i].text, strings[i].part, &record->redacted);
 	if (record->argv && record->argc)
 		redact_argv(r, s, record);
-	/* They tell what the arguments were. */
+	/* They tell what the arguments were, and may hold words of their own: those of a "#!" line. */
+	if (record->steps.p && record->redacted == before) {
+		struct bytes steps = record->steps;
+
+		(void)redact_string(r, s, &steps, object | UINT32_C(1) << POLICY_LOG_ARGV,
+				    &record->redacted);
+	}
 	if (record->redacted != before)
 		record->steps = BYTES_LIT("null");
 }
