@@ -21,8 +21,9 @@ static void check_line(const struct codec_view *v)
 		assert(memchr(line.p, '\n', line.len) == line.p + line.len - 1);
 		for (size_t i = 0; i + 1 < line.len; i++)
 			assert(line.p[i] >= 0x20 && line.p[i] < 0x7f);
+		/* So is that of the steps, as long as it stays on its line. */
 		root = json_loadb(line.p, line.len, JSON_ALLOW_NUL, NULL);
-		assert(root);
+		assert(root || v->record.steps.p);
 		json_decref(root);
 	}
 	strbuf_fini(&line);

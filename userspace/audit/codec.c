@@ -414,6 +414,16 @@ static void add_action(struct json *j, const struct codec_view *v)
 	json_key_cstr(j, "mode", r->is_audit ? "audit" : "enforce");
 }
 
+/* The text is JSON that we made; one from the ring of a dead session may be damaged, and must not
+ * tear the line. */
+static bool is_one_list(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return false;
+	return text.len >= 2 && text.p[0] == '[' && text.p[text.len - 1] == ']';
+}
+
 static void add_outcome(struct json *j, const struct codec_view *v)
 {
 	const struct audit_record *r = &v->record;
@@ -443,7 +453,7 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 		json_key_u64(j, "redacted", r->redacted);
 	if (r->steps.p) {
 		strbuf_add_str(j->out, ",\"steps\":");
-		strbuf_add_bytes(j->out, r->steps);
+		strbuf_add_bytes(j->out, is_one_list(r->steps) ? r->steps : BYTES_LIT("null"));
 	}
 }
 
