@@ -31,7 +31,9 @@ differ() {
 	job='t=$(mktemp); d=$(mktemp -d); date +%s >$t; cp $t result; rm -r $t $d; ls /proc/$$/fd >/dev/null
 		: >log.$$; rm log.$$; env true $(date +%Y-%m-%dT%H:%M:%SZ)
 		/usr/bin/python3 -c "
-import socket, tempfile
+import os, socket, tempfile
+# Said, so that python does not try the place with a name of eight letters, which may look like a word.
+tempfile.tempdir = os.environ.get(\"TMPDIR\", \"/tmp\")
 tempfile.TemporaryFile(); tempfile.TemporaryDirectory()
 s = socket.socket(); s.bind((\"127.0.0.1\", 0)); s.listen()
 socket.socket().connect(s.getsockname())"'

@@ -106,6 +106,11 @@ class Round:
     def check(self):
         """Returns (actions in effect, records, recovered)."""
         done = max(self.counted(), len(list(self.work.iterdir())))
+        if not self.log.exists():
+            # Killed before there was a log, and so before anything was let go.
+            if done:
+                raise AssertionError(f"{done} actions took effect, and there is no log")
+            return 0, 0, False
         recovery = subprocess.run([self.holdfast, "log", "--json", str(self.log)], capture_output=True, check=False)
         if recovery.returncode:
             raise AssertionError("log: " + recovery.stderr.decode())
