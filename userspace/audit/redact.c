@@ -549,7 +549,8 @@ void redact_record(const struct redact *r, struct redact_scratch *s, struct audi
 		(void)redact_string(r, s, strings[i].text, strings[i].part, &record->redacted);
 	if (record->argv && record->argc)
 		redact_argv(r, s, record);
-	/* They tell what the arguments were, and may hold words of their own: those of a "#!" line. */
+	/* They tell what the arguments were, and may hold words of their own: those of a "#!" line.
+	 */
 	if (record->steps.p && record->redacted == before) {
 		struct bytes steps = record->steps;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where secrets usually lie, as far as a name can tell: what `policy check` warns of when it is
- * readable, and what `holdfast learn` never lets into an allow. policies/coding-agent.yaml has rules
- * for these and for more.
+ * readable, and what `holdfast learn` never lets into an allow. policies/coding-agent.yaml has
+ * rules for these and for more.
  */
 #pragma once
 
