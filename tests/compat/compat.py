@@ -15,6 +15,28 @@ def to_bytes(text):
     return text.encode("utf-8", "surrogatepass")
 
 
+def dump(value, other=None):
+    """A value as values.c dumps it; what is of none of JSON's types is left to @other."""
+    if value is None:
+        return b"n"
+    if value is True or value is False:
+        return b"b1" if value else b"b0"
+    if isinstance(value, int):
+        text = str(value).encode()
+        return b"i%d:%s" % (len(text), text)
+    if isinstance(value, float):
+        return b"f" + repr(value).encode()
+    if isinstance(value, str):
+        text = to_bytes(value)
+        return b"s%d:%s" % (len(text), text)
+    if isinstance(value, list):
+        return b"l%d[%s]" % (len(value), b"".join(dump(v, other) for v in value))
+    if isinstance(value, dict):
+        return b"m%d[%s]" % (len(value), b"".join(
+            dump(k, other) + dump(v, other) for k, v in value.items()))
+    return other(value)
+
+
 class Tap:
     """One case for each fact(); the first differences are printed as comments."""
 

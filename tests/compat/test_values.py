@@ -11,32 +11,13 @@ import random
 import struct
 import sys
 
-from compat import Driver, Tap, to_bytes
+from compat import Driver, Tap, dump, to_bytes
 
 MAX_DEPTH = 200  # VALUE_MAX_DEPTH: the one limit that Python does not have
 ERROR = b"!"
 
 driver = Driver()
 tap = Tap()
-
-
-def dump(value):
-    """As values.c dumps it."""
-    if value is None:
-        return b"n"
-    if value is True or value is False:
-        return b"b1" if value else b"b0"
-    if isinstance(value, int):
-        text = str(value).encode()
-        return b"i%d:%s" % (len(text), text)
-    if isinstance(value, float):
-        return b"f" + repr(value).encode()
-    if isinstance(value, str):
-        text = to_bytes(value)
-        return b"s%d:%s" % (len(text), text)
-    if isinstance(value, list):
-        return b"l%d[%s]" % (len(value), b"".join(map(dump, value)))
-    return b"m%d[%s]" % (len(value), b"".join(dump(k) + dump(v) for k, v in value.items()))
 
 
 def is_too_deep(value, depth=0):

@@ -16,6 +16,7 @@ import sys
 
 import yaml
 
+import compat
 from compat import ROOT, Driver, Tap, to_bytes
 
 ERROR = b"!"
@@ -24,29 +25,17 @@ driver = Driver()
 tap = Tap()
 
 
-def dump(value):
-    """As values.c dumps it."""
-    if value is None:
-        return b"n"
-    if value is True or value is False:
-        return b"b1" if value else b"b0"
-    if isinstance(value, int):
-        text = str(value).encode()
-        return b"i%d:%s" % (len(text), text)
-    if isinstance(value, float):
-        return b"f" + repr(value).encode()
-    if isinstance(value, str):
-        text = to_bytes(value)
-        return b"s%d:%s" % (len(text), text)
-    if isinstance(value, list):
-        return b"l%d[%s]" % (len(value), b"".join(map(dump, value)))
-    if isinstance(value, dict):
-        return b"m%d[%s]" % (len(value), b"".join(dump(k) + dump(v) for k, v in value.items()))
+def dump_other(value):
+    """What JSON has not."""
     if isinstance(value, set) and len(value) > 1:
         return b"set of many"
     assert isinstance(value, (datetime.date, bytes, set, tuple)), value
     text = to_bytes(str(value))
     return b"o%d%d:%s%s" % (bool(value), len(text), text, to_bytes(repr(value)))
+
+
+def dump(value):
+    return compat.dump(value, dump_other)
 
 
 def load(text):

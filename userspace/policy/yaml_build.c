@@ -202,7 +202,11 @@ static int build_child(struct yaml_build *b, struct yaml_node *parent, struct ya
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int build_list(struct yaml_build *b, struct yaml_node *n, unsigned depth, struct value *v)
+typedef int (*build_item_fn)(struct yaml_build *b, struct yaml_node *list, struct yaml_node *item,
+			     unsigned depth, struct value **ret);
+
+static int build_items(struct yaml_build *b, struct yaml_node *n, unsigned depth, struct value *v,
+		       build_item_fn build_item)
 {
 	struct value **tail = &v->first;
 	int r;
@@ -211,13 +215,18 @@ static int build_list(struct yaml_build *b, struct yaml_node *n, unsigned depth,
 	if (n->kind != YAML_LIST)
 		return yaml_fail(b, n, "a list is expected here, not %s", kind_name(n));
 	for (const struct yaml_item *i = n->first; i; i = i->next) {
-		r = build_child(b, n, i->node, depth, tail);
+		r = build_item(b, n, i->node, depth, tail);
 		if (r < 0)
 			return r;
 		tail = &(*tail)->next;
 	}
 	v->n = n->n;
 	return 0;
+}
+
+static int build_list(struct yaml_build *b, struct yaml_node *n, unsigned depth, struct value *v)
+{
+	return build_items(b, n, depth, v, build_child);
 }
 
 /* Sets are of the type VALUE_OTHER, as dates are, but Python cannot hash them. */
@@ -351,20 +360,7 @@ static int build_tuple(struct yaml_build *b, struct yaml_node *list, struct yaml
 
 static int build_pairs(struct yaml_build *b, struct yaml_node *n, unsigned depth, struct value *v)
 {
-	struct value **tail = &v->first;
-	int r;
-
-	v->type = VALUE_LIST;
-	if (n->kind != YAML_LIST)
-		return yaml_fail(b, n, "a list is expected here, not %s", kind_name(n));
-	for (const struct yaml_item *i = n->first; i; i = i->next) {
-		r = build_tuple(b, n, i->node, depth, tail);
-		if (r < 0)
-			return r;
-		tail = &(*tail)->next;
-	}
-	v->n = n->n;
-	return 0;
+	return build_items(b, n, depth, v, build_tuple);
 }
 
 static int build_tagged(struct yaml_build *b, struct yaml_node *n, unsigned depth, struct value *v)
