@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <stdarg.h>
@@ -64,11 +65,27 @@ struct action_decoder *action_decoder_free(struct action_decoder *d)
 {
 	if (!d)
 		return NULL;
+	action_decoder_release(d);
 	target_drop_all(d);
 	d->self_fds = fd_close(d->self_fds);
 	arena_fini(&d->arena);
 	free(d);
 	return NULL;
+}
+
+void action_decoder_release(struct action_decoder *d)
+{
+	while (d->n_pinned)
+		(void)fd_close(d->pinned[--d->n_pinned]);
+}
+
+int act_own(struct decode *c, int fd)
+{
+	if (fd < 0)
+		return fd;
+	assert(c->d->n_pinned < ACT_FDS_MAX);
+	c->d->pinned[c->d->n_pinned++] = fd;
+	return fd;
 }
 
 void action_decoder_set_foreign_roots(struct action_decoder *d)
@@ -167,6 +184,7 @@ static bool describe(struct decode *c)
 		return false;
 	}
 	c->row = trap_find(data->nr);
+	a->act.row = c->row;
 	a->syscall = c->row ? c->row->name : "unknown";
 	a->kind = c->row ? kind_of_class(c->row->class) : KIND_SYSTEM;
 	a->op = c->row ? c->row->op : OP_SYSCALL;
@@ -229,6 +247,10 @@ static void clear(struct action *a)
 	a->argc = a->argc_total = a->argv_bytes_total = 0;
 	a->argv_truncated = false;
 	a->n_steps = 0;
+	a->act.kind = ACT_CONTINUE;
+	a->act.row = NULL;
+	a->act.pin = a->act.pin2 = ACT_PIN_INIT;
+	a->act.creds = (struct act_creds){};
 	a->error = ACTION_OK;
 	a->kernel_errno = 0;
 }
@@ -238,6 +260,7 @@ void action_decode(struct action_decoder *d, const struct seccomp_notif *n, stru
 	struct decode c = {.d = d, .n = n, .a = ret};
 	int r, valid;
 
+	action_decoder_release(d);
 	arena_reset(&d->arena);
 	clear(ret);
 	r = decode_target(&c, describe(&c));

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "action/act.h"
 #include "policy/naming.h"
 
 /* Limits on what one action may carry. */
@@ -86,6 +87,8 @@ struct action {
 	size_t n_steps; /* 0: nothing for the policy to decide (e.g. AF_UNSPEC connect): continue
 			   unrecorded */
 
+	struct act act; /* how to perform it when it is allowed */
+
 	enum action_error error;
 	int kernel_errno; /* >0: the kernel would fail the call with this whatever is decided
 			   * (ENOTDIR, ELOOP, EFAULT, EBADF, ...): the answer is this errno, no
@@ -121,6 +124,9 @@ struct action_decoder *action_decoder_free(struct action_decoder *d);
  * notification id has been checked valid once after the last read of the target.
  */
 void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret);
+
+/* Closes the descriptors of the last action's act, which must not be used any more. */
+void action_decoder_release(struct action_decoder *d);
 
 /* A chroot, mount or setns was let through: from now on paths are resolved through each target's
  * own root. */

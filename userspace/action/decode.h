@@ -25,8 +25,9 @@
  * than it takes to go round the pids. */
 #define TARGET_TRUST_NS (50 * NS_PER_MSEC)
 #define TARGET_PAGE_SIZE                                                                           \
-	((uint64_t)4096) /* the smallest there is: larger ones only cost a read                    \
-			  */
+	((uint64_t)4096)   /* the smallest there is: larger ones only cost a read                  \
+			    */
+#define ACT_FDS_MAX      8 /* two pins of two, a socket, and some to spare */
 #define DECODE_ARENA_MAX (ACTION_ARGV_MAX_BYTES * 8)
 
 struct action_source {
@@ -67,6 +68,9 @@ struct action_decoder {
 	struct action_decoder_config config;
 	struct action_source source;
 	struct arena arena;
+	/* The descriptors of the act that was given out last; see act_own(). */
+	int pinned[ACT_FDS_MAX];
+	size_t n_pinned;
 	pid_t self;         /* /proc/self of this process must never be taken for the target's */
 	int self_fds;       /* /proc/self/fd */
 	char self_name[16]; /* "/PID" of this process */
@@ -198,6 +202,10 @@ int step_add_path(struct decode *c, enum action_op op, struct bytes path);
 /* printf into the arena. */
 int decode_format(struct decode *c, struct bytes *ret, const char *fmt, ...) _printf_(3, 4);
 int decode_copy(struct decode *c, const void *p, size_t len, struct bytes *ret);
+
+/* Makes @fd (which may be -1) one that lives as long as the action: for what struct act has.
+ * Return: @fd. */
+int act_own(struct decode *c, int fd);
 
 /* script.c: what the image at @r will make the kernel run besides itself. Adds steps. */
 int script_add_steps(struct decode *c, const struct resolved *r, struct bytes asked);

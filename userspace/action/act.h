@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A call as it can be performed for the agent after the verdict: what it acts on is pinned by
+ * descriptors and copies, so that nothing the agent does meanwhile leads it elsewhere (the race
+ * rule of docs/architecture.md). The decoder fills it in, behalf/ performs it.
+ *
+ * Memory: names and buffers lie in the decoder's arena. The descriptors belong to the decoder too;
+ * they are closed by action_decoder_release(), and by the next action_decode(). Whoever needs one
+ * longer duplicates it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "loader/trap.h"
+
+enum act_kind {
+	/*
+	 * The kernel goes on with the call itself. Only where nothing that the agent can change
+	 * meanwhile bears on what was decided; the decoder that leaves it so says why in a comment.
+	 */
+	ACT_CONTINUE,
+	ACT_OPEN,    /* behalf/open.c: opens and injects the descriptor */
+	ACT_CHANGE,  /* behalf/change.c: changes the tree or an object's attributes */
+	ACT_NETWORK, /* behalf/network.c: on a duplicate of the agent's socket */
+	ACT_EXEC,    /* goes on, and what really ran is compared with this (supervise/execs.h) */
+	_ACT_KIND_MAX,
+};
+
+/*
+ * One place in the tree. @parent and @name are where it is, both after all links that the call
+ * follows; @object is what was there when it was looked at.
+ */
+struct act_pin {
+	int parent;        /* O_PATH|O_DIRECTORY; -1: none (an object without a name: a pipe, "/", a
+			      descriptor) */
+	struct bytes name; /* one component, NUL-terminated; .p NULL where there is no parent */
+	int object;        /* O_PATH of the object itself; -1: missing, or not needed by the call */
+	bool wants_directory; /* the path as asked ended in a slash */
+};
+
+#define ACT_PIN_INIT ((struct act_pin){.parent = -1, .object = -1})
+
+/* With whose rights the call is made. */
+struct act_creds {
+	/*
+	 * False: as the session began, which the performer has anyway, and the rest is not set. A
+	 * task differs after it changed its IDs, groups or capabilities (trapped, so that it is
+	 * known).
+	 */
+	bool differs;
+	/* It lives in another user namespace: what it may do there by capability, we may not. */
+	bool is_foreign_userns;
+	uid_t fsuid;
+	gid_t fsgid;
+	const gid_t *groups; /* in the arena */
+	size_t n_groups;
+	uint64_t cap_effective;
+};
+
+struct act_open {
+	uint64_t flags; /* as asked, O_CLOEXEC included */
+	mode_t mode;
+	bool creates; /* judged as a creation: nothing may be there when it is made */
+};
+
+struct act_change {
+	const void *data; /* xattr value, times, symlink text: a copy, see decode_path.c */
+	size_t data_len;
+	struct bytes attr;  /* xattr name, NUL-terminated */
+	uint64_t number[3]; /* mode, uid and gid, device, length: as the row's call has them */
+	int flags;          /* AT_*, RENAME_*, XATTR_* that are still to be honoured */
+};
+
+struct act_network {
+	int socket;           /* duplicate of the agent's; -1: none */
+	struct bytes address; /* our copy of the sockaddr */
+	const void *message;  /* see behalf/network.h; NULL unless the call sends */
+	int flags;            /* MSG_*; listen: the backlog */
+};
+
+struct act_exec {
+	/* What will run, as judged; the interpreter where there is one. 0: unknown. */
+	dev_t image_dev;
+	ino_t image_ino;
+	struct bytes cmdline; /* argv joined by NULs, as /proc/PID/cmdline will have it; perhaps
+				 only its beginning */
+	bool is_cmdline_whole;
+};
+
+struct act {
+	enum act_kind kind;
+	const struct trap_row *row;
+	struct act_pin pin, pin2;
+	struct act_creds creds;
+	union {
+		struct act_open open;
+		struct act_change change;
+		struct act_network network;
+		struct act_exec exec;
+	};
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Performs calls that were allowed, for the agent and with the agent's rights, on exactly the
+ * objects that were judged. Knows nothing of policies and answers nobody: it says what came of the
+ * call, supervise/ passes it on.
+ *
+ * One struct behalf for each thread: IDs, capabilities (credentials(7): per thread in the kernel),
+ * umask and working directory (unshare(2), CLONE_FS) of the calling thread are taken on and stay
+ * until the next call wants others.
+ */
+#pragma once
+
+#include "action/action.h"
+
+struct behalf;
+
+struct behalf_config {
+	int listener; /* borrowed; to ask whether the call is still waiting before anything takes
+			 effect */
+	int proc;     /* borrowed: O_PATH of our /proc */
+};
+
+/* What the call returned. */
+struct behalf_result {
+	int error;       /* errno, 0 */
+	int64_t value;   /* when error is 0 and fd is -1 */
+	int fd;          /* to be injected and then closed by the caller; -1: none */
+	bool is_cloexec; /* of the injected descriptor */
+};
+
+/* In the thread that will use it. Return: 0, -errno. */
+int behalf_new(const struct behalf_config *config, struct behalf **ret) _must_check_;
+struct behalf *behalf_free(struct behalf *b);
+
+/*
+ * Performs @a->act, which is not ACT_CONTINUE or ACT_EXEC. May block for as long as the call would,
+ * in a FIFO or a connect; WAKE_SIGNAL of supervise/receivers.h then makes it return with
+ * BEHALF_INTERRUPTED. Return: 0 and *ret, also where the call failed; -ENOENT: nobody waits any
+ * more, and nothing was done; -ESTALE: what was judged is there no longer (a file appeared or
+ * went): decode and decide anew.
+ */
+#define BEHALF_INTERRUPTED 1
+int behalf_perform(struct behalf *b, const struct action *a,
+		   struct behalf_result *ret) _must_check_;
