@@ -37,6 +37,9 @@ struct act_pin {
 	struct bytes name; /* one component, NUL-terminated; .p NULL where there is no parent */
 	int object;        /* O_PATH of the object itself; -1: missing, or not needed by the call */
 	bool wants_directory; /* the path as asked ended in a slash */
+	/* Neither parent nor object: why the way there ends, as the kernel would say (ENOENT,
+	 * EACCES); else 0. */
+	int error;
 };
 
 #define ACT_PIN_INIT ((struct act_pin){.parent = -1, .object = -1})

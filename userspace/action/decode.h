@@ -25,9 +25,9 @@
  * than it takes to go round the pids. */
 #define TARGET_TRUST_NS (50 * NS_PER_MSEC)
 #define TARGET_PAGE_SIZE                                                                           \
-	((uint64_t)4096)   /* the smallest there is: larger ones only cost a read                  \
-			    */
-#define ACT_FDS_MAX      8 /* two pins of two, a socket, and some to spare */
+	((uint64_t)4096)    /* the smallest there is: larger ones only cost a read                 \
+			     */
+#define ACT_FDS_MAX      12 /* two pins of two, each perhaps looked for twice, a socket, and some */
 #define DECODE_ARENA_MAX (ACTION_ARGV_MAX_BYTES * 8)
 
 struct action_source {
@@ -138,6 +138,15 @@ int target_read_string(struct decode *c, uint64_t address, size_t max, int over,
 #define LOOK_EMPTY_PATH 0x2u /* "" means the dirfd itself */
 #define LOOK_WANT_FD    0x4u /* keep an O_PATH descriptor of what was found */
 #define LOOK_NAME_ONLY  0x8u /* whether it exists does not matter to the caller */
+/*
+ * For a call that will be performed: resolved.pin says where the thing is, by descriptors that live
+ * as long as the action. The parent and the name in it always, where there are any; the object with
+ * LOOK_WANT_FD (instead of resolved.fd), and wherever there is no name: "/", "..", a magic link, a
+ * descriptor.
+ */
+#define LOOK_PIN 0x10u
+#define LOOK_ENTRY                                                                                 \
+	0x20u /* a name is meant (unlink, mkdir, rename): a slash after it follows no link */
 
 struct look {
 	unsigned flags;
@@ -149,9 +158,10 @@ struct resolved {
 	bool exists;
 	bool is_own_pathless; /* a pipe or socket that the target itself holds, by /proc/self/fd */
 	int fd;               /* LOOK_WANT_FD, else -1; the caller closes */
+	struct act_pin pin;   /* LOOK_PIN */
 };
 
-#define RESOLVED_INIT ((struct resolved){.fd = -1})
+#define RESOLVED_INIT ((struct resolved){.fd = -1, .pin = ACT_PIN_INIT})
 
 static inline void resolved_fini(struct resolved *r)
 {
@@ -172,6 +182,24 @@ static inline bool resolve_is_pathless(struct bytes text)
 {
 	return text.len == 0 || text.p[0] != '/';
 }
+
+/* pin.c: resolve_path() with LOOK_PIN where the kernel's own walk serves. @base (perhaps taken, -1
+ * for none) is where relative paths start. Return: RESOLVE_UNDECIDED when walk.c must look. */
+int pin_path(struct decode *c, int *base, struct bytes path, struct look look,
+	     struct resolved *ret);
+/* What was found, or found missing, as @name in @parent. Both descriptors are taken; @object may be
+ * -1. Sets path and pin. */
+int pin_entry(struct decode *c, int *parent, struct bytes name, int *object, bool wants_directory,
+	      struct resolved *ret);
+/* The same for what has no name. */
+int pin_object(struct decode *c, int *object, struct resolved *ret);
+/* Takes the slashes off the end of @path, which must have another character. Return: whether there
+ * were any. */
+bool pin_trim(struct bytes *path);
+
+#define RESOLVE_UNDECIDED (-1000) /* neither 0, an errno nor an action_error */
+/* Whether /proc/self of ours shows in @text, wherever procfs is mounted. */
+bool resolve_names_us(const struct decode *c, struct bytes text);
 
 /* walk.c: the same, component by component, as the target would see /proc/self. @base is a
  * descriptor, or -1 for the root. */

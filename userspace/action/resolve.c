@@ -92,8 +92,7 @@ int resolve_lexical(struct decode *c, struct bytes base, struct bytes path, stru
 	return 0;
 }
 
-/* Whether /proc/self of ours shows in @text, wherever procfs is mounted. */
-static bool names_ourselves(const struct decode *c, struct bytes text)
+bool resolve_names_us(const struct decode *c, struct bytes text)
 {
 	const char *name = c->d->self_name;
 	size_t n = c->d->self_name_len;
@@ -153,14 +152,12 @@ int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret)
 	base = open_base(c, fd, &r);
 	if (base < 0)
 		return r;
-	r = keep_found(c, &base, look, ret);
+	r = look.flags & LOOK_PIN ? pin_object(c, &base, ret) : keep_found(c, &base, look, ret);
 	if (r)
 		return r;
 	ret->is_own_pathless = resolve_is_pathless(ret->path);
 	return 0;
 }
-
-#define FAST_UNDECIDED (-1000) /* neither 0, an errno nor an action_error: walk.c must look */
 
 /* The parent exists and the last name does not: what every creation and many a search asks for. */
 static int resolve_missing(struct decode *c, int base, struct bytes path, struct look look,
@@ -177,23 +174,23 @@ static int resolve_missing(struct decode *c, int base, struct bytes path, struct
 
 	/* A trailing slash, "." and ".." are left to the walk. */
 	if (name.len == 0 || streq(last, ".") || streq(last, "..") || path.len >= sizeof(dir))
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	memcpy(dir, slash ? path.p : ".", slash ? (size_t)(last - path.p) : 1);
 	dir[slash ? last - path.p : 1] = '\0';
 	parent = target_open_at(c, base, dir, O_PATH | O_DIRECTORY,
 				RESOLVE_NO_MAGICLINKS | look.resolve);
 	if (parent < 0)
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	/* A dangling link, or no longer missing. Nothing comes of either for a call that does not
 	 * create. */
 	if (!(look.flags & LOOK_NAME_ONLY) &&
 	    (readlinkat(parent, last, &one, 1) >= 0 || errno != ENOENT))
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	r = resolve_text(c, parent, &text);
 	if (r)
 		return r;
-	if (names_ourselves(c, text))
-		return FAST_UNDECIDED;
+	if (resolve_names_us(c, text))
+		return RESOLVE_UNDECIDED;
 	ret->exists = false;
 	return resolve_lexical(c, text, name, &ret->path);
 }
@@ -209,13 +206,13 @@ static int resolve_fast(struct decode *c, int base, struct bytes path, struct lo
 	if (fd == -ENOENT)
 		return resolve_missing(c, base, path, look, ret);
 	if (fd < 0)
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	r = keep_found(c, &fd, look, ret);
 	if (r)
 		return r;
-	if (names_ourselves(c, ret->path)) {
+	if (resolve_names_us(c, ret->path)) {
 		resolved_fini(ret);
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	}
 	return 0;
 }
@@ -239,15 +236,15 @@ static int resolve_child(struct decode *c, int dirfd, struct bytes path, struct 
 	int r;
 
 	if (dirfd != AT_FDCWD && dirfd < 0)
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	if (dirfd != AT_FDCWD)
 		format_fd(link, "fd/", dirfd);
 	r = target_readlink(c, link, &dir);
 	if (r)
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	/* A directory that was removed, one outside of every root, or no directory at all. */
 	if (dir.len == 0 || dir.p[0] != '/' || bytes_has_suffix(dir, BYTES_LIT(" (deleted)")))
-		return FAST_UNDECIDED;
+		return RESOLVE_UNDECIDED;
 	ret->exists = true;
 	return resolve_lexical(c, dir, path, &ret->path);
 }
@@ -256,7 +253,9 @@ int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look loo
 		 struct resolved *ret)
 {
 	_cleanup_(fd_closep) int base = -1;
-	bool is_absolute = path.len && path.p[0] == '/';
+	/* RESOLVE_IN_ROOT and BENEATH give absolute paths a base, too. */
+	bool has_base = path.len == 0 || path.p[0] != '/' ||
+			(look.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH));
 	int r;
 
 	if (path.len == 0) {
@@ -264,21 +263,27 @@ int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look loo
 			return resolve_fd(c, dirfd, look, ret);
 		return ENOENT;
 	}
-	if ((look.flags & LOOK_NAME_ONLY) && !(look.flags & (LOOK_FOLLOW | LOOK_WANT_FD)) &&
-	    !look.resolve && !c->d->has_foreign_roots && is_plain_name(path)) {
+	if ((look.flags & LOOK_NAME_ONLY) &&
+	    !(look.flags & (LOOK_FOLLOW | LOOK_WANT_FD | LOOK_PIN)) && !look.resolve &&
+	    !c->d->has_foreign_roots && is_plain_name(path)) {
 		r = resolve_child(c, dirfd, path, ret);
-		if (r != FAST_UNDECIDED)
+		if (r != RESOLVE_UNDECIDED)
 			return r;
 	}
-	/* RESOLVE_IN_ROOT and BENEATH give absolute paths a base, too. */
-	if (!is_absolute || (look.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH))) {
+	if (has_base) {
 		base = open_base(c, dirfd, &r);
 		if (base < 0)
 			return r;
 	}
 	if (!c->d->has_foreign_roots) {
-		r = resolve_fast(c, base < 0 ? AT_FDCWD : base, path, look, ret);
-		if (r != FAST_UNDECIDED)
+		r = look.flags & LOOK_PIN
+			    ? pin_path(c, &base, path, look, ret)
+			    : resolve_fast(c, base < 0 ? AT_FDCWD : base, path, look, ret);
+		if (r != RESOLVE_UNDECIDED)
+			return r;
+		if (has_base && base < 0)
+			base = open_base(c, dirfd, &r);
+		if (has_base && base < 0)
 			return r;
 	}
 	return walk_path(c, base, path, look, ret);

@@ -23,7 +23,8 @@ struct walk {
 	int at;            /* the directory reached so far */
 	struct bytes rest; /* what is still to be walked */
 	unsigned n_links;
-	bool is_own; /* the last magic link was one of the target's own */
+	bool is_own;          /* the last magic link was one of the target's own */
+	bool wants_directory; /* the path ended in a slash, or a link at its end did */
 };
 
 static void walk_fini(struct walk *w)
@@ -45,10 +46,25 @@ static void move_to(struct walk *w, int fd)
 	w->at = fd;
 }
 
+static bool is_same_mount(int a, int b)
+{
+	struct statx sa, sb;
+
+	return statx(a, "", AT_EMPTY_PATH, STATX_MNT_ID, &sa) == 0 &&
+	       statx(b, "", AT_EMPTY_PATH, STATX_MNT_ID, &sb) == 0 &&
+	       sa.stx_mnt_id == sb.stx_mnt_id;
+}
+
+/* A link to an absolute path, as openat2(2) restricts it. */
 static int go_to_root(struct walk *w)
 {
-	int fd = duplicate(w->root);
+	int fd;
 
+	if (w->look.resolve & RESOLVE_BENEATH)
+		return EXDEV;
+	if ((w->look.resolve & RESOLVE_NO_XDEV) && !is_same_mount(w->at, w->root))
+		return EXDEV;
+	fd = duplicate(w->root);
 	if (fd < 0)
 		return decode_fail(ACTION_UNREADABLE);
 	move_to(w, fd);
@@ -59,7 +75,7 @@ static int open_root(struct walk *w, int base)
 {
 	int fd;
 
-	if (base >= 0 && (w->look.resolve & RESOLVE_IN_ROOT))
+	if (base >= 0 && (w->look.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)))
 		fd = duplicate(base);
 	else if (w->c->d->has_foreign_roots)
 		fd = target_open(w->c, "root", O_PATH | O_DIRECTORY);
@@ -79,19 +95,23 @@ static bool is_same_object(int a, int b)
 	       sa.st_ino == sb.st_ino;
 }
 
-/* Gives up looking: the rest is joined as text. The kernel will find out itself what is there. */
-static int finish_lexical(struct walk *w, const char *name, struct resolved *ret)
+/* Gives up looking, because of @error: the rest is joined as text. */
+static int finish_lexical(struct walk *w, const char *name, int error, struct resolved *ret)
 {
 	struct bytes at, path;
+	int none = -1;
 	int r;
 
+	ret->exists = false;
+	if ((w->look.flags & LOOK_PIN) && error == ENOENT && w->rest.len == 0)
+		return pin_entry(w->c, &w->at, bytes_of(name), &none, w->wants_directory, ret);
+	ret->pin.error = error;
 	r = resolve_text(w->c, w->at, &at);
 	if (r)
 		return r;
 	r = resolve_lexical(w->c, at, bytes_of(name), &path);
 	if (r)
 		return r;
-	ret->exists = false;
 	while (w->rest.len && w->rest.p[0] == '/') {
 		w->rest.p++;
 		w->rest.len--;
@@ -99,15 +119,24 @@ static int finish_lexical(struct walk *w, const char *name, struct resolved *ret
 	return resolve_lexical(w->c, path, w->rest, &ret->path);
 }
 
-static int finish_found(struct walk *w, int *fd, struct resolved *ret)
+/* @name is the last one, in the directory reached; NULL: the path's end has no name. */
+static int finish_found(struct walk *w, const char *name, int *fd, struct resolved *ret)
 {
-	int r = resolve_text(w->c, *fd, &ret->path);
+	int none = -1;
+	int r;
 
+	if (!(w->look.flags & LOOK_PIN))
+		r = resolve_text(w->c, *fd, &ret->path);
+	else if (!name)
+		r = pin_object(w->c, fd, ret);
+	else
+		r = pin_entry(w->c, &w->at, bytes_of(name),
+			      w->look.flags & LOOK_WANT_FD ? fd : &none, w->wants_directory, ret);
 	if (r)
 		return r;
 	ret->exists = true;
 	ret->is_own_pathless = w->is_own && resolve_is_pathless(ret->path);
-	if (w->look.flags & LOOK_WANT_FD)
+	if (!(w->look.flags & LOOK_PIN) && w->look.flags & LOOK_WANT_FD)
 		ret->fd = TAKE_FD(*fd);
 	return 0;
 }
@@ -127,6 +156,7 @@ static int follow_text(struct walk *w, struct bytes text)
 		memcpy(p + text.len, w->rest.p, w->rest.len); /* it begins with '/' */
 	p[text.len + w->rest.len] = '\0';
 	w->rest = (struct bytes){.p = p, .len = text.len + w->rest.len};
+	w->wants_directory |= pin_trim(&w->rest);
 	return text.p[0] == '/' ? go_to_root(w) : 0;
 }
 
@@ -174,6 +204,10 @@ static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_
 	if (fd != -ELOOP)
 		return 0;
 	*ret_is_magic = true;
+	if (w->look.resolve & RESOLVE_NO_MAGICLINKS)
+		return ELOOP;
+	if (w->look.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return EXDEV; /* as openat2(2) has it for now */
 	w->is_own = is_own_fd_dir(w);
 	fd = target_open_at(w->c, w->at, name, O_PATH, 0);
 	*ret_fd = fd < 0 ? -1 : fd;
@@ -189,7 +223,7 @@ static int follow(struct walk *w, const char *name, int link, int *ret_fd)
 	int r;
 
 	*ret_fd = -1;
-	if (++w->n_links > WALK_MAX_LINKS)
+	if (++w->n_links > WALK_MAX_LINKS || (w->look.resolve & RESOLVE_NO_SYMLINKS))
 		return ELOOP;
 	if (fstatfs(w->at, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
 		r = follow_proc_link(w, name, &text, ret_fd, &is_magic);
@@ -211,10 +245,11 @@ static int go_up(struct walk *w)
 	int fd;
 
 	if (is_same_object(w->at, w->root))
-		return 0;
-	fd = target_open_at(w->c, w->at, "..", O_PATH | O_DIRECTORY, 0);
-	if (fd == -ENOTDIR)
-		return ENOTDIR;
+		return w->look.resolve & RESOLVE_BENEATH ? EXDEV : 0;
+	fd = target_open_at(w->c, w->at, "..", O_PATH | O_DIRECTORY,
+			    w->look.resolve & RESOLVE_NO_XDEV);
+	if (fd == -ENOTDIR || fd == -EXDEV)
+		return -fd;
 	if (fd < 0)
 		return decode_fail(ACTION_UNREADABLE);
 	move_to(w, fd);
@@ -246,20 +281,24 @@ static bool next_name(struct walk *w, struct bytes *ret)
 static int step_into(struct walk *w, const char *name, struct resolved *ret)
 {
 	_cleanup_(fd_closep) int fd = -1;
-	bool is_last = w->rest.len == 0; /* a trailing slash makes a link be followed */
+	bool is_last = w->rest.len == 0;
+	bool follows = !is_last || (w->look.flags & LOOK_FOLLOW) ||
+		       (w->wants_directory && !(w->look.flags & LOOK_ENTRY));
+	bool is_jump = false;
 	struct stat st;
 	int r;
 
-	fd = target_open_at(w->c, w->at, name, O_PATH | O_NOFOLLOW, 0);
-	if (fd == -ENOTDIR)
-		return ENOTDIR;
+	fd = target_open_at(w->c, w->at, name, O_PATH | O_NOFOLLOW,
+			    w->look.resolve & RESOLVE_NO_XDEV);
+	if (fd == -ENOTDIR || fd == -EXDEV)
+		return -fd;
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
 		return decode_fail(ACTION_UNREADABLE);
 	if (fd < 0)
-		return finish_lexical(w, name, ret);
+		return finish_lexical(w, name, -fd, ret);
 	if (fstat(fd, &st) < 0)
 		return decode_fail(ACTION_UNREADABLE);
-	if (S_ISLNK(st.st_mode) && (!is_last || (w->look.flags & LOOK_FOLLOW))) {
+	if (S_ISLNK(st.st_mode) && follows) {
 		int direct;
 
 		r = follow(w, name, fd, &direct);
@@ -269,9 +308,10 @@ static int step_into(struct walk *w, const char *name, struct resolved *ret)
 			return WALK_ON;
 		(void)fd_close(fd);
 		fd = direct;
+		is_jump = true;
 	}
 	if (is_last)
-		return finish_found(w, &fd, ret);
+		return finish_found(w, is_jump ? NULL : name, &fd, ret);
 	w->is_own = false;
 	move_to(w, TAKE_FD(fd));
 	return WALK_ON;
@@ -297,7 +337,7 @@ static int walk_all(struct walk *w, struct resolved *ret)
 		if (r != WALK_ON)
 			return r;
 	}
-	return finish_found(w, &w->at, ret);
+	return finish_found(w, NULL, &w->at, ret);
 }
 
 int walk_path(struct decode *c, int base, struct bytes path, struct look look, struct resolved *ret)
@@ -306,6 +346,7 @@ int walk_path(struct decode *c, int base, struct bytes path, struct look look, s
 		.c = c, .look = look, .root = -1, .at = -1, .rest = path};
 	int r;
 
+	w.wants_directory = pin_trim(&w.rest);
 	r = open_root(&w, base);
 	if (r)
 		return r;
