@@ -7,6 +7,7 @@
 # make fuzz SECONDS=60  each fuzz target for so long
 # make differential CASES=10000000   compiled policies against the naive evaluator
 # make soak-log ROUNDS=1000   SIGKILL of sessions at random moments: nothing of the log is lost
+# make check-kernel     Debian's kernels in QEMU (ALL=1: more of them)
 # make transparency     other people's test suites, natively and supervised: every outcome compared
 # make install          PREFIX=/usr/local DESTDIR=
 # make deps             what the distribution has to provide (root)
@@ -191,11 +192,14 @@ fuzz:
 differential: $(BUILD)/tests/unit/test_policy_differential
 	CASES=$(CASES) SEED=$(SEED) $<
 
-ROUNDS ?= 1000
+check-kernel: all
+	BUILD=$(BUILD) tools/check-kernel
+
 # SUITE="git tools" picks some, AS=both runs them as root as well.
 transparency: $(BUILD)/holdfast
 	$(Q)/usr/bin/python3 tests/transparency/run.py $(patsubst %,--suite %,$(SUITE)) $(if $(AS),--as $(AS))
 
+ROUNDS ?= 1000
 soak-log: all
 	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
 
@@ -220,7 +224,7 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size bench fuzz differential soak-log transparency format install uninstall \
+	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak-log transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
