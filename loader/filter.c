@@ -148,6 +148,8 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		return plan->trap_network ? filter_trap(ctx, row->nr, 0, NULL) : 0;
 	case TRAP_SENDTO:
 		return plan->trap_network ? filter_trap(ctx, row->nr, 1, &has_destination) : 0;
+	case TRAP_CREDS:
+		return plan->trap_creds ? filter_trap(ctx, row->nr, 0, NULL) : 0;
 	case TRAP_SOCKET:
 		return filter_socket(ctx, row);
 	case TRAP_PTRACE:

@@ -21,6 +21,7 @@ enum trap_class {
 	TRAP_PTRACE,      /* only requests that attach */
 	TRAP_IOCTL,       /* only TIOCSTI and TIOCLINUX */
 	TRAP_REFUSED,     /* refused unless granted */
+	TRAP_CREDS,       /* changes of IDs and capabilities: where the session has capabilities */
 	_TRAP_CLASS_MAX,
 };
 
@@ -40,6 +41,7 @@ enum trap_shape {
 	SHAPE_SOCKET,   /* family, type, protocol */
 	SHAPE_PID,      /* a process that must be in the session */
 	SHAPE_NONE,     /* nothing but the number is looked at */
+	SHAPE_CREDS,    /* nothing to decide: that the caller's credentials change is noted */
 	_SHAPE_MAX,
 };
 
@@ -51,7 +53,7 @@ struct trap_row {
 	enum trap_class class;
 	enum trap_shape shape;
 	enum action_op op;
-	enum grant grant; /* TRAP_REFUSED, TRAP_SOCKET, TRAP_PTRACE, TRAP_IOCTL */
+	enum grant grant; /* of OP_SYSCALL, but SHAPE_CREDS; else _GRANT_MAX */
 	/* Argument indices, TRAP_NO_ARG when there is none. */
 	signed char dirfd, path, dirfd2, path2, flags;
 	bool no_follow; /* the last component is never followed */

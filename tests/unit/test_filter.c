@@ -26,7 +26,7 @@
 #endif
 
 static const struct filter_plan plan_all = {
-	.trap_reads = true, .trap_changes = true, .trap_network = true};
+	.trap_reads = true, .trap_changes = true, .trap_network = true, .trap_creds = true};
 static const struct filter_plan plan_no_reads = {.trap_changes = true, .trap_network = true};
 
 static uint32_t load_word(const struct seccomp_data *d, uint32_t offset)
@@ -116,6 +116,7 @@ static bool is_trapped_with_zero_arguments(const struct trap_row *row)
 	case TRAP_NETWORK:
 	case TRAP_SOCKET: /* AF_UNSPEC is no family that policies speak of */
 	case TRAP_REFUSED:
+	case TRAP_CREDS:
 		return true;
 	case TRAP_SENDTO:
 	case TRAP_PTRACE:
@@ -260,6 +261,18 @@ static void test_sendto_is_trapped_only_with_a_destination(void **state)
 			 SECCOMP_RET_USER_NOTIF);
 }
 
+static void test_credentials_are_trapped_only_where_there_are_capabilities(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < trap_table_size; i++)
+		if (trap_table[i].class == TRAP_CREDS) {
+			assert_int_equal(ask_call(&plan_all, trap_table[i].nr, 0, 0),
+					 SECCOMP_RET_USER_NOTIF);
+			assert_int_equal(ask_call(&plan_no_reads, trap_table[i].nr, 0, 0),
+					 SECCOMP_RET_ALLOW);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_ints_are_compared_without_their_high_bits),
 		cmocka_unit_test(test_ordinary_sockets_pass_and_raw_ones_do_not),
 		cmocka_unit_test(test_sendto_is_trapped_only_with_a_destination),
+		cmocka_unit_test(test_credentials_are_trapped_only_where_there_are_capabilities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,7 @@ static int decode_by_shape(struct decode *c)
 		[SHAPE_MSGHDR] = decode_msghdr,   [SHAPE_MMSGHDR] = decode_mmsghdr,
 		[SHAPE_LISTEN] = decode_listen,   [SHAPE_SOCKET] = decode_socket,
 		[SHAPE_PID] = decode_pid,         [SHAPE_NONE] = decode_none,
+		[SHAPE_CREDS] = decode_creds,
 	};
 
 	return decoders[c->row->shape](c);
@@ -161,6 +162,7 @@ static enum action_kind kind_of_class(enum trap_class class)
 		[TRAP_NETWORK] = KIND_NETWORK,  [TRAP_SENDTO] = KIND_NETWORK,
 		[TRAP_SOCKET] = KIND_SYSTEM,    [TRAP_PTRACE] = KIND_SYSTEM,
 		[TRAP_IOCTL] = KIND_SYSTEM,     [TRAP_REFUSED] = KIND_SYSTEM,
+		[TRAP_CREDS] = KIND_SYSTEM,
 	};
 
 	return kinds[class];

@@ -221,6 +221,7 @@ int decode_listen(struct decode *c);
 int decode_socket(struct decode *c);
 int decode_pid(struct decode *c);
 int decode_none(struct decode *c);
+int decode_creds(struct decode *c);
 int decode_foreign(struct decode *c);
 
 /* action.c: steps. A step past the limit is -ACTION_TOO_LONG. */

@@ -36,6 +36,8 @@ static const struct {
 	[TRAP_PTRACE] = {"ptrace", "the request attaches (PTRACE_ATTACH, PTRACE_SEIZE)"},
 	[TRAP_IOCTL] = {"ioctl", "the request types into a terminal (TIOCSTI, TIOCLINUX)"},
 	[TRAP_REFUSED] = {"refused", "always"},
+	[TRAP_CREDS] = {"creds", "the session has capabilities, as one of root has: never refused, "
+				 "only noted"},
 };
 
 static const char *const shapes[_SHAPE_MAX] = {
@@ -46,6 +48,7 @@ static const char *const shapes[_SHAPE_MAX] = {
 	[SHAPE_MSGHDR] = "msghdr",   [SHAPE_MMSGHDR] = "mmsghdr",
 	[SHAPE_LISTEN] = "listen",   [SHAPE_SOCKET] = "socket",
 	[SHAPE_PID] = "pid",         [SHAPE_NONE] = "none",
+	[SHAPE_CREDS] = "creds",
 };
 
 /* The group that a policy may grant, or @none. */

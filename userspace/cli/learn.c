@@ -275,9 +275,7 @@ static enum grant grant_of(const char *syscall)
 	if (streq(syscall, "socket") || streq(syscall, "socketpair"))
 		return GRANT_RAW_SOCKET;
 	for (size_t i = 0; i < trap_table_size; i++)
-		if (streq(trap_table[i].name, syscall) &&
-		    (trap_table[i].class == TRAP_REFUSED || trap_table[i].class == TRAP_PTRACE ||
-		     trap_table[i].class == TRAP_IOCTL))
+		if (streq(trap_table[i].name, syscall))
 			return trap_table[i].grant;
 	return _GRANT_MAX;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "loader/caps.h"
+
 #include "control/plan.h"
 
 #define NOTIFY "seccomp-notify"
@@ -10,6 +12,7 @@ struct filter_plan plan_of(const struct policy_stack *stack)
 			      policy_stack_logs_reads(stack),
 		.trap_changes = true,
 		.trap_network = true,
+		.trap_creds = caps_permitted() != 0,
 	};
 }
 
