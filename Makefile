@@ -76,7 +76,10 @@ BENCHES := $(wildcard tests/bench/bench_*.c)
 TOOLS := $(wildcard tools/*.c)
 # What tests/compat/test_*.py ask, to compare the answers with Python's.
 COMPAT := $(wildcard tests/compat/*.c)
-EVERY_SOURCE := $(MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT)
+# One program for each group of attacks; the rest of the directory is what they have in common.
+ATTACKS := $(wildcard tests/attack/attack_*.c)
+ATTACK_COMMON := $(filter-out $(ATTACKS),$(wildcard tests/attack/*.c))
+EVERY_SOURCE := $(MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT) $(ATTACKS) $(ATTACK_COMMON)
 DEFINES = -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_POLICY_DIR='"$(SHAREDIR)/policies"'
 
 objects = $(1:%.c=$(BUILD)/%.o)
@@ -114,6 +117,12 @@ $(call programs,$(TOOLS)): $(BUILD)/%: $(BUILD)/%.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
+# They know of Holdfast no more than userspace/base, and start fast without its libraries.
+$(call programs,$(ATTACKS)): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(ATTACK_COMMON)) $(BUILD)/libholdfast.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lpthread
+
+attacks: $(call programs,$(ATTACKS))
 unit-tests: $(call programs,$(UNIT_TESTS) $(COMPAT))
 benches: $(call programs,$(BENCHES))
 tools: $(call programs,$(TOOLS))
@@ -223,7 +232,7 @@ uninstall:
 clean:
 	rm -rf build build-asan build-fuzz
 
-.PHONY: all unit-tests benches tools fuzzers have-libraries deps demo check analyze \
+.PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
 	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak-log transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
