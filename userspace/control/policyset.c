@@ -5,12 +5,13 @@
 
 #include "base/dirs.h"
 #include "base/io.h"
+#include "base/sha256.h"
 
 #include "control/policyset.h"
 
 #define POLICY_SUFFIX ".yaml"
 
-_Static_assert(POLICYSET_HASH_SIZE == crypto_hash_sha256_BYTES * 2 + 1, "SHA-256 in hex");
+_Static_assert(POLICYSET_HASH_SIZE == SHA256_BYTES * 2 + 1, "SHA-256 in hex");
 
 static bool has_suffix(const char *s, const char *suffix)
 {
@@ -103,8 +104,7 @@ struct reader {
 	const struct policyset_config *config;
 	struct policyset_entry *entry;
 	struct strbuf texts[POLICY_MAX_FILES];
-	crypto_hash_sha256_state hash; /* of the files' hashes */
-	unsigned char first[crypto_hash_sha256_BYTES];
+	unsigned char digests[POLICY_MAX_FILES][SHA256_BYTES];
 };
 
 static void reader_free(struct reader *r)
@@ -132,7 +132,6 @@ static bool has_file(const struct policyset_entry *entry, const char *file, size
 /* Reads @file (consumed, also on failure), once. Return: 0, -EINVAL with @d, -ENOMEM. */
 static int read_file(struct reader *r, char *file, struct policy_text *ret, struct diag *d)
 {
-	unsigned char digest[crypto_hash_sha256_BYTES];
 	struct policyset_entry *entry = r->entry;
 	_cleanup_(freep) char *owned = file;
 	struct strbuf *text;
@@ -149,11 +148,7 @@ static int read_file(struct reader *r, char *file, struct policy_text *ret, stru
 		e = io_read_file_at(AT_FDCWD, file, text);
 		if (e < 0)
 			return fail_read(d, file, e);
-		(void)crypto_hash_sha256(digest, (const unsigned char *)strbuf_bytes(text).p,
-					 text->len);
-		(void)crypto_hash_sha256_update(&r->hash, digest, sizeof(digest));
-		if (i == 0)
-			memcpy(r->first, digest, sizeof(digest));
+		sha256(strbuf_bytes(text), r->digests[i]);
 		entry->files[entry->n_files++] = TAKE_PTR(owned);
 	}
 	ret->file = entry->files[i];
@@ -189,13 +184,15 @@ static int read_named(void *ctx, const char *from, const char *name, struct poli
 	return e == -EINVAL ? diag_set(d, NULL, 0, 0, "'%s': %s", name, own.message) : e;
 }
 
+/* Of one file its hash, of several that of their hashes. */
 static void finish_hash(struct reader *r)
 {
-	unsigned char digest[crypto_hash_sha256_BYTES];
+	unsigned char digest[SHA256_BYTES];
+	size_t n = r->entry->n_files;
 
-	(void)crypto_hash_sha256_final(&r->hash, digest);
-	(void)sodium_bin2hex(r->entry->hash, POLICYSET_HASH_SIZE,
-			     r->entry->n_files > 1 ? digest : r->first, sizeof(digest));
+	sha256((struct bytes){.p = (const char *)r->digests, .len = n * SHA256_BYTES}, digest);
+	(void)sodium_bin2hex(r->entry->hash, POLICYSET_HASH_SIZE, n > 1 ? digest : r->digests[0],
+			     SHA256_BYTES);
 }
 
 static int load_one(const struct policyset_config *config, const char *name,
@@ -219,7 +216,6 @@ static int load_one(const struct policyset_config *config, const char *name,
 		return -ENOMEM;
 	reader->config = config;
 	reader->entry = entry;
-	(void)crypto_hash_sha256_init(&reader->hash);
 	r = find_file(config, name, &file, diag);
 	if (r == 0)
 		r = read_file(reader, file, &text, diag);

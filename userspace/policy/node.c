@@ -4,25 +4,88 @@
  * refused features are checked while reading and not after a tree has been built from them.
  */
 #include "base/escape.h"
-#include "policy/node.h"
+#include "policy/node_build.h"
 #include "policy/yaml_events.h"
 
 #define NODE_MAX_COUNT 4000000
-#define NODE_MAX_DEPTH 64
 #define MAX_DIRECTIVES 64
 
+/* What an event is built with. */
 struct builder {
 	const char *file;
-	struct arena *mem;
 	struct diag *diag;
-	size_t max_depth;
-	size_t count;
-	size_t depth;
-	struct node *open[NODE_MAX_DEPTH];
-	struct node **tail[NODE_MAX_DEPTH]; /* where the next child of open[i] goes */
-	struct node *root;
+	struct node_builder nodes;
 	bool has_document;
 };
+
+/* ---- the tree */
+
+int node_build_add(struct node_builder *b, enum node_type type, unsigned line, unsigned column,
+		   struct node **ret)
+{
+	struct node *n;
+
+	if (++b->count > NODE_MAX_COUNT)
+		return -E2BIG;
+	n = arena_alloc(b->mem, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = (struct node){.type = type, .line = line, .column = column};
+	if (b->depth == 0) {
+		b->root = n;
+	} else {
+		struct node *parent = b->open[b->depth - 1];
+
+		*b->tail[b->depth - 1] = n;
+		b->tail[b->depth - 1] = &n->next;
+		parent->n++;
+	}
+	*ret = n;
+	return 0;
+}
+
+int node_build_scalar(struct node_builder *b, struct bytes text, bool is_plain, unsigned line,
+		      unsigned column)
+{
+	struct node *n = NULL;
+	int r = node_build_add(b, NODE_SCALAR, line, column, &n);
+
+	if (r < 0)
+		return r;
+	n->is_plain = is_plain;
+	n->text = arena_copy(b->mem, text.p, text.len);
+	return n->text.p ? 0 : -ENOMEM;
+}
+
+int node_build_open(struct node_builder *b, enum node_type type, unsigned line, unsigned column)
+{
+	struct node *n = NULL;
+	int r;
+
+	if (b->depth >= MIN(b->max_depth, (size_t)NODE_MAX_DEPTH))
+		return -ELOOP;
+	r = node_build_add(b, type, line, column, &n);
+	if (r < 0)
+		return r;
+	b->open[b->depth] = n;
+	b->tail[b->depth] = &n->first;
+	b->depth++;
+	return 0;
+}
+
+int node_build_close(struct node_builder *b)
+{
+	struct node *n;
+
+	if (b->depth == 0)
+		return -EINVAL;
+	n = b->open[--b->depth];
+	if (n->type == NODE_MAP)
+		n->n /= 2;
+	return 0;
+}
+
+/* ---- the characters */
 
 static int fail(const struct builder *b, yaml_mark_t at, const char *message)
 {
@@ -52,63 +115,65 @@ static const char *refused_character(uint32_t c, bool is_before_newline)
 	return NULL;
 }
 
-static int check_characters(const char *file, struct bytes text, struct diag *d)
+static int fail_character(const char *file, struct bytes text, size_t at, const char *what,
+			  struct diag *d)
 {
 	unsigned int line = 1, column = 1;
 
-	for (size_t i = 0; i < text.len;) {
+	for (size_t i = 0; i < at;) {
 		uint32_t c = 0;
-		size_t n = utf8_decode(text.p + i, text.len - i, &c);
-		bool is_before_newline = i + 1 < text.len && text.p[i + 1] == '\n';
-		const char *what;
 
-		if (n == 0)
-			return diag_set(
-				d, file, line, column,
-				"the byte 0x%02x is not valid UTF-8: save the file as UTF-8",
-				(unsigned char)text.p[i]);
-		what = refused_character(c, is_before_newline);
-		if (what)
-			return diag_set(d, file, line, column, "%s", what);
-		i += n;
+		i += utf8_decode(text.p + i, text.len - i, &c);
 		column++;
 		if (c == '\n') {
 			line++;
 			column = 1;
 		}
 	}
+	if (what)
+		return diag_set(d, file, line, column, "%s", what);
+	return diag_set(d, file, line, column,
+			"the byte 0x%02x is not valid UTF-8: save the file as UTF-8",
+			(unsigned char)text.p[at]);
+}
+
+static int check_characters(const char *file, struct bytes text, struct diag *d)
+{
+	for (size_t i = 0; i < text.len;) {
+		const char *what;
+		uint32_t c = 0;
+		size_t n;
+
+		/* Nearly all of them. */
+		if ((text.p[i] >= ' ' && text.p[i] <= '~') || text.p[i] == '\n') {
+			i++;
+			continue;
+		}
+		n = utf8_decode(text.p + i, text.len - i, &c);
+		if (n == 0)
+			return fail_character(file, text, i, NULL, d);
+		what = refused_character(c, i + 1 < text.len && text.p[i + 1] == '\n');
+		if (what)
+			return fail_character(file, text, i, what, d);
+		i += n;
+	}
 	return 0;
 }
 
-static int add_node(struct builder *b, enum node_type type, yaml_mark_t at, struct node **ret)
+/* ---- libyaml's events */
+
+static int fail_built(const struct builder *b, yaml_mark_t at, int r)
 {
-	struct node *n;
-
-	if (++b->count > NODE_MAX_COUNT)
+	if (r == -E2BIG)
 		return fail(b, at, "the document has too many values: split it into several");
-	n = arena_alloc(b->mem, sizeof(*n));
-	if (!n)
-		return -ENOMEM;
-	*n = (struct node){.type = type,
-			   .line = (unsigned int)at.line + 1,
-			   .column = (unsigned int)at.column + 1};
-	if (b->depth == 0) {
-		b->root = n;
-	} else {
-		struct node *parent = b->open[b->depth - 1];
-
-		*b->tail[b->depth - 1] = n;
-		b->tail[b->depth - 1] = &n->next;
-		parent->n++;
-	}
-	*ret = n;
-	return 0;
+	if (r == -ELOOP)
+		return fail(b, at, "lists and maps are nested too deeply");
+	return r;
 }
 
 static int on_scalar(struct builder *b, const yaml_event_t *e)
 {
 	struct bytes text = {.p = (const char *)e->data.scalar.value, .len = e->data.scalar.length};
-	struct node *n = NULL;
 	int r;
 
 	if (e->data.scalar.anchor)
@@ -119,45 +184,23 @@ static int on_scalar(struct builder *b, const yaml_event_t *e)
 			    "tags are not allowed; quote text that begins with '!'");
 	if (memchr(text.p, '\0', text.len))
 		return fail(b, e->start_mark, "a string with a NUL in it can never match");
-	r = add_node(b, NODE_SCALAR, e->start_mark, &n);
-	if (r < 0)
-		return r;
-	n->is_plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	n->text = arena_copy(b->mem, text.p, text.len);
-	return n->text.p ? 0 : -ENOMEM;
+	r = node_build_scalar(&b->nodes, text, e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
+			      (unsigned)e->start_mark.line + 1, (unsigned)e->start_mark.column + 1);
+	return fail_built(b, e->start_mark, r);
 }
 
 static int on_open(struct builder *b, const yaml_event_t *e, enum node_type type,
 		   const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-	struct node *n = NULL;
 	int r;
 
 	if (anchor)
 		return fail(b, e->start_mark, "anchors are not allowed; write the value out");
 	if (tag)
 		return fail(b, e->start_mark, "tags are not allowed; write the plain value");
-	if (b->depth >= MIN(b->max_depth, (size_t)NODE_MAX_DEPTH))
-		return fail(b, e->start_mark, "lists and maps are nested too deeply");
-	r = add_node(b, type, e->start_mark, &n);
-	if (r < 0)
-		return r;
-	b->open[b->depth] = n;
-	b->tail[b->depth] = &n->first;
-	b->depth++;
-	return 0;
-}
-
-static int on_close(struct builder *b)
-{
-	struct node *n;
-
-	if (b->depth == 0)
-		return -EINVAL;
-	n = b->open[--b->depth];
-	if (n->type == NODE_MAP)
-		n->n /= 2;
-	return 0;
+	r = node_build_open(&b->nodes, type, (unsigned)e->start_mark.line + 1,
+			    (unsigned)e->start_mark.column + 1);
+	return fail_built(b, e->start_mark, r);
 }
 
 static int on_document(struct builder *b, const yaml_event_t *e)
@@ -189,7 +232,7 @@ static int on_event(void *ctx, const yaml_event_t *e)
 			       e->data.mapping_start.tag);
 	case YAML_MAPPING_END_EVENT:
 	case YAML_SEQUENCE_END_EVENT:
-		return on_close(b);
+		return node_build_close(&b->nodes);
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:
 	case YAML_STREAM_END_EVENT:
@@ -241,29 +284,40 @@ static bool is_line_start(struct bytes text, size_t i)
 
 int node_check_directives(const char *file, struct bytes text, struct diag *d)
 {
+	const char *end = text.p + text.len, *p = text.p;
 	unsigned int n = 0, line = 1;
 
 	/* Text in quotes may begin so, too; but not so many times. */
-	for (size_t i = 0; i < text.len; i++) {
-		line += text.p[i] == '\n';
-		if (text.p[i] == '%' && is_line_start(text, i) && ++n > MAX_DIRECTIVES)
-			return diag_set(d, file, line, 1,
-					"too many lines begin with '%%': a policy needs no "
-					"directives; indent such text");
+	while (p < end && (p = memchr(p, '%', (size_t)(end - p)))) {
+		if (is_line_start(text, (size_t)(p - text.p)) && ++n > MAX_DIRECTIVES)
+			break;
+		p++;
 	}
-	return 0;
+	if (n <= MAX_DIRECTIVES)
+		return 0;
+	for (const char *at = text.p; at < p; at++)
+		line += *at == '\n';
+	return diag_set(d, file, line, 1,
+			"too many lines begin with '%%': a policy needs no directives; indent such "
+			"text");
 }
 
-int node_parse(const char *file, struct bytes text, size_t max_depth, struct arena *mem,
-	       struct node **ret, struct diag *d)
+static struct bytes without_mark(struct bytes text)
 {
-	struct builder b = {.file = file, .mem = mem, .diag = d, .max_depth = max_depth};
-	int r;
-
 	if (bytes_has_prefix(text, BYTES_LIT("\xef\xbb\xbf"))) {
 		text.p += 3;
 		text.len -= 3;
 	}
+	return text;
+}
+
+int node_parse_with_libyaml(const char *file, struct bytes text, size_t max_depth,
+			    struct arena *mem, struct node **ret, struct diag *d)
+{
+	struct builder b = {.file = file, .diag = d, .nodes = {.mem = mem, .max_depth = max_depth}};
+	int r;
+
+	text = without_mark(text);
 	r = check_characters(file, text, d);
 	if (r == 0)
 		r = node_check_directives(file, text, d);
@@ -272,11 +326,27 @@ int node_parse(const char *file, struct bytes text, size_t max_depth, struct are
 	r = yaml_read(&(struct yaml_reader){on_event, syntax_error, &b}, text);
 	if (r < 0)
 		return r;
-	if (!b.root)
+	if (!b.nodes.root)
 		return diag_set(d, file, 1, 1,
 				"the document is empty; a policy begins with 'version: 1'");
-	*ret = b.root;
+	*ret = b.nodes.root;
 	return 0;
+}
+
+int node_parse(const char *file, struct bytes text, size_t max_depth, struct arena *mem,
+	       struct node **ret, struct diag *d)
+{
+	struct node_builder b = {.mem = mem, .max_depth = max_depth};
+	int r = check_characters(file, without_mark(text), d);
+
+	if (r < 0)
+		return r;
+	r = node_quick_parse(&b, without_mark(text));
+	if (r == NODE_QUICK_OTHER)
+		return node_parse_with_libyaml(file, text, max_depth, mem, ret, d);
+	if (r == 0)
+		*ret = b.root;
+	return r;
 }
 
 static bool is_one_of(struct bytes s, const char *const *words)
@@ -289,11 +359,13 @@ static bool is_one_of(struct bytes s, const char *const *words)
 
 const char *node_guessed_type(const struct node *n)
 {
+	static const char first[] = "~nNyYoOtTfFeExX_:+-.0123456789";
 	static const char *const nulls[] = {"", "~", "null", NULL};
 	static const char *const booleans[] = {"yes", "no", "on", "off", "true", "false", NULL};
 	size_t digits;
 
-	if (n->type != NODE_SCALAR || !n->is_plain)
+	/* Most words cannot be any of these: what their first letter is tells. */
+	if (n->type != NODE_SCALAR || !n->is_plain || !strchr(first, n->text.p[0]))
 		return NULL;
 	if (is_one_of(n->text, nulls))
 		return "null";

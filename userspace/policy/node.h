@@ -31,6 +31,9 @@ struct node {
  */
 int node_parse(const char *file, struct bytes text, size_t max_depth, struct arena *mem,
 	       struct node **ret, struct diag *d) _must_check_;
+/* The same by libyaml alone: what node_parse() is compared with. */
+int node_parse_with_libyaml(const char *file, struct bytes text, size_t max_depth,
+			    struct arena *mem, struct node **ret, struct diag *d) _must_check_;
 
 /* To be asked before libyaml is: its time grows with the square of the number of directives.
  * Return: 0; -EINVAL with @d set. */

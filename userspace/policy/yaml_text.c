@@ -68,10 +68,15 @@ void yaml_add_text(struct strbuf *out, struct bytes text)
 		return;
 	}
 	strbuf_add_char(out, '\'');
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.p[i] == '\'')
+	while (text.len) {
+		const char *quote = memchr(text.p, '\'', text.len);
+		size_t n = quote ? (size_t)(quote - text.p) + 1 : text.len;
+
+		strbuf_add(out, text.p, n);
+		if (quote)
 			strbuf_add_char(out, '\'');
-		strbuf_add_char(out, text.p[i]);
+		text.p += n;
+		text.len -= n;
 	}
 	strbuf_add_char(out, '\'');
 }
