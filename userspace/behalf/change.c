@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One function for each kind of change. Where the tree changes, the call is made below the pinned
+ * directory with the last name only, so its errno comes from the kernel itself, trailing slashes,
+ * "." and ".." included. Attributes are changed through /proc/self/fd/N of the pinned object: it is
+ * the one way that takes an O_PATH descriptor in all of these calls; AT_EMPTY_PATH needs Linux 6.6
+ * for modes and 6.13 for extended attributes, where it refuses O_PATH, and a capability for links.
+ */
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+
+#include "behalf/change.h"
+
+#define SYS_FILE_SETATTR 469 /* the same on every architecture, as all from 424 on */
+#define OBJECT_NAME_SIZE 32
+
+/* "self/fd/N" below our /proc. */
+struct object_name {
+	char text[OBJECT_NAME_SIZE];
+};
+
+static struct object_name name_object(const struct act_pin *pin)
+{
+	struct object_name n;
+
+	(void)snprintf(n.text, sizeof(n.text), "self/fd/%d", pin->object);
+	return n;
+}
+
+/* A path of slashes alone is the root, which these calls refuse, each in its own way. */
+static const char *name_of(const struct act_pin *pin)
+{
+	return pin->parent < 0 ? "/" : pin->name.p;
+}
+
+/* For the calls that have no variant with a directory: the thread's own one is /proc. */
+static int go_to_proc(int proc)
+{
+	return fchdir(proc);
+}
+
+static int change_delete(int proc, const struct action *a)
+{
+	const struct act_pin *pin = &a->act.pin;
+
+	(void)proc;
+	return unlinkat(pin->parent, name_of(pin), a->act.change.flags);
+}
+
+static int change_mkdir(int proc, const struct action *a)
+{
+	const struct act_pin *pin = &a->act.pin;
+
+	(void)proc;
+	return mkdirat(pin->parent, name_of(pin), (mode_t)a->act.change.number[0]);
+}
+
+static int change_mknod(int proc, const struct action *a)
+{
+	const struct act_pin *pin = &a->act.pin;
+	const uint64_t *number = a->act.change.number;
+
+	(void)proc;
+	/* The C library's own packs the device anew; the agent's is the kernel's already. */
+	return (int)syscall(__NR_mknodat, pin->parent, name_of(pin), number[0], number[1]);
+}
+
+static int change_symlink(int proc, const struct action *a)
+{
+	const struct act_pin *pin = &a->act.pin;
+
+	(void)proc;
+	return symlinkat(a->act.change.data, pin->parent, name_of(pin));
+}
+
+static int change_rename(int proc, const struct action *a)
+{
+	const struct act_pin *from = &a->act.pin, *to = &a->act.pin2;
+
+	(void)proc;
+	return (int)syscall(__NR_renameat2, from->parent, name_of(from), to->parent, name_of(to),
+			    a->act.change.flags);
+}
+
+static int change_link(int proc, const struct action *a)
+{
+	const struct act_pin *to = &a->act.pin2;
+	struct object_name from = name_object(&a->act.pin);
+
+	return linkat(proc, from.text, to->parent, name_of(to), AT_SYMLINK_FOLLOW);
+}
+
+static int change_mode(int proc, const struct action *a)
+{
+	struct object_name object = name_object(&a->act.pin);
+
+	return (int)syscall(__NR_fchmodat, proc, object.text, a->act.change.number[0]);
+}
+
+static int change_owner(int proc, const struct action *a)
+{
+	struct object_name object = name_object(&a->act.pin);
+	const uint64_t *number = a->act.change.number;
+
+	return fchownat(proc, object.text, (uid_t)number[0], (gid_t)number[1], 0);
+}
+
+static int change_times(int proc, const struct action *a)
+{
+	struct object_name object = name_object(&a->act.pin);
+
+	return utimensat(proc, object.text, a->act.change.data, 0);
+}
+
+static int change_xattr(int proc, const struct action *a)
+{
+	struct object_name object = name_object(&a->act.pin);
+	const struct act_change *c = &a->act.change;
+
+	switch ((enum change_xattr)c->number[0]) {
+	case CHANGE_XATTR_SET:
+		return go_to_proc(proc) < 0
+			       ? -1
+			       : setxattr(object.text, c->attr.p, c->data, c->data_len, c->flags);
+	case CHANGE_XATTR_REMOVE:
+		return go_to_proc(proc) < 0 ? -1 : removexattr(object.text, c->attr.p);
+	case CHANGE_FILE_ATTR:
+		return (int)syscall(SYS_FILE_SETATTR, proc, object.text, c->data, c->data_len, 0);
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+/*
+ * The limit on file sizes is the agent's, and the signal that goes with it must reach the agent;
+ * asked from us the kernel would look at our own. What the kernel checks before the limit is asked
+ * for by faccessat2(2), because trying would already change the file.
+ */
+static int exceed_size_limit(int proc, const struct action *a, const char *object,
+			     const struct stat *st)
+{
+	errno = 0;
+	if (S_ISDIR(st->st_mode))
+		errno = EISDIR;
+	else if (!S_ISREG(st->st_mode))
+		errno = EINVAL;
+	else if (faccessat(proc, object, W_OK, AT_EACCESS) == 0) {
+		(void)tgkill(a->pid, a->tid, SIGXFSZ);
+		errno = EFBIG;
+	}
+	return -1;
+}
+
+static int change_length(int proc, const struct action *a)
+{
+	struct object_name object = name_object(&a->act.pin);
+	off_t length = (off_t)a->act.change.number[0];
+	struct rlimit limit;
+	struct stat st;
+
+	if (fstat(a->act.pin.object, &st) < 0)
+		return -1;
+	if (length > st.st_size) {
+		if (prlimit(a->pid, RLIMIT_FSIZE, NULL, &limit) < 0)
+			return -1;
+		if (limit.rlim_cur != RLIM_INFINITY && (uint64_t)length > limit.rlim_cur)
+			return exceed_size_limit(proc, a, object.text, &st);
+	}
+	return go_to_proc(proc) < 0 ? -1 : truncate(object.text, length);
+}
+
+static int (*const changes[_OP_MAX])(int proc, const struct action *a) = {
+	[OP_DELETE] = change_delete, [OP_MKDIR] = change_mkdir,     [OP_MKNOD] = change_mknod,
+	[OP_RENAME] = change_rename, [OP_LINK] = change_link,       [OP_SYMLINK] = change_symlink,
+	[OP_CHMOD] = change_mode,    [OP_CHOWN] = change_owner,     [OP_TIMES] = change_times,
+	[OP_XATTR] = change_xattr,   [OP_TRUNCATE] = change_length,
+};
+
+int change_perform(int proc, const struct action *a, struct behalf_result *ret)
+{
+	const struct act *act = &a->act;
+
+	*ret = (struct behalf_result){.fd = -1};
+	/* In the order in which the kernel walks to the two. */
+	if (act->pin.error || act->pin2.error) {
+		ret->error = act->pin.error ? act->pin.error : act->pin2.error;
+		return 0;
+	}
+	assert(changes[act->row->op]);
+	if (changes[act->row->op](proc, a) < 0)
+		ret->error = errno;
+	return 0;
+}

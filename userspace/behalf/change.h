@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of behalf/: changes of the tree and of attributes, made with whatever credentials, umask
+ * and working directory the calling thread has at that moment.
+ *
+ * What struct act holds for them, beside what act.h says:
+ *
+ *   tree      pin.parent and pin.name say where; the name is the last component as asked, a
+ *             trailing slash kept, also "." and ".." (which always fail, each call with its own
+ *             errno); parent -1 with a name: a path that is all slashes
+ *   link      pin.object is what gets another name, pin2 where
+ *   others    pin.object alone
+ *
+ *   op            data             number[0]     number[1]     number[2]    flags
+ *   delete                                                                  AT_REMOVEDIR
+ *   mkdir                          mode
+ *   mknod                          mode          device
+ *   rename                                                                  RENAME_*
+ *   symlink       the link's text, NUL-terminated
+ *   chmod                          mode
+ *   chown                          uid           gid
+ *   times         timespec[2] or NULL
+ *   xattr         value            enum change_xattr                        XATTR_*
+ *   truncate                       length
+ */
+#pragma once
+
+#include "behalf/behalf.h"
+
+/* Which of the calls on extended and file attributes; change.attr is the name of the former. */
+enum change_xattr {
+	CHANGE_XATTR_SET,
+	CHANGE_XATTR_REMOVE,
+	CHANGE_FILE_ATTR, /* data is a struct file_attr */
+};
+
+/*
+ * @proc: O_PATH of our own /proc; the thread's working directory is left there. Return: 0 and *ret.
+ */
+int change_perform(int proc, const struct action *a, struct behalf_result *ret) _must_check_;
+/* Whether the umask bears on @a. */
+static inline bool change_needs_umask(const struct action *a)
+{
+	return a->act.kind == ACT_CHANGE &&
+	       (a->act.row->op == OP_MKDIR || a->act.row->op == OP_MKNOD);
+}
