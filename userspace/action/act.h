@@ -64,7 +64,8 @@ struct act_creds {
 struct act_open {
 	uint64_t flags; /* as asked, O_CLOEXEC included */
 	mode_t mode;
-	bool creates; /* judged as a creation: nothing may be there when it is made */
+	uint64_t resolve; /* RESOLVE_* that still bear on the last component */
+	bool creates;     /* judged as a creation: nothing may be there when it is made */
 };
 
 struct act_change {
@@ -93,6 +94,7 @@ struct act_exec {
 
 struct act {
 	enum act_kind kind;
+	uint64_t notif_id; /* of the call that waits */
 	const struct trap_row *row;
 	struct act_pin pin, pin2;
 	struct act_creds creds;

@@ -250,6 +250,7 @@ static void clear(struct action *a)
 	a->argv_truncated = false;
 	a->n_steps = 0;
 	a->act.kind = ACT_CONTINUE;
+	a->act.notif_id = 0;
 	a->act.row = NULL;
 	a->act.pin = a->act.pin2 = ACT_PIN_INIT;
 	a->act.creds = (struct act_creds){};
@@ -265,6 +266,7 @@ void action_decode(struct action_decoder *d, const struct seccomp_notif *n, stru
 	action_decoder_release(d);
 	arena_reset(&d->arena);
 	clear(ret);
+	ret->act.notif_id = n->id;
 	r = decode_target(&c, describe(&c));
 	valid = check_still_valid(&c);
 	if (valid)

@@ -62,29 +62,66 @@ static int add_steps(struct decode *c, int flags, bool exists, struct bytes path
 	return 0;
 }
 
-static int decode_flags(struct decode *c, int flags, uint64_t resolve)
+/*
+ * What the kernel itself checks of the flags before it looks at the path (build_open_flags() in
+ * fs/open.c). Return: 0, the errno.
+ */
+static int check_flags(const struct act_open *o)
+{
+	uint64_t flags = o->flags;
+
+	if (!(flags & (O_CREAT | TMPFILE_BIT)) || (flags & O_PATH))
+		flags &= ~(uint64_t)(O_CREAT | TMPFILE_BIT);
+	if ((flags & TMPFILE_BIT) && (!(flags & O_DIRECTORY) || !writes((int)flags)))
+		return EINVAL;
+	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return EINVAL; /* since Linux 6.4; before, a file was made and ENOTDIR returned */
+	if ((o->resolve & RESOLVE_CACHED) && (flags & (O_TRUNC | O_CREAT | TMPFILE_BIT)))
+		return EAGAIN;
+	return 0;
+}
+
+static struct look look_for(const struct act_open *o)
+{
+	struct look look = {.flags = LOOK_FOLLOW | LOOK_PIN,
+			    .resolve = o->resolve & ~(uint64_t)RESOLVE_CACHED};
+	uint64_t flags = o->flags;
+
+	if ((flags & O_NOFOLLOW) ||
+	    (!(flags & O_PATH) && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)))
+		look.flags &= ~LOOK_FOLLOW;
+	if ((flags & O_PATH) || !(flags & O_CREAT))
+		look.flags |= LOOK_NAME_ONLY;
+	return look;
+}
+
+/* @o: as the call has it. */
+static int decode_flags(struct decode *c, struct act_open o)
 {
 	struct action *a = c->a;
 	_cleanup_(resolved_fini) struct resolved found = RESOLVED_INIT;
-	struct look look = {.flags = LOOK_FOLLOW, .resolve = resolve & ~(uint64_t)RESOLVE_CACHED};
 	int dirfd = c->row->dirfd == TRAP_NO_ARG ? AT_FDCWD : decode_arg_int(c, c->row->dirfd);
+	int flags = (int)o.flags;
 	int r;
 
 	/* Told apart even if the call goes wrong later: a record names the operation. */
 	a->op = !(flags & O_PATH) && writes(flags) ? OP_WRITE : OP_READ;
-	if ((flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		look.flags = 0;
-	if (!(flags & (O_CREAT | TMPFILE_BIT)))
-		look.flags |= LOOK_NAME_ONLY;
+	r = check_flags(&o);
+	if (r)
+		return r;
 	r = target_read_string(c, decode_arg(c, c->row->path), ACTION_PATH_MAX, ENAMETOOLONG,
 			       &a->asked);
 	if (r)
 		return r;
-	r = resolve_path(c, dirfd, a->asked, look, &found);
+	r = resolve_path(c, dirfd, a->asked, look_for(&o), &found);
 	if (r)
 		return r;
 	a->object = found.path;
 	a->exists = found.exists;
+	o.creates = !found.exists && (flags & O_CREAT) && !(flags & O_PATH);
+	a->act.kind = ACT_OPEN;
+	a->act.pin = found.pin;
+	a->act.open = o;
 	if (found.is_own_pathless)
 		return 0; /* its own pipe, by another name */
 	return add_steps(c, flags, found.exists, found.path);
@@ -92,10 +129,13 @@ static int decode_flags(struct decode *c, int flags, uint64_t resolve)
 
 int decode_open(struct decode *c)
 {
-	int flags = c->row->flags == TRAP_NO_ARG ? O_CREAT | O_WRONLY | O_TRUNC /* creat(2) */
-						 : decode_arg_int(c, c->row->flags);
+	bool is_creat = c->row->flags == TRAP_NO_ARG; /* creat(2) */
+	int flags = is_creat ? O_CREAT | O_WRONLY | O_TRUNC : decode_arg_int(c, c->row->flags);
+	int mode = is_creat ? c->row->path + 1 : c->row->flags + 1;
 
-	return decode_flags(c, flags, 0);
+	/* Bits that open(2) does not know are no error to it. */
+	return decode_flags(c, (struct act_open){.flags = (uint64_t)(uint32_t)flags & HOW_FLAGS,
+						 .mode = (mode_t)decode_arg(c, mode)});
 }
 
 /* What a newer caller added must be zero, as copy_struct_from_user() wants it. */
@@ -118,6 +158,19 @@ static int check_tail(struct decode *c, uint64_t address, size_t len)
 	return 0;
 }
 
+/* What openat2(2) refuses and open(2) lets pass. */
+static bool is_bad_how(const struct open_how *how)
+{
+	const uint64_t confined = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+	const uint64_t beside_path = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
+
+	if ((how->resolve & confined) == confined)
+		return true;
+	if (how->mode & ~UINT64_C(07777) || (how->mode && !(how->flags & (O_CREAT | TMPFILE_BIT))))
+		return true;
+	return (how->flags & O_PATH) && (how->flags & ~beside_path);
+}
+
 int decode_openat2(struct decode *c)
 {
 	uint64_t address = decode_arg(c, c->row->flags);
@@ -137,5 +190,9 @@ int decode_openat2(struct decode *c)
 		return r;
 	if ((how.flags & ~HOW_FLAGS) || (how.resolve & ~(uint64_t)HOW_RESOLVE))
 		return decode_fail(ACTION_UNKNOWN);
-	return decode_flags(c, (int)how.flags, how.resolve);
+	if (is_bad_how(&how))
+		return EINVAL;
+	return decode_flags(c, (struct act_open){.flags = how.flags,
+						 .mode = (mode_t)how.mode,
+						 .resolve = how.resolve});
 }

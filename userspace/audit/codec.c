@@ -330,6 +330,7 @@ static const char *const event_names[_AUDIT_EVENT_MAX] = {
 static const char *const result_names[_AUDIT_RESULT_MAX] = {
 	[AUDIT_RESULT_NONE] = NULL,
 	[AUDIT_RESULT_CONTINUED] = "continued",
+	[AUDIT_RESULT_PERFORMED] = "performed",
 	[AUDIT_RESULT_REFUSED] = "refused",
 	[AUDIT_RESULT_GONE] = "gone",
 };

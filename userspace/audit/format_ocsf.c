@@ -228,7 +228,8 @@ static void put_metadata(struct ocsf *o)
 static void put_status(struct ocsf *o)
 {
 	const char *result = reader_word(o->root, "result");
-	bool is_done = streq(result, "continued"), is_refused = streq(result, "refused");
+	bool is_done = streq(result, "continued") || streq(result, "performed");
+	bool is_refused = streq(result, "refused");
 
 	if (!o->is_action)
 		return;

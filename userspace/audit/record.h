@@ -28,6 +28,8 @@ enum audit_result {
 				   to this layer */
 	AUDIT_RESULT_REFUSED,   /* the call failed with `error` */
 	AUDIT_RESULT_GONE,      /* the process died or was interrupted before the answer */
+	AUDIT_RESULT_PERFORMED, /* Holdfast carried it out; written before that, so what came of it
+				   is not known */
 	_AUDIT_RESULT_MAX,
 };
 

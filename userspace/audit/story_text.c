@@ -67,6 +67,7 @@ static void add_result(const json_t *record, struct strbuf *out)
 		const char *word, *text;
 	} results[] = {
 		{"continued", "the kernel carried the call out"},
+		{"performed", "Holdfast carried the call out"},
 		{"refused", "the call failed"},
 		{"gone", "the process had ended or was interrupted"},
 	};

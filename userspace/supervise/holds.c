@@ -118,7 +118,7 @@ static bool has_interrupting_signal(const struct signal_state *s)
  * errno 512. A signal sent to a process with several threads may be taken by another one, so there
  * plain EINTR is the answer.
  */
-static int interrupt_errno(pid_t tid)
+int supervise_interrupt_errno(pid_t tid)
 {
 	struct signal_state s;
 
@@ -195,7 +195,8 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 	if (end == HOLD_APPROVED)
 		(void)supervise_answer_continue(listener, h->notif_id);
 	else if (end == HOLD_INTERRUPTED)
-		(void)supervise_answer_errno(listener, h->notif_id, interrupt_errno(h->tid));
+		(void)supervise_answer_errno(listener, h->notif_id,
+					     supervise_interrupt_errno(h->tid));
 	else if (end != HOLD_GONE)
 		(void)supervise_answer_errno(listener, h->notif_id, EACCES);
 	if (s->config.hold_ended)

@@ -1,45 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #include "action/steps.h"
 #include "base/clock.h"
 
 #include "supervise/supervise_private.h"
 
-struct context {
-	struct supervise *supervise;
-	struct action_decoder *decoder;
-	struct engine *engine;
-	struct redact_scratch *scratch; /* NULL: nothing is redacted */
-	struct strbuf steps;            /* of the action at hand, as its record has them */
-	bool knows_foreign_roots;
-};
+/* A call whose object is another one each time that it is to be carried out is refused. */
+#define ROUNDS_MAX 8
 
 int supervise_new(const struct supervise_config *config, struct supervise **ret)
 {
 	struct supervise *s = calloc(1, sizeof(*s));
+	int r = -ENOMEM;
 
 	if (!s)
 		return -ENOMEM;
 	s->config = *config;
 	atomic_init(&s->foreign_roots, false);
+	s->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->proc < 0) {
+		r = -errno;
+		goto fail;
+	}
 	if (config->redact) {
 		s->scratch = redact_scratch_new();
-		if (!s->scratch) {
-			free(s);
-			return -ENOMEM;
-		}
+		if (!s->scratch)
+			goto fail;
 	}
 	*ret = s;
 	return 0;
+fail:
+	supervise_free(s);
+	return r;
 }
 
 struct supervise *supervise_free(struct supervise *s)
 {
-	if (s)
-		redact_scratch_free(s->scratch);
+	if (!s)
+		return NULL;
+	redact_scratch_free(s->scratch);
+	s->proc = fd_close(s->proc);
 	free(s);
 	return NULL;
 }
@@ -54,6 +57,10 @@ void *supervise_context_new(void *supervise)
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
 	};
+	const struct behalf_config behalf = {
+		.listener = s->config.listener,
+		.proc = s->proc,
+	};
 	struct context *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -67,7 +74,7 @@ void *supervise_context_new(void *supervise)
 		}
 	}
 	c->steps = STRBUF_INIT(2 * ACTION_STEPS_BYTES);
-	if (action_decoder_new(&decoder, &c->decoder) < 0 ||
+	if (behalf_new(&behalf, &c->behalf) < 0 || action_decoder_new(&decoder, &c->decoder) < 0 ||
 	    engine_new(&s->config.engine, &c->engine) < 0) {
 		supervise_context_free(c);
 		return NULL;
@@ -81,32 +88,12 @@ void supervise_context_free(void *context)
 
 	if (!c)
 		return;
+	behalf_free(c->behalf);
 	action_decoder_free(c->decoder);
 	engine_free(c->engine);
 	redact_scratch_free(c->scratch);
 	strbuf_fini(&c->steps);
 	free(c);
-}
-
-int supervise_answer_errno(int listener, uint64_t id, int error)
-{
-	struct seccomp_notif_resp resp = {.id = id, .error = -error};
-
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
-}
-
-/*
- * WHY-CONTINUE-IS-SAFE: it is not, against an agent that changes the argument after it was read.
- * The kernel reads path, address and argv again. docs/threat-model.md says so; answering on the
- * agent's behalf (fd injection, connect on a duplicate of its socket) takes this function's place
- * class by class. Until then every continue goes through here, so that there is one place to
- * change.
- */
-int supervise_answer_continue(int listener, uint64_t id)
-{
-	struct seccomp_notif_resp resp = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
-
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
 }
 
 static void record_fill(struct audit_record *r, const struct action *a, const struct decision *d)
@@ -218,30 +205,11 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, const s
 	(void)supervise_answer_errno(config->listener, n->id, EACCES);
 }
 
-static void handle_decided(struct context *c, const struct seccomp_notif *n, const struct action *a,
-			   const struct decision *d, struct audit_record *r)
+static void handle_denied(struct context *c, const struct seccomp_notif *n, const struct action *a,
+			  const struct decision *d, struct audit_record *r)
 {
 	const struct supervise_config *config = &c->supervise->config;
 
-	switch (d->verdict) {
-	case VERDICT_ALLOW:
-	case VERDICT_FLAG:
-		r->result = AUDIT_RESULT_CONTINUED;
-		if (!record_or_deny(c, r)) {
-			(void)supervise_answer_errno(config->listener, n->id, EACCES);
-			return;
-		}
-		if (a->kind == KIND_SYSTEM && a->grant == GRANT_MOUNT)
-			atomic_store(&c->supervise->foreign_roots, true);
-		(void)supervise_answer_continue(config->listener, n->id);
-		return;
-	case VERDICT_ASK:
-		handle_ask(c, n, d, r);
-		return;
-	case VERDICT_DENY:
-	case _VERDICT_MAX:
-		break;
-	}
 	note_command_denial(c->supervise, a, d);
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = d->deny_errno;
@@ -252,38 +220,46 @@ static void handle_decided(struct context *c, const struct seccomp_notif *n, con
 	(void)supervise_answer_errno(config->listener, n->id, d->deny_errno);
 }
 
-void supervise_handle(void *context, struct seccomp_notif *n)
+/* Return: 0; -ESTALE as supervise_carry_out(). */
+static int handle_decided(struct context *c, const struct seccomp_notif *n, const struct action *a,
+			  const struct decision *d, struct audit_record *r)
 {
-	struct context *c = context;
 	const struct supervise_config *config = &c->supervise->config;
-	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = clock_realtime_ns()};
-	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
-					.realtime_ns = r.time_ns};
-	struct decision d;
-	struct action a _uninitialized_; /* action_decode() sets all that it gives */
 
-	if (!c->knows_foreign_roots &&
-	    atomic_load_explicit(&c->supervise->foreign_roots, memory_order_relaxed)) {
-		action_decoder_set_foreign_roots(c->decoder);
-		c->knows_foreign_roots = true;
+	switch (d->verdict) {
+	case VERDICT_ALLOW:
+	case VERDICT_FLAG:
+		r->result = supervise_result_of(a);
+		if (!record_or_deny(c, r)) {
+			(void)supervise_answer_errno(config->listener, n->id, EACCES);
+			return 0;
+		}
+		if (a->kind == KIND_SYSTEM && a->grant == GRANT_MOUNT)
+			atomic_store(&c->supervise->foreign_roots, true);
+		return supervise_carry_out(c, n, a);
+	case VERDICT_ASK:
+		handle_ask(c, n, d, r);
+		return 0;
+	case VERDICT_DENY:
+	case _VERDICT_MAX:
+		break;
 	}
-	action_decode(c->decoder, n, &a);
-	if (a.error == ACTION_GONE)
-		return;
-	if (a.error == ACTION_OK && a.kernel_errno > 0) {
-		/* Not a decision: the call has no object (a bad pointer, a path through a file) and
-		 * fails by itself. */
-		(void)supervise_answer_errno(config->listener, n->id, a.kernel_errno);
-		return;
-	}
-	if (a.error == ACTION_OK && a.n_steps == 0) {
-		(void)supervise_answer_continue(config->listener, n->id);
-		return;
-	}
-	engine_decide(c->engine, &a, &now, &d);
-	record_fill(&r, &a, &d);
+	handle_denied(c, n, a, d, r);
+	return 0;
+}
+
+/* From a decision on @a to its answer. Return: as handle_decided(). */
+static int decide(struct context *c, const struct seccomp_notif *n, const struct action *a,
+		  const struct engine_time *now)
+{
+	const struct supervise_config *config = &c->supervise->config;
+	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = now->realtime_ns};
+	struct decision d;
+
+	engine_decide(c->engine, a, now, &d);
+	record_fill(&r, a, &d);
 	strbuf_reset(&c->steps);
-	action_steps_add(&a, &c->steps);
+	action_steps_add(a, &c->steps);
 	if (c->steps.len)
 		r.steps = strbuf_bytes(&c->steps);
 	/* Here, after the decision and before anybody keeps or shows it. */
@@ -291,6 +267,46 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 		redact_record(config->redact, c->scratch, &r);
 	if (d.cost != 0)
 		r.spent = budget_spent(config->engine.budget);
-	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
-	handle_decided(c, n, &a, &d, &r);
+	r.latency_ns = clock_monotonic_ns() - now->monotonic_ns;
+	return handle_decided(c, n, a, &d, &r);
+}
+
+/* One look at the call and what follows from it. Return: as handle_decided(). */
+static int handle_once(struct context *c, const struct seccomp_notif *n)
+{
+	const struct supervise_config *config = &c->supervise->config;
+	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
+					.realtime_ns = clock_realtime_ns()};
+	struct action a _uninitialized_; /* action_decode() sets all that it gives */
+
+	action_decode(c->decoder, n, &a);
+	if (a.error == ACTION_GONE)
+		return 0;
+	if (a.error == ACTION_OK && a.kernel_errno > 0) {
+		/* Not a decision: the call has no object (a bad pointer, a path through a file) and
+		 * fails by itself. */
+		(void)supervise_answer_errno(config->listener, n->id, a.kernel_errno);
+		return 0;
+	}
+	if (a.error == ACTION_OK && a.n_steps == 0)
+		return supervise_carry_out(c, n, &a);
+	return decide(c, n, &a, &now);
+}
+
+void supervise_handle(void *context, struct seccomp_notif *n)
+{
+	struct context *c = context;
+	int r = -ESTALE;
+
+	if (!c->knows_foreign_roots &&
+	    atomic_load_explicit(&c->supervise->foreign_roots, memory_order_relaxed)) {
+		action_decoder_set_foreign_roots(c->decoder);
+		c->knows_foreign_roots = true;
+	}
+	/* What was judged may be gone when it is to be used: then something else is judged. */
+	for (int i = 0; i < ROUNDS_MAX && r == -ESTALE; i++)
+		r = handle_once(c, n);
+	if (r == -ESTALE)
+		(void)supervise_answer_errno(c->supervise->config.listener, n->id, EACCES);
+	action_decoder_release(c->decoder);
 }

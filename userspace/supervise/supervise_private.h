@@ -5,10 +5,13 @@
  */
 #pragma once
 
+#include "behalf/behalf.h"
+
 #include "supervise/supervise.h"
 
 struct supervise {
 	struct supervise_config config;
+	int proc; /* O_PATH of our /proc */
 	/* A chroot, mount or setns was let through: each receiver tells its decoder before it
 	 * decodes on. */
 	atomic_bool foreign_roots;
@@ -20,6 +23,17 @@ struct supervise {
 	unsigned int scan_cursor; /* main thread only: where the next scan of the holds goes on */
 };
 
+/* A receiver's own state; one thread each. */
+struct context {
+	struct supervise *supervise;
+	struct action_decoder *decoder;
+	struct engine *engine;
+	struct behalf *behalf;
+	struct redact_scratch *scratch; /* NULL: nothing is redacted */
+	struct strbuf steps;            /* of the action at hand, as its record has them */
+	bool knows_foreign_roots;
+};
+
 /* Appends to the log; a log that fails may end the session. Return: 0, -errno. */
 int supervise_record(struct supervise *s, const struct audit_record *r);
 
@@ -29,3 +43,15 @@ int supervise_record(struct supervise *s, const struct audit_record *r);
  */
 int supervise_answer_errno(int listener, uint64_t id, int error);
 int supervise_answer_continue(int listener, uint64_t id);
+
+/* What the record of @a says, that is written before it is carried out. */
+enum audit_result supervise_result_of(const struct action *a);
+/*
+ * Carries out an action that was allowed and recorded, and answers with what came of it. Return: 0,
+ * also when nobody waits any more; -ESTALE: what was judged is there no longer, and nothing was
+ * done or answered: decode and decide anew.
+ */
+int supervise_carry_out(struct context *c, const struct seccomp_notif *n,
+			const struct action *a) _must_check_;
+/* The errno of a call of @tid that is interrupted: see holds.c. */
+int supervise_interrupt_errno(pid_t tid);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "behalf/behalf_private.h"
+
+int behalf_new(const struct behalf_config *config, struct behalf **ret)
+{
+	struct behalf *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	b->config = *config;
+	b->self_fds = openat(config->proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = b->self_fds < 0 ? -errno : behalf_creds_init(b);
+	if (r < 0) {
+		behalf_free(b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+struct behalf *behalf_free(struct behalf *b)
+{
+	if (!b)
+		return NULL;
+	behalf_creds_fini(b);
+	b->self_fds = fd_close(b->self_fds);
+	free(b);
+	return NULL;
+}
+
+int behalf_still_waits(const struct behalf *b, const struct action *a)
+{
+	uint64_t id = a->act.notif_id;
+
+	return ioctl(b->config.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 ? -ENOENT : 0;
+}
+
+const char *behalf_fd_name(int fd, char out[static BEHALF_FD_NAME_SIZE])
+{
+	(void)snprintf(out, BEHALF_FD_NAME_SIZE, "%d", fd);
+	return out;
+}
+
+int behalf_perform(struct behalf *b, const struct action *a, struct behalf_result *ret)
+{
+	static int (*const performers[_ACT_KIND_MAX])(struct behalf *, const struct action *,
+						      struct behalf_result *) = {
+		[ACT_OPEN] = behalf_open,
+	};
+	int r;
+
+	if (!performers[a->act.kind])
+		return -EINVAL;
+	r = behalf_assume(b, &a->act.creds);
+	if (r == 0)
+		r = performers[a->act.kind](b, a, ret);
+	behalf_resume(b);
+	return r;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the performers of behalf/ share. Not for other modules.
+ */
+#pragma once
+
+#include "behalf/behalf.h"
+
+struct behalf {
+	struct behalf_config config;
+	int self_fds; /* O_PATH of /proc/self/fd */
+	/* This thread's umask and working directory are its own (CLONE_FS is undone); so with the
+	 * first call that needs that. */
+	bool has_own_fs;
+	mode_t umask;          /* the thread's now, valid with has_own_fs */
+	bool is_assumed;       /* somebody else's IDs, groups or capabilities are on */
+	struct act_creds base; /* the thread's own; groups are ours to free */
+	uint64_t base_permitted;
+	gid_t *base_groups;
+};
+
+/* creds.c */
+
+int behalf_creds_init(struct behalf *b) _must_check_;
+void behalf_creds_fini(struct behalf *b);
+/*
+ * Takes on @creds, as far as they differ from what the thread has now. Return: 0; -errno: they
+ * could not be taken on and the call must not be made.
+ */
+int behalf_assume(struct behalf *b, const struct act_creds *creds) _must_check_;
+/* Back to the thread's own. Aborts when it cannot: a receiver that is stuck with less would fail
+ * open calls for no reason, one with more would be dangerous. */
+void behalf_resume(struct behalf *b);
+/* Makes @tid's umask the thread's: for calls that create. Return: 0, -errno. */
+int behalf_take_umask(struct behalf *b, pid_t tid) _must_check_;
+/* A working directory and umask of the thread's own. Return: 0, -errno. */
+int behalf_own_fs(struct behalf *b) _must_check_;
+
+/* behalf.c */
+
+/* Whether the call still waits: asked last before anything takes effect. Return: 0, -ENOENT. */
+int behalf_still_waits(const struct behalf *b, const struct action *a) _must_check_;
+#define BEHALF_FD_NAME_SIZE 16
+/* The name of one of our descriptors below self_fds. */
+const char *behalf_fd_name(int fd, char out[static BEHALF_FD_NAME_SIZE]);
+
+/* One for each kind of act, as behalf_perform(); IDs and capabilities are taken on already. */
+int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret) _must_check_;
+int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret) _must_check_;
+int behalf_network(struct behalf *b, const struct action *a,
+		   struct behalf_result *ret) _must_check_;

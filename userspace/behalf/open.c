@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens what was judged. One component below a pinned parent, through no link: what lies there now
+ * is what the name that was judged means, whatever the agent does to the way there. Where there is
+ * no name, the object itself is pinned and opened again through our own /proc/self/fd.
+ *
+ * Links are kept out by RESOLVE_NO_SYMLINKS and not by O_NOFOLLOW, which would stay in the flags
+ * that fcntl(2) shows. A FIFO blocks this thread as it would the agent: no end of it is opened
+ * earlier or other than the agent's own call would.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "behalf/behalf_private.h"
+
+#define TMPFILE_BIT ((uint64_t)(O_TMPFILE & ~O_DIRECTORY)) /* __O_TMPFILE */
+#define PATH_FLAGS  ((uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW))
+#define MODE_BITS   ((mode_t)07777)
+
+static bool may_create(uint64_t flags)
+{
+	return !(flags & O_PATH) && (flags & (O_CREAT | TMPFILE_BIT));
+}
+
+/* Return: a descriptor, -errno. */
+static int open_below(int parent, const char *name, uint64_t flags, mode_t mode, uint64_t resolve)
+{
+	const struct open_how how = {
+		.flags = flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY),
+		.mode = may_create(flags) ? mode & MODE_BITS : 0,
+		.resolve = resolve,
+	};
+	int fd = (int)syscall(SYS_openat2, parent, name, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* A name that had a slash behind it gets it back: the kernel knows what that means. */
+static const char *name_of(const struct act_pin *pin, char buf[static NAME_MAX + 2])
+{
+	if (!pin->wants_directory)
+		return pin->name.p;
+	memcpy(buf, pin->name.p, pin->name.len);
+	memcpy(buf + pin->name.len, "/", 2);
+	return buf;
+}
+
+/* By its name. -ESTALE: something else is there than was judged. */
+static int open_named(const struct action *a, uint64_t flags)
+{
+	const struct act_open *o = &a->act.open;
+	const struct act_pin *pin = &a->act.pin;
+	bool is_exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	char buf[NAME_MAX + 2];
+	const char *name = name_of(pin, buf);
+	bool creates = o->creates && (flags & O_CREAT);
+	struct stat st;
+	int fd;
+
+	if (creates)
+		flags |= O_EXCL;
+	else if (!is_exclusive)
+		flags &= ~(uint64_t)O_CREAT;
+	fd = open_below(pin->parent, name, flags, o->mode,
+			RESOLVE_NO_SYMLINKS | (o->resolve & RESOLVE_NO_XDEV));
+	if (fd == -EEXIST && creates && !is_exclusive)
+		return -ESTALE;
+	if (fd == -ENOENT && !creates && (o->flags & O_CREAT))
+		return -ESTALE;
+	if (fd == -ELOOP && (!(flags & O_NOFOLLOW) || pin->wants_directory))
+		return -ESTALE;
+	/* open(2) refuses this with O_CREAT, which is not passed on. */
+	if (fd >= 0 && !creates && (o->flags & O_CREAT) && fstat(fd, &st) == 0 &&
+	    S_ISDIR(st.st_mode)) {
+		(void)fd_close(fd);
+		return -EISDIR;
+	}
+	return fd;
+}
+
+/* The object itself. */
+static int open_again(const struct behalf *b, const struct action *a, uint64_t flags)
+{
+	const struct act_open *o = &a->act.open;
+	char name[BEHALF_FD_NAME_SIZE];
+
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	/* The link in /proc/self/fd is ours, and is to be followed. */
+	flags &= ~(uint64_t)(O_CREAT | O_NOFOLLOW);
+	if (o->flags & O_CREAT) {
+		struct stat st;
+
+		if (fstat(a->act.pin.object, &st) == 0 && S_ISDIR(st.st_mode))
+			return -EISDIR;
+	}
+	return open_below(b->self_fds, behalf_fd_name(a->act.pin.object, name), flags, o->mode, 0);
+}
+
+int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret)
+{
+	const struct act_pin *pin = &a->act.pin;
+	uint64_t flags = a->act.open.flags & ~(uint64_t)O_CLOEXEC;
+	int fd, r;
+
+	if (flags & O_PATH)
+		flags &= PATH_FLAGS;
+	*ret = (struct behalf_result){.fd = -1, .is_cloexec = a->act.open.flags & O_CLOEXEC};
+	if (may_create(flags)) {
+		r = behalf_take_umask(b, a->tid);
+		if (r < 0)
+			return r;
+	}
+	if (flags & (O_CREAT | O_TRUNC | TMPFILE_BIT)) {
+		r = behalf_still_waits(b, a);
+		if (r < 0)
+			return r;
+	}
+	if (pin->parent >= 0)
+		fd = open_named(a, flags);
+	else if (pin->object >= 0)
+		fd = open_again(b, a, flags);
+	else
+		fd = pin->error ? -pin->error : -ENOENT;
+	if (fd == -ESTALE)
+		return -ESTALE;
+	if (fd == -EINTR)
+		return BEHALF_INTERRUPTED;
+	if (fd < 0)
+		ret->error = -fd;
+	else
+		ret->fd = fd;
+	return 0;
+}
