@@ -129,14 +129,17 @@ class Coreutils(Suite):
     name, source, minutes = "coreutils", "coreutils", 2
     packages = ["gperf", "autotools-dev"]
 
+    # The distribution's patches touch their sources; what was generated from them is good all the same.
+    generators = " ".join(f"{tool}=:" for tool in ("ACLOCAL", "AUTOCONF", "AUTOHEADER", "AUTOMAKE", "MAKEINFO"))
+
     def prepare(self):
         sh("FORCE_UNSAFE_CONFIGURE=1 ./configure --disable-nls", self.work, check=True)
-        sh(f"make -j{JOBS}", self.work, check=True)
-        sh(f"make -j{JOBS} check TESTS= ", self.work)
+        sh(f"make -j{JOBS} {self.generators}", self.work, check=True)
+        sh(f"make -j{JOBS} {self.generators} check TESTS=", self.work)
 
     def run(self, only=None):
         sh("find . -name '*.trs' -delete", self.work)
-        sh(f"make -k -j{JOBS} check", self.work, timeout=1800)
+        sh(f"make -k -j{JOBS} {self.generators} check", self.work, timeout=1800)
         return automake_results(self.work)
 
 
