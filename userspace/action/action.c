@@ -27,6 +27,7 @@ const char *action_error_name(enum action_error e)
 		[ACTION_UNKNOWN] = "unknown-syscall",
 		[ACTION_TOO_LONG] = "argument-too-long",
 		[ACTION_NO_MEMORY] = "out-of-memory",
+		[ACTION_OVERLOAD] = "too-many-blocked-calls",
 	};
 
 	return (unsigned)e < _ACTION_ERROR_MAX ? names[e] : "unknown-error";
@@ -195,7 +196,7 @@ static bool describe(struct decode *c)
 	return true;
 }
 
-static int decode_target(struct decode *c, bool is_native)
+static int decode_who(struct decode *c)
 {
 	int r;
 
@@ -209,6 +210,15 @@ static int decode_target(struct decode *c, bool is_native)
 	if (c->a->kind == KIND_TOOL)
 		target_refresh_parent(c);
 	c->a->ppid = c->t->ppid;
+	return 0;
+}
+
+static int decode_target(struct decode *c, bool is_native)
+{
+	int r = decode_who(c);
+
+	if (r)
+		return r;
 	/* Not to be had: rules that look at it know what to make of that. */
 	if (c->d->config.need_cwd && (c->a->kind == KIND_PATH || c->a->kind == KIND_NETWORK))
 		(void)target_readlink(c, "cwd", &c->a->cwd);
@@ -258,23 +268,45 @@ static void clear(struct action *a)
 	a->kernel_errno = 0;
 }
 
-void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret)
+static void begin(struct decode *c)
 {
-	struct decode c = {.d = d, .n = n, .a = ret};
-	int r, valid;
+	action_decoder_release(c->d);
+	arena_reset(&c->d->arena);
+	clear(c->a);
+	c->a->act.notif_id = c->n->id;
+}
 
-	action_decoder_release(d);
-	arena_reset(&d->arena);
-	clear(ret);
-	ret->act.notif_id = n->id;
-	r = decode_target(&c, describe(&c));
-	valid = check_still_valid(&c);
+/* @r: what decoding came to. */
+static void finish(struct decode *c, int r)
+{
+	int valid = check_still_valid(c);
+
 	if (valid)
 		r = valid;
 	if (r > 0)
-		ret->kernel_errno = r;
+		c->a->kernel_errno = r;
 	else if (r < 0)
-		ret->error = (enum action_error) - r;
+		c->a->error = (enum action_error) - r;
 	if (r)
-		ret->n_steps = 0;
+		c->a->n_steps = 0;
+}
+
+void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret)
+{
+	struct decode c = {.d = d, .n = n, .a = ret};
+
+	begin(&c);
+	finish(&c, decode_target(&c, describe(&c)));
+}
+
+void action_decode_overload(struct action_decoder *d, const struct seccomp_notif *n,
+			    struct action *ret)
+{
+	struct decode c = {.d = d, .n = n, .a = ret};
+	int r;
+
+	begin(&c);
+	(void)describe(&c);
+	r = decode_who(&c);
+	finish(&c, r ? r : decode_fail(ACTION_OVERLOAD));
 }

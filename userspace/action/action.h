@@ -49,6 +49,7 @@ enum action_error {
 	ACTION_UNKNOWN,    /* a syscall, flag or size this version does not know */
 	ACTION_TOO_LONG,   /* more than the limits above */
 	ACTION_NO_MEMORY,
+	ACTION_OVERLOAD, /* too many calls block the supervisor's threads: not looked at */
 	_ACTION_ERROR_MAX,
 };
 
@@ -124,6 +125,13 @@ struct action_decoder *action_decoder_free(struct action_decoder *d);
  * notification id has been checked valid once after the last read of the target.
  */
 void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret);
+
+/*
+ * Only who makes which call, not what it is about: nothing that is looked at can block. ret->error
+ * is ACTION_OVERLOAD, or says why not even that is known.
+ */
+void action_decode_overload(struct action_decoder *d, const struct seccomp_notif *n,
+			    struct action *ret);
 
 /* Closes the descriptors of the last action's act, which must not be used any more. */
 void action_decoder_release(struct action_decoder *d);

@@ -301,6 +301,8 @@ static int start_deciding(struct session *s)
 		.thread_new = supervise_context_new,
 		.thread_free = supervise_context_free,
 		.handle = supervise_handle,
+		.refuse = supervise_refuse,
+		.is_interrupted = supervise_is_interrupted,
 		.sync_wake_up = s->features.sync_wake_up,
 	};
 	struct engine_config *e = &config.engine;
@@ -363,8 +365,8 @@ static void session_teardown(struct session *s)
 {
 	_cleanup_(fd_closep) int unsynced = -1;
 	struct held *h;
+	bool has_ended = receivers_stop(s->receivers);
 
-	receivers_stop(s->receivers);
 	if (s->supervise) {
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
@@ -379,16 +381,20 @@ static void session_teardown(struct session *s)
 	prompt_free(s->prompt);
 	control_server_free(s->server);
 	held_table_free(s->held);
-	supervise_free(s->supervise);
 	redact_scratch_free(s->scratch);
 	redact_free(s->redact);
 	session_budget_fini(s);
+	/* A thread that hangs in a file system may still come back: it finds that its notification
+	 * is gone, and needs these to find that out. */
+	if (has_ended) {
+		supervise_free(s->supervise);
+		s->listener = fd_close(s->listener);
+	}
 	if (!s->has_told && s->is_cut)
 		(void)launch_send(s->sock, LAUNCH_CUT, RUN_EXIT_ENDED, "the session was ended: %s",
 				  s->stop_reason);
 	else if (!s->has_told && s->has_exited)
 		(void)launch_send(s->sock, LAUNCH_ENDED, s->wait_status, "%s", "");
-	s->listener = fd_close(s->listener);
 	s->exec_status = fd_close(s->exec_status);
 	s->epoll = fd_close(s->epoll);
 	s->signals = fd_close(s->signals);

@@ -106,11 +106,22 @@ static bool read_signal_state(pid_t tid, struct signal_state *ret)
 	return ok;
 }
 
+static uint64_t deliverable_signals(const struct signal_state *s)
+{
+	return (s->thread_pending | s->process_pending) & ~s->blocked & ~s->ignored;
+}
+
 static bool has_interrupting_signal(const struct signal_state *s)
 {
-	uint64_t deliverable = (s->thread_pending | s->process_pending) & ~s->blocked & ~s->ignored;
+	return (deliverable_signals(s) & INTERRUPTING_SIGNALS) != 0;
+}
 
-	return (deliverable & INTERRUPTING_SIGNALS) != 0;
+bool supervise_is_interrupted(void *supervise, uint32_t task)
+{
+	struct signal_state s;
+
+	(void)supervise;
+	return read_signal_state((pid_t)task, &s) && deliverable_signals(&s) != 0;
 }
 
 /*
@@ -124,8 +135,8 @@ int supervise_interrupt_errno(pid_t tid)
 
 	if (!read_signal_state(tid, &s))
 		return EINTR;
-	if (has_interrupting_signal(&s) &&
-	    (s.threads == 1 || (s.thread_pending & INTERRUPTING_SIGNALS)))
+	if (deliverable_signals(&s) &&
+	    (s.threads == 1 || (deliverable_signals(&s) & s.thread_pending)))
 		return KERNEL_ERESTARTSYS;
 	return EINTR;
 }

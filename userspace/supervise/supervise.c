@@ -310,3 +310,15 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 		(void)supervise_answer_errno(c->supervise->config.listener, n->id, EACCES);
 	action_decoder_release(c->decoder);
 }
+
+void supervise_refuse(void *context, const struct seccomp_notif *n)
+{
+	struct context *c = context;
+	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
+					.realtime_ns = clock_realtime_ns()};
+	struct action a _uninitialized_;
+
+	action_decode_overload(c->decoder, n, &a);
+	if (a.error != ACTION_GONE)
+		(void)!decide(c, n, &a, &now); /* there is nothing that could be stale */
+}

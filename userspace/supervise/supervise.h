@@ -49,6 +49,13 @@ void *supervise_context_new(void *supervise);
 void supervise_context_free(void *context);
 /* Handles one notification to its end: answers it, or puts it into the held table. */
 void supervise_handle(void *context, struct seccomp_notif *n);
+/* Refuses one without a look at what it is about, which could block; audit mode lets it go on. */
+void supervise_refuse(void *context, const struct seccomp_notif *n);
+/*
+ * Whether a signal waits for @task that ends a call which blocks: one that is neither blocked nor
+ * ignored. A supervised call sleeps through it (WAIT_KILLABLE_RECV), so somebody has to look.
+ */
+bool supervise_is_interrupted(void *supervise, uint32_t task);
 
 /* Records the end of @h (consumed) and answers the call. @reason and @approver may have .p == NULL.
  */

@@ -53,5 +53,8 @@ enum audit_result supervise_result_of(const struct action *a);
  */
 int supervise_carry_out(struct context *c, const struct seccomp_notif *n,
 			const struct action *a) _must_check_;
-/* The errno of a call of @tid that is interrupted: see holds.c. */
+/*
+ * With what a call fails that is to end because its thread got a signal: the kernel's "restart this
+ * call", where that signal is certain to be there, else EINTR.
+ */
 int supervise_interrupt_errno(pid_t tid);
