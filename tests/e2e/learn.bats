@@ -34,7 +34,7 @@ import json, sys
 for line in open(sys.argv[1]):
     r = json.loads(line)
     if r["event"] in ("action", "held") and r["verdict"] not in ("allow", "flag"):
-        print(r["verdict"], r["op"], r["object"], r["argv"], r["rule"])' "$LOG"
+        print(r["verdict"], r["op"], r["object"], r.get("argv"), r.get("rule"))' "$LOG"
 	assert_output ""
 	assert_equal "$got: $answer" "0: ${expected-$answer}"
 }

@@ -354,8 +354,8 @@ static void test_lines_of_others_are_told(void **state)
 		{"", "is not JSON"},
 		{"{}", "is not a record of Holdfast"},
 		{"[1]", "is not a record of Holdfast"},
-		{"{\"v\":2,\"time\":\"2026-11-21T05:12:34Z\",\"event\":\"action\"}",
-		 "is of version 2"},
+		{"{\"v\":3,\"time\":\"2026-11-21T05:12:34Z\",\"event\":\"action\"}",
+		 "is of version 3"},
 		{"{\"v\":1,\"time\":\"never\",\"event\":\"action\"}", "has no valid time"},
 	};
 	static const char policy_text[] = "version: 1\nname: p\ndefault: allow\n";

@@ -350,31 +350,36 @@ static void add_common(struct json *j, const struct codec_view *v, struct bytes 
 	json_key_str(j, "agent", agent);
 }
 
+/* What has no meaning in a record is left out: null is only said where it has one of its own. */
+
+static void add_str(struct json *j, const char *key, struct bytes value)
+{
+	if (value.p)
+		json_key_str(j, key, value);
+}
+
+static void add_word(struct json *j, const char *key, const char *word)
+{
+	if (word)
+		json_key_cstr(j, key, word);
+}
+
 static void add_id(struct json *j, const char *key, pid_t id)
 {
-	json_key(j, key);
 	if (id > 0)
-		json_i64(j, id);
-	else
-		json_none(j);
+		json_key_u64(j, key, (uint64_t)id);
 }
 
 static void add_argv(struct json *j, const struct audit_record *r)
 {
+	if (!r->argv)
+		return;
 	json_key(j, "argv");
-	if (!r->argv) {
-		json_none(j);
-	} else {
-		json_begin_array(j);
-		for (size_t i = 0; i < r->argc; i++)
-			json_str(j, r->argv[i]);
-		json_end_array(j);
-	}
-	json_key(j, "argc");
-	if (r->argv)
-		json_u64(j, r->argc_total);
-	else
-		json_none(j);
+	json_begin_array(j);
+	for (size_t i = 0; i < r->argc; i++)
+		json_str(j, r->argv[i]);
+	json_end_array(j);
+	json_key_u64(j, "argc", r->argc_total);
 	if (r->argv_truncated)
 		json_key_bool(j, "argv_truncated", true);
 }
@@ -388,10 +393,10 @@ static void add_errno(struct json *j, int error)
 		(void)snprintf(number, sizeof(number), "E%d", error);
 		name = number;
 	}
-	json_key_cstr(j, "errno", name);
+	add_word(j, "errno", name);
 }
 
-/* A notice is about the session: it has no action, so the keys of one are null. */
+/* A notice is about the session: it has no action, so it has not the keys of one. */
 static void add_action(struct json *j, const struct codec_view *v)
 {
 	const struct audit_record *r = &v->record;
@@ -400,19 +405,19 @@ static void add_action(struct json *j, const struct codec_view *v)
 	add_id(j, "pid", r->pid);
 	add_id(j, "tid", r->tid);
 	add_id(j, "ppid", r->ppid);
-	json_key_str(j, "exe", r->exe);
-	json_key_cstr(j, "kind", is_action ? kind_name(r->kind) : NULL);
-	json_key_cstr(j, "op", is_action ? op_name(r->op) : NULL);
-	json_key_str(j, "syscall", v->syscall);
-	json_key_str(j, "object", r->object);
-	json_key_str(j, "object2", r->object2);
-	json_key_str(j, "asked", r->asked);
+	add_str(j, "exe", r->exe);
+	add_word(j, "kind", is_action ? kind_name(r->kind) : NULL);
+	add_word(j, "op", is_action ? op_name(r->op) : NULL);
+	add_str(j, "syscall", v->syscall);
+	add_str(j, "object", r->object);
+	add_str(j, "object2", r->object2);
+	add_str(j, "asked", r->asked);
 	add_argv(j, r);
-	json_key_str(j, "interpreter", r->interpreter);
-	json_key_str(j, "cwd", r->cwd);
-	json_key_cstr(j, "verdict", is_action ? verdict_name(r->verdict) : NULL);
-	json_key_cstr(j, "would_have", is_action ? verdict_name(r->would_have) : NULL);
-	json_key_cstr(j, "mode", r->is_audit ? "audit" : "enforce");
+	add_str(j, "interpreter", r->interpreter);
+	add_str(j, "cwd", r->cwd);
+	add_word(j, "verdict", is_action ? verdict_name(r->verdict) : NULL);
+	add_word(j, "would_have", is_action ? verdict_name(r->would_have) : NULL);
+	add_word(j, "mode", r->is_audit ? "audit" : "enforce");
 }
 
 /* The text is JSON that we made; one from the ring of a dead session may be damaged, and must not
@@ -429,27 +434,22 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 {
 	const struct audit_record *r = &v->record;
 
-	json_key_str(j, "policy", r->policy);
-	json_key_str(j, "rule", r->rule);
-	json_key_str(j, "reason", r->reason);
-	json_key_str(j, "layer", v->layer);
-	json_key(j, "latency_ns");
+	add_str(j, "policy", r->policy);
+	add_str(j, "rule", r->rule);
+	add_str(j, "reason", r->reason);
+	add_str(j, "layer", v->layer);
 	if (r->event == AUDIT_ACTION)
-		json_u64(j, r->latency_ns);
-	else
-		json_none(j);
-	json_key_cstr(j, "result", result_names[r->result]);
+		json_key_u64(j, "latency_ns", r->latency_ns);
+	add_word(j, "result", result_names[r->result]);
 	add_errno(j, r->error);
-	json_key_str(j, "held", r->held);
-	json_key_str(j, "approver", r->approver);
-	if (r->suggest.p)
-		json_key_str(j, "suggest", r->suggest);
+	add_str(j, "held", r->held);
+	add_str(j, "approver", r->approver);
+	add_str(j, "suggest", r->suggest);
 	if (r->cost != 0 || r->kind == KIND_SPEND) {
 		json_key_double(j, "cost", r->cost);
 		json_key_double(j, "spent", r->spent);
 	}
-	if (r->note.p)
-		json_key_str(j, "note", r->note);
+	add_str(j, "note", r->note);
 	if (r->redacted)
 		json_key_u64(j, "redacted", r->redacted);
 	if (r->steps.p) {

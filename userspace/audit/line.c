@@ -187,7 +187,8 @@ int line_take(struct bytes text, struct arena *mem, struct line *ret,
 {
 	int r;
 
-	if (line_split(text, ret) && bytes_eq_str(ret->values[LINE_V], "1") &&
+	if (line_split(text, ret) &&
+	    (bytes_eq_str(ret->values[LINE_V], "2") || bytes_eq_str(ret->values[LINE_V], "1")) &&
 	    line_word(ret, LINE_EVENT).p && line_word(ret, LINE_TIME).p)
 		return 0;
 	r = rewrite(text, mem, &text, why);

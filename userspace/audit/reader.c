@@ -139,10 +139,11 @@ static int check_root(struct reader_line *line)
 
 	if (!json_is_integer(v) || !json_is_string(json_object_get(line->root, "event")))
 		return damaged(line, "is not a record of Holdfast");
-	if (json_integer_value(v) != AUDIT_VERSION) {
+	if (json_integer_value(v) < AUDIT_VERSION_OLDEST || json_integer_value(v) > AUDIT_VERSION) {
 		(void)snprintf(line->why, sizeof(line->why),
-			       "is of version %lld; this holdfast reads version %d",
-			       (long long)json_integer_value(v), AUDIT_VERSION);
+			       "is of version %lld; this holdfast reads versions %d to %d",
+			       (long long)json_integer_value(v), AUDIT_VERSION_OLDEST,
+			       AUDIT_VERSION);
 		return READER_DAMAGED;
 	}
 	if (clock_parse_rfc3339(reader_word(line->root, "time"), &line->time_ns) < 0)

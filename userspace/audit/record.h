@@ -10,7 +10,10 @@
 
 #include "policy/vocab.h"
 
-#define AUDIT_VERSION 1
+/* Of the lines that are written, and the oldest that are read. 2 leaves out what has no meaning in
+ * a record, where 1 says null. */
+#define AUDIT_VERSION        2
+#define AUDIT_VERSION_OLDEST 1
 /* A record keeps at most this many bytes of one string; the rest is counted ("argv_truncated"). */
 #define AUDIT_STRING_MAX ((size_t)8192)
 #define AUDIT_RECORD_MAX ((size_t)48 * 1024)
@@ -47,7 +50,7 @@ struct audit_record {
 	int error; /* errno of a refusal, 0 if none */
 	const char *syscall;
 	const char *layer;
-	/* Each .p may be NULL: null in JSON. */
+	/* Each .p may be NULL: it is left out. */
 	struct bytes exe, object, asked, object2, interpreter, cwd;
 	const struct bytes *argv; /* argc of them */
 	size_t argc, argc_total;

@@ -106,15 +106,22 @@ static json_t *name_of(const json_t *root, enum action_kind kind)
 	return json_stringn(json_string_value(object), json_string_length(object));
 }
 
+static void copy_key(json_t *to, const json_t *root, const char *key)
+{
+	json_t *v = json_object_get(root, key);
+
+	(void)json_object_set_new(to, key, v ? json_incref(v) : json_null());
+}
+
 static json_t *action_json(const json_t *root, enum action_kind kind, json_t *name, double time)
 {
 	static const char *const keys[_CALL_MAX] = {"tool_name", "domain", "source"};
 	enum call_type type = call_of[kind];
 	json_t *o = json_object(), *metadata = json_object();
 
-	(void)json_object_set(metadata, "op", json_object_get(root, "op"));
-	(void)json_object_set(metadata, "object", json_object_get(root, "object"));
-	(void)json_object_set(metadata, "seq", json_object_get(root, "seq"));
+	copy_key(metadata, root, "op");
+	copy_key(metadata, root, "object");
+	copy_key(metadata, root, "seq");
 	(void)json_object_set_new(o, "action_type", json_string(call_words[type]));
 	(void)json_object_set_new(o, "cost",
 				  json_real(json_number_value(json_object_get(root, "cost"))));

@@ -320,7 +320,7 @@ static bool take_value(struct scanner *s, const struct key *key, struct bytes *i
 
 	switch ((enum value)key->value) {
 	case VALUE_VERSION:
-		return take(in, BYTES_LIT("1"));
+		return take(in, BYTES_LIT("2")) || take(in, BYTES_LIT("1"));
 	case VALUE_TIME:
 		return take_string(in, &word) && read_time(s, word, &ret->time_ns);
 	case VALUE_EVENT:

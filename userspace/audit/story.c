@@ -160,7 +160,10 @@ static bool is_same_at(const json_t *a, const json_t *b, const char *key)
 {
 	const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
 
-	return x && y && json_equal(x, y);
+	/* What is left out is as good as null, which older logs say. */
+	if (!x || !y)
+		return (!x || json_is_null(x)) && (!y || json_is_null(y));
+	return json_equal(x, y);
 }
 
 static void count_same(struct story *s, const json_t *root, bool is_before)

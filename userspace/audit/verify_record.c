@@ -39,7 +39,8 @@ static bool read_quickly(struct bytes in, struct verify_record *ret)
 	char time[64];
 	size_t digits = 0;
 
-	if (!skip(&in, BYTES_LIT("{\"v\":1,\"seq\":")))
+	if (!skip(&in, BYTES_LIT("{\"v\":2,\"seq\":")) &&
+	    !skip(&in, BYTES_LIT("{\"v\":1,\"seq\":")))
 		return false;
 	while (digits < in.len && in.p[digits] >= '0' && in.p[digits] <= '9')
 		digits++;
@@ -69,11 +70,11 @@ static const char *read_json(struct bytes text, struct verify_record *ret)
 	if (!ret->root)
 		return VERIFY_NOT_JSON;
 	v = json_integer_value(json_object_get(ret->root, "v"));
-	if (v > 0 && v != AUDIT_VERSION)
+	if (v > AUDIT_VERSION)
 		return "is of another version of the log than this holdfast reads";
 	seq = json_integer_value(json_object_get(ret->root, "seq"));
 	ret->seq = seq > 0 ? (uint64_t)seq : 0;
-	if (v != AUDIT_VERSION ||
+	if (v < AUDIT_VERSION_OLDEST ||
 	    !read_string(ret->root, "event", ret->event, sizeof(ret->event)) ||
 	    !read_string(ret->root, "session", ret->session, sizeof(ret->session)))
 		return "is not a record of Holdfast";

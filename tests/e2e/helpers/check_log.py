@@ -11,12 +11,12 @@ VERDICTS = {"allow", "flag", "ask", "deny"}
 KINDS = {"tool", "path", "network", "system"}
 
 COMMON = {"v": int, "seq": int, "time": str, "session": str, "agent": (str, NONE), "event": str}
-# Keys of a decision: the list.
+# Keys of a decision: the list. NONE: it may be left out, but is never null.
 ACTION = {
     "pid": int, "ppid": int, "exe": (str, NONE), "kind": str, "op": str, "object": (str, NONE),
     "asked": (str, NONE), "argv": (list, NONE), "verdict": str, "would_have": (str, NONE),
     "mode": str, "policy": (str, NONE), "rule": (str, NONE), "reason": (str, NONE), "layer": str,
-    "latency_ns": int, "result": (str, NONE), "errno": (int, str, NONE), "approver": (str, NONE),
+    "latency_ns": (int, NONE), "result": (str, NONE), "errno": (int, str, NONE), "approver": (str, NONE),
 }
 
 
@@ -27,29 +27,35 @@ def fail(number, why):
 def check_keys(number, record, keys):
     for key, types in keys.items():
         if key not in record:
-            fail(number, f"no key '{key}'")
+            if not isinstance(types, tuple) or NONE not in types:
+                fail(number, f"no key '{key}'")
+            continue
+        if record[key] is None:
+            fail(number, f"'{key}' is null")
         if not isinstance(record[key], types) or isinstance(record[key], bool):
             fail(number, f"'{key}' is {record[key]!r}")
 
 
 def check_action(number, record):
     check_keys(number, record, ACTION)
+    if record["event"] == "action" and "latency_ns" not in record:
+        fail(number, "no key 'latency_ns'")
     if record["verdict"] not in VERDICTS:
         fail(number, f"verdict {record['verdict']!r}")
-    if record["would_have"] is not None and record["would_have"] not in VERDICTS:
+    if record["would_have"] not in VERDICTS:
         fail(number, f"would_have {record['would_have']!r}")
     if record["kind"] not in KINDS:
         fail(number, f"kind {record['kind']!r}")
     if record["mode"] not in ("enforce", "audit"):
         fail(number, f"mode {record['mode']!r}")
-    if record["latency_ns"] < 0:
+    if record.get("latency_ns", 0) < 0:
         fail(number, "negative latency")
-    if record["kind"] == "tool" and not record["argv"] and record["verdict"] != "deny":
+    if record["kind"] == "tool" and not record.get("argv") and record["verdict"] != "deny":
         fail(number, "an exec without argv")
-    if record["argv"] is not None and not all(isinstance(a, str) for a in record["argv"]):
+    if not all(isinstance(a, str) for a in record.get("argv", [])):
         fail(number, "argv is not strings")
-    if record["verdict"] == "deny" and record["event"] == "action" and not record["errno"]:
-        if record["result"] not in ("gone",):
+    if record["verdict"] == "deny" and record["event"] == "action" and not record.get("errno"):
+        if record.get("result") not in ("gone",):
             fail(number, "a denial without errno")
 
 
