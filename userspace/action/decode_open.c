@@ -70,8 +70,8 @@ static int check_flags(const struct act_open *o)
 {
 	uint64_t flags = o->flags;
 
-	if (!(flags & (O_CREAT | TMPFILE_BIT)) || (flags & O_PATH))
-		flags &= ~(uint64_t)(O_CREAT | TMPFILE_BIT);
+	if (flags & O_PATH)
+		return 0;
 	if ((flags & TMPFILE_BIT) && (!(flags & O_DIRECTORY) || !writes((int)flags)))
 		return EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
@@ -83,14 +83,13 @@ static int check_flags(const struct act_open *o)
 
 static struct look look_for(const struct act_open *o)
 {
-	struct look look = {.flags = LOOK_FOLLOW | LOOK_PIN,
+	struct look look = {.flags = LOOK_FOLLOW | (o->flags & O_PATH ? 0 : LOOK_PIN),
 			    .resolve = o->resolve & ~(uint64_t)RESOLVE_CACHED};
 	uint64_t flags = o->flags;
 
-	if ((flags & O_NOFOLLOW) ||
-	    (!(flags & O_PATH) && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)))
+	if ((flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		look.flags &= ~LOOK_FOLLOW;
-	if ((flags & O_PATH) || !(flags & O_CREAT))
+	if (!(flags & O_CREAT))
 		look.flags |= LOOK_NAME_ONLY;
 	return look;
 }
@@ -102,6 +101,8 @@ static int decode_flags(struct decode *c, struct act_open o)
 	_cleanup_(resolved_fini) struct resolved found = RESOLVED_INIT;
 	int dirfd = c->row->dirfd == TRAP_NO_ARG ? AT_FDCWD : decode_arg_int(c, c->row->dirfd);
 	int flags = (int)o.flags;
+	struct look look;
+	bool ends_in_slash;
 	int r;
 
 	/* Told apart even if the call goes wrong later: a record names the operation. */
@@ -113,15 +114,31 @@ static int decode_flags(struct decode *c, struct act_open o)
 			       &a->asked);
 	if (r)
 		return r;
-	r = resolve_path(c, dirfd, a->asked, look_for(&o), &found);
+	look = look_for(&o);
+	/* With O_CREAT the kernel does not look what a slash stands behind. */
+	ends_in_slash = (flags & O_CREAT) && bytes_has_suffix(a->asked, BYTES_LIT("/"));
+	if (ends_in_slash)
+		look.flags = LOOK_PIN | LOOK_ENTRY | LOOK_NAME_ONLY;
+	r = resolve_path(c, dirfd, a->asked, look, &found);
 	if (r)
 		return r;
+	if (ends_in_slash && found.pin.parent >= 0)
+		return EISDIR;
 	a->object = found.path;
 	a->exists = found.exists;
-	o.creates = !found.exists && (flags & O_CREAT) && !(flags & O_PATH);
-	a->act.kind = ACT_OPEN;
-	a->act.pin = found.pin;
-	a->act.open = o;
+	o.creates = !found.exists && (flags & O_CREAT);
+	/*
+	 * O_PATH stays at ACT_CONTINUE, because SECCOMP_IOCTL_NOTIF_ADDFD takes no such descriptor
+	 * (EBADF). WHY-CONTINUE-IS-SAFE: the flags are in a register, and a descriptor that can be
+	 * neither read nor written tells no more than stat(2) and chdir(2), which nobody traps;
+	 * whatever is done through it later (a path below it, /proc/self/fd, execveat) is judged by
+	 * itself, by the object that it then leads to.
+	 */
+	if (!(flags & O_PATH)) {
+		a->act.kind = ACT_OPEN;
+		a->act.pin = found.pin;
+		a->act.open = o;
+	}
 	if (found.is_own_pathless)
 		return 0; /* its own pipe, by another name */
 	return add_steps(c, flags, found.exists, found.path);
@@ -134,6 +151,8 @@ int decode_open(struct decode *c)
 	int mode = is_creat ? c->row->path + 1 : c->row->flags + 1;
 
 	/* Bits that open(2) does not know are no error to it. */
+	if (flags & O_PATH) /* which makes it ignore others */
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	return decode_flags(c, (struct act_open){.flags = (uint64_t)(uint32_t)flags & HOW_FLAGS,
 						 .mode = (mode_t)decode_arg(c, mode)});
 }
@@ -192,6 +211,10 @@ int decode_openat2(struct decode *c)
 		return decode_fail(ACTION_UNKNOWN);
 	if (is_bad_how(&how))
 		return EINVAL;
+	/* Cannot be injected, and its flags are in memory: another open would come of a continue.
+	 * Callers of openat2(2) know what to do without it. */
+	if (how.flags & O_PATH)
+		return ENOSYS;
 	return decode_flags(c, (struct act_open){.flags = how.flags,
 						 .mode = (mode_t)how.mode,
 						 .resolve = how.resolve});

@@ -23,6 +23,7 @@ struct walk {
 	int at;            /* the directory reached so far */
 	struct bytes rest; /* what is still to be walked */
 	unsigned n_links;
+	bool is_absolute;
 	bool is_own;          /* the last magic link was one of the target's own */
 	bool wants_directory; /* the path ended in a slash, or a link at its end did */
 };
@@ -62,7 +63,9 @@ static int go_to_root(struct walk *w)
 
 	if (w->look.resolve & RESOLVE_BENEATH)
 		return EXDEV;
-	if ((w->look.resolve & RESOLVE_NO_XDEV) && !is_same_mount(w->at, w->root))
+	/* From a relative path the kernel does not even compare (nd_jump_root() in fs/namei.c). */
+	if ((w->look.resolve & RESOLVE_NO_XDEV) &&
+	    (!w->is_absolute || !is_same_mount(w->at, w->root)))
 		return EXDEV;
 	fd = duplicate(w->root);
 	if (fd < 0)
@@ -317,6 +320,13 @@ static int step_into(struct walk *w, const char *name, struct resolved *ret)
 	return WALK_ON;
 }
 
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int walk_all(struct walk *w, struct resolved *ret)
 {
 	struct bytes name;
@@ -329,8 +339,10 @@ static int walk_all(struct walk *w, struct resolved *ret)
 			return ENAMETOOLONG;
 		memcpy(text, name.p, name.len);
 		text[name.len] = '\0';
-		if (streq(text, "."))
+		if (streq(text, ".") && is_directory(w->at))
 			continue;
+		if (streq(text, "."))
+			return ENOTDIR;
 		r = streq(text, "..") ? go_up(w) : step_into(w, text, ret);
 		if (r == 0 && streq(text, ".."))
 			continue;
@@ -346,6 +358,9 @@ int walk_path(struct decode *c, int base, struct bytes path, struct look look, s
 		.c = c, .look = look, .root = -1, .at = -1, .rest = path};
 	int r;
 
+	if (path.p[0] == '/' && (look.resolve & RESOLVE_BENEATH))
+		return EXDEV;
+	w.is_absolute = path.p[0] == '/';
 	w.wants_directory = pin_trim(&w.rest);
 	r = open_root(&w, base);
 	if (r)

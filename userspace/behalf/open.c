@@ -17,19 +17,18 @@
 #include "behalf/behalf_private.h"
 
 #define TMPFILE_BIT ((uint64_t)(O_TMPFILE & ~O_DIRECTORY)) /* __O_TMPFILE */
-#define PATH_FLAGS  ((uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW))
 #define MODE_BITS   ((mode_t)07777)
 
 static bool may_create(uint64_t flags)
 {
-	return !(flags & O_PATH) && (flags & (O_CREAT | TMPFILE_BIT));
+	return flags & (O_CREAT | TMPFILE_BIT);
 }
 
 /* Return: a descriptor, -errno. */
 static int open_below(int parent, const char *name, uint64_t flags, mode_t mode, uint64_t resolve)
 {
 	const struct open_how how = {
-		.flags = flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY),
+		.flags = flags | O_CLOEXEC | O_NOCTTY,
 		.mode = may_create(flags) ? mode & MODE_BITS : 0,
 		.resolve = resolve,
 	};
@@ -72,8 +71,9 @@ static int open_named(const struct action *a, uint64_t flags)
 		return -ESTALE;
 	if (fd == -ELOOP && (!(flags & O_NOFOLLOW) || pin->wants_directory))
 		return -ESTALE;
-	/* open(2) refuses this with O_CREAT, which is not passed on. */
-	if (fd >= 0 && !creates && (o->flags & O_CREAT) && fstat(fd, &st) == 0 &&
+	/* open(2) refuses this with O_CREAT, which is not passed on; before it looks at rights. */
+	if ((fd >= 0 || fd == -EACCES) && !creates && (o->flags & O_CREAT) &&
+	    fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISDIR(st.st_mode)) {
 		(void)fd_close(fd);
 		return -EISDIR;
@@ -86,17 +86,21 @@ static int open_again(const struct behalf *b, const struct action *a, uint64_t f
 {
 	const struct act_open *o = &a->act.open;
 	char name[BEHALF_FD_NAME_SIZE];
+	struct stat st;
 
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
+	if (flags & (O_CREAT | O_NOFOLLOW)) {
+		if (fstat(a->act.pin.object, &st) < 0)
+			return -errno;
+		if ((flags & O_CREAT) && S_ISDIR(st.st_mode))
+			return -EISDIR;
+		/* Below itself, where fcntl(2) is to show O_NOFOLLOW. */
+		if ((flags & O_NOFOLLOW) && S_ISDIR(st.st_mode))
+			return open_below(a->act.pin.object, ".", flags, o->mode, 0);
+	}
 	/* The link in /proc/self/fd is ours, and is to be followed. */
 	flags &= ~(uint64_t)(O_CREAT | O_NOFOLLOW);
-	if (o->flags & O_CREAT) {
-		struct stat st;
-
-		if (fstat(a->act.pin.object, &st) == 0 && S_ISDIR(st.st_mode))
-			return -EISDIR;
-	}
 	return open_below(b->self_fds, behalf_fd_name(a->act.pin.object, name), flags, o->mode, 0);
 }
 
@@ -106,8 +110,6 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 	uint64_t flags = a->act.open.flags & ~(uint64_t)O_CLOEXEC;
 	int fd, r;
 
-	if (flags & O_PATH)
-		flags &= PATH_FLAGS;
 	*ret = (struct behalf_result){.fd = -1, .is_cloexec = a->act.open.flags & O_CLOEXEC};
 	if (may_create(flags)) {
 		r = behalf_take_umask(b, a->tid);
