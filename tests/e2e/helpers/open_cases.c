@@ -315,6 +315,9 @@ static void print_object(int fd)
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, text, PATH_MAX);
 	text[len > 0 ? len : 0] = '\0';
+	/* Names in a procfs come and go with the cache that they are in. */
+	if (strncmp(text, "/proc/", 6) == 0 && (p = strstr(text, " (deleted)")))
+		*p = '\0';
 	if ((p = strchr(text, '#')))
 		*p = '\0';
 	(void)snprintf(self, sizeof(self), "/proc/%d", getpid());
