@@ -9,7 +9,11 @@
  * which decides by path without privilege, and so the floor of deciding; it still decides nothing
  * and records nothing.
  *
- *   null-supervisor [-c CLASS] [-r RECEIVERS] [-l] [-p] [-S] [--] COMMAND...
+ * With -x it compares: an exec is stopped before the new image's first instruction, and what runs
+ * is read there (the image's device and inode, the arguments). That is the least that makes an exec
+ * free of races without privilege; what was read is not used.
+ *
+ *   null-supervisor [-c CLASS] [-r RECEIVERS] [-l] [-x] [-p] [-S] [--] COMMAND...
  *
  * It uses nothing of Holdfast's own code, so that a mistake there cannot show in both.
  */
@@ -31,6 +35,8 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -83,6 +89,7 @@ struct options {
 	unsigned receivers;
 	bool pin;
 	bool looks;
+	bool compares;
 	bool sync_wake_up;
 	char *const *command;
 };
@@ -91,6 +98,7 @@ struct receiver {
 	int listener;
 	int cpu; /* -1: any */
 	bool looks;
+	bool compares;
 };
 
 struct program {
@@ -269,6 +277,50 @@ static void look(int listener, const struct seccomp_notif *n)
 	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
 
+static bool is_exec(const struct seccomp_notif *n)
+{
+	return n->data.nr == __NR_execve || n->data.nr == __NR_execveat;
+}
+
+static void read_image(pid_t pid)
+{
+	char path[32], text[4096];
+	struct stat st;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	(void)stat(path, &st);
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!read(fd, text, sizeof(text));
+	(void)close(fd);
+}
+
+/*
+ * The interrupt is pending while the call goes on, so that the caller stops in any case: at the
+ * exec, or where a call that failed returns.
+ */
+static void answer_exec(int listener, struct seccomp_notif *n, struct seccomp_notif_resp *answer)
+{
+	const pid_t tid = (pid_t)n->pid;
+	siginfo_t si;
+
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) < 0)
+		abort();
+	(void)ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, answer);
+	while (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | __WALL | __WNOTHREAD) < 0)
+		if (errno != EINTR)
+			return;
+	if (si.si_code != CLD_TRAPPED)
+		return;
+	if (si.si_status == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+		read_image(si.si_pid);
+	(void)ptrace(PTRACE_DETACH, si.si_pid, 0, 0);
+}
+
 static void *receive(void *arg)
 {
 	const struct receiver *r = arg;
@@ -293,6 +345,10 @@ static void *receive(void *arg)
 		if (r->looks)
 			look(r->listener, &n);
 		answer.id = n.id;
+		if (r->compares && is_exec(&n)) {
+			answer_exec(r->listener, &n, &answer);
+			continue;
+		}
 		/* ENOENT: the caller died meanwhile. */
 		(void)ioctl(r->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 	}
@@ -306,8 +362,10 @@ static int start_receivers(const struct options *o, int listener)
 	int e;
 
 	for (unsigned i = 0; i < o->receivers; i++) {
-		receivers[i] = (struct receiver){
-			.listener = listener, .cpu = o->pin ? (int)i : -1, .looks = o->looks};
+		receivers[i] = (struct receiver){.listener = listener,
+						 .cpu = o->pin ? (int)i : -1,
+						 .looks = o->looks,
+						 .compares = o->compares};
 		e = pthread_create(&thread, NULL, receive, &receivers[i]);
 		if (e)
 			return -e;
@@ -356,16 +414,17 @@ static int supervise(const struct options *o)
 	r = wait_for_end(listener);
 	if (r < 0)
 		return fail("cannot wait for the command", r);
-	if (waitpid(pid, &status, 0) < 0)
+	if (waitpid(pid, &status, __WNOTHREAD) < 0)
 		return fail("cannot wait for the command", -errno);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static const char usage[] =
-	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-l] [-p] [-S] [--] COMMAND...\n"
+	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-l] [-x] [-p] [-S] [--] COMMAND...\n"
 	"  -c  which opens are trapped, beside exec and connect (default: all)\n"
 	"  -r  receivers (default: 1)\n"
 	"  -l  look: read the path, resolve it, see that the caller still waits\n"
+	"  -x  compare: stop each exec before the new image's first instruction, read what it is\n"
 	"  -p  pin each receiver to a CPU of its own\n"
 	"  -S  no synchronous wake-ups\n";
 
@@ -400,7 +459,7 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 	bool is_good = true;
 	int c;
 
-	while (is_good && (c = getopt(argc, argv, "+c:r:lpS")) != -1) {
+	while (is_good && (c = getopt(argc, argv, "+c:r:lpSx")) != -1) {
 		switch (c) {
 		case 'c':
 			is_good = parse_class(optarg, &o.class);
@@ -410,6 +469,9 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 			break;
 		case 'l':
 			o.looks = true;
+			break;
+		case 'x':
+			o.compares = true;
 			break;
 		case 'p':
 			o.pin = true;

@@ -138,6 +138,82 @@ static int add_loaded_by_line(struct decode *c, const struct shebang *line, stru
 	return r ? r : add_program(c, asked, args);
 }
 
+/* The kernel's own name for the image, which a script's interpreter gets, with its NUL (fs/exec.c,
+ * alloc_bprm()). */
+static int kernel_name(struct decode *c, struct bytes asked, struct bytes *ret)
+{
+	int dirfd = c->row->dirfd == TRAP_NO_ARG ? AT_FDCWD : decode_arg_int(c, c->row->dirfd);
+	size_t size = sizeof("/dev/fd/-2147483648/") + asked.len;
+	char *p;
+	int n;
+
+	*ret = (struct bytes){.p = asked.p, .len = asked.len + 1};
+	if (dirfd == AT_FDCWD || (asked.len && asked.p[0] == '/'))
+		return 0;
+	p = arena_alloc(&c->d->arena, size);
+	if (!p)
+		return decode_fail(ACTION_NO_MEMORY);
+	n = snprintf(p, size, "/dev/fd/%d%s%s", dirfd, asked.len ? "/" : "", asked.p);
+	*ret = (struct bytes){.p = p, .len = (size_t)n + 1};
+	return 0;
+}
+
+/* @line's interpreter and argument, each with its NUL, before @rest: as fs/binfmt_script.c pushes
+ * them. */
+static int prepend_words(struct decode *c, const struct shebang *line, struct bytes *rest)
+{
+	size_t size = line->interpreter.len + 1 + line->argument.len + 1 + rest->len;
+	char *start = arena_alloc(&c->d->arena, size);
+	char *p = start;
+
+	if (!start)
+		return decode_fail(ACTION_NO_MEMORY);
+	p = mempcpy(p, line->interpreter.p, line->interpreter.len);
+	*p++ = '\0';
+	if (line->argument.p) {
+		p = mempcpy(p, line->argument.p, line->argument.len);
+		*p++ = '\0';
+	}
+	p = mempcpy(p, rest->p, rest->len);
+	*rest = (struct bytes){.p = start, .len = (size_t)(p - start)};
+	return 0;
+}
+
+/* What /proc/PID/exe and /proc/PID/cmdline will show. @head is what stands before argv[@from]. */
+static int set_expected(struct decode *c, const struct resolved *image, struct bytes head,
+			size_t from)
+{
+	const struct action *a = c->a;
+	struct act_exec *e = &c->a->act.exec;
+	size_t size = head.len + 1;
+	struct stat st = {};
+	char *start, *p;
+
+	if (image->fd >= 0 && fstat(image->fd, &st) < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	for (size_t i = from; i < a->argc; i++)
+		size += a->argv[i].len + 1;
+	start = p = arena_alloc(&c->d->arena, size);
+	if (!start)
+		return decode_fail(ACTION_NO_MEMORY);
+	if (head.len)
+		p = mempcpy(p, head.p, head.len);
+	for (size_t i = from; i < a->argc; i++)
+		p = mempcpy(p, a->argv[i].p, a->argv[i].len + 1);
+	if (a->argv_truncated && p > start && from < a->argc)
+		p--; /* the last one goes on, or others follow: either way this much is known */
+	else if (p == start)
+		*p++ = '\0'; /* the kernel makes an empty vector one empty string */
+	*e = (struct act_exec){
+		.image_dev = st.st_dev,
+		.image_ino = st.st_ino,
+		.cmdline = {.p = start, .len = (size_t)(p - start)},
+		.is_cmdline_whole = !a->argv_truncated,
+	};
+	c->a->act.kind = ACT_EXEC;
+	return 0;
+}
+
 /* One interpreter: resolved, and with what the kernel puts before the arguments. */
 static int add_interpreter(struct decode *c, const struct shebang *line, struct bytes *head,
 			   struct resolved *found)
@@ -181,30 +257,38 @@ static int follow_chain(struct decode *c, const struct resolved *image, struct b
 {
 	struct resolved level = {.path = image->path, .exists = true, .fd = image->fd};
 	struct bytes words = asked.len ? asked : image->path; /* what stands before argv[1] */
-	int owned = -1;
-	int r = 0;
+	struct bytes name, pushed = BYTES_NULL;
+	_cleanup_(fd_closep) int owned = -1;
+	int r;
 
-	for (int i = 0; i <= ACTION_MAX_INTERPRETERS; i++) {
+	r = kernel_name(c, asked, &name);
+	if (r)
+		return r;
+	for (int i = 0;; i++) {
 		struct resolved next = RESOLVED_INIT;
 		char head[SHEBANG_SIZE];
 		struct shebang line;
 
 		r = read_head(c, &level, head);
-		if (r || !shebang_parse(head, &line))
+		if (r == ENOEXEC || (r == 0 && !shebang_parse(head, &line)))
 			break;
-		if (i == ACTION_MAX_INTERPRETERS) {
-			r = ELOOP;
-			break;
-		}
+		if (r)
+			return r;
+		if (i == ACTION_MAX_INTERPRETERS)
+			return ELOOP;
+		if (i == 0)
+			pushed = name;
+		r = prepend_words(c, &line, &pushed);
+		if (r)
+			return r;
 		r = add_interpreter(c, &line, &words, &next);
 		(void)fd_close(owned);
 		owned = next.fd;
 		if (r)
-			break;
+			return r;
 		level = next;
 	}
-	(void)fd_close(owned);
-	return r == ENOEXEC ? 0 : r;
+	return set_expected(c, &level, pushed, pushed.p ? 1 : 0);
 }
 
 int script_add_steps(struct decode *c, const struct resolved *image, struct bytes asked)
@@ -218,7 +302,9 @@ int script_add_steps(struct decode *c, const struct resolved *image, struct byte
 	r = script_add_tool_step(c, image, asked, args);
 	if (r || !image->exists)
 		return r;
-	if (is_loader(image->path))
-		return add_loaded_program(c);
+	if (is_loader(image->path)) {
+		r = add_loaded_program(c);
+		return r ? r : set_expected(c, image, BYTES_NULL, 0);
+	}
 	return follow_chain(c, image, asked);
 }

@@ -333,6 +333,7 @@ static const char *const result_names[_AUDIT_RESULT_MAX] = {
 	[AUDIT_RESULT_PERFORMED] = "performed",
 	[AUDIT_RESULT_REFUSED] = "refused",
 	[AUDIT_RESULT_GONE] = "gone",
+	[AUDIT_RESULT_KILLED] = "killed",
 };
 
 static void add_common(struct json *j, const struct codec_view *v, struct bytes session,

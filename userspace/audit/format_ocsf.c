@@ -229,7 +229,7 @@ static void put_status(struct ocsf *o)
 {
 	const char *result = reader_word(o->root, "result");
 	bool is_done = streq(result, "continued") || streq(result, "performed");
-	bool is_refused = streq(result, "refused");
+	bool is_refused = streq(result, "refused") || streq(result, "killed");
 
 	if (!o->is_action)
 		return;

@@ -33,6 +33,7 @@ enum audit_result {
 	AUDIT_RESULT_GONE,      /* the process died or was interrupted before the answer */
 	AUDIT_RESULT_PERFORMED, /* Holdfast carried it out; written before that, so what came of it
 				   is not known */
+	AUDIT_RESULT_KILLED,    /* the process was killed before it could do anything of it */
 	_AUDIT_RESULT_MAX,
 };
 

@@ -70,6 +70,7 @@ static void add_result(const json_t *record, struct strbuf *out)
 		{"performed", "Holdfast carried the call out"},
 		{"refused", "the call failed"},
 		{"gone", "the process had ended or was interrupted"},
+		{"killed", "the process was killed before it could do anything"},
 	};
 	const char *result = reader_word(record, "result");
 

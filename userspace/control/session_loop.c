@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,6 +18,7 @@
 
 #define KILL_TIMEOUT_NS     (5 * NS_PER_SEC)
 #define PROMPT_RETRY_NS     NS_PER_SEC
+#define REAP_RETRY_NS       (5 * NS_PER_MSEC)
 #define NOTICE_SHOW_BYTES   200
 #define TERMINAL_GROUPS_MAX 1024
 
@@ -277,44 +279,6 @@ static void on_prompt(struct session *s)
 	}
 }
 
-static void on_timer(struct session *s)
-{
-	uint64_t now_ns = clock_monotonic_ns(), expirations;
-	struct held *h;
-	ssize_t n = read(s->timer, &expirations, sizeof(expirations));
-
-	(void)n; /* EAGAIN when it was set anew meanwhile */
-	while ((h = held_table_take_expired(s->held, now_ns)))
-		supervise_end_hold(s->supervise, h, HOLD_TIMED_OUT, BYTES_NULL, BYTES_NULL);
-	supervise_scan_holds(s->supervise);
-	s->next_scan_ns = 0;
-	session_budget_tick(s);
-}
-
-/* While something is held the timer runs for its deadline, its process and the question; while a
- * budget has to be looked after, for that; else not at all. */
-static void set_timer(struct session *s)
-{
-	uint64_t next = held_table_next_deadline(s->held);
-	struct itimerspec when = {};
-
-	if (next == UINT64_MAX) {
-		s->next_scan_ns = 0;
-	} else {
-		/* Kept over other events: a scan that each of them puts off never comes. */
-		if (!s->next_scan_ns)
-			s->next_scan_ns = clock_monotonic_ns() + HOLD_SCAN_NS;
-		next = MIN(next, s->next_scan_ns);
-	}
-	next = MIN(next, session_budget_next(s));
-	if (next != UINT64_MAX) {
-		next = MAX(next, UINT64_C(1)); /* 0 would switch it off */
-		when.it_value.tv_sec = (time_t)(next / NS_PER_SEC);
-		when.it_value.tv_nsec = (long)(next % NS_PER_SEC);
-	}
-	(void)timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
 /* ---- processes */
 
 static void on_command_stopped(struct session *s, int sig)
@@ -355,29 +319,99 @@ static void on_command_exited(struct session *s, int wait_status)
 	s->has_told = true;
 }
 
+/*
+ * Takes a child that has exited: the command, or an orphan that we adopted. First a look, and then
+ * only what has exited: wait(2) would also give us, and take from the receiver that waits for it,
+ * the stop of a child that executes (supervise/execs.h).
+ *
+ * Return: the child; 0: none; -EAGAIN: such a stop hides those that exited. It is over soon.
+ */
+static int reap_one(int *ret_status)
+{
+	siginfo_t si = {};
+
+	if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) < 0)
+		return 0;
+	if (!si.si_pid)
+		return 0;
+	if (si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED)
+		return -EAGAIN;
+	/* An exited child answers to its own id with its exit only. */
+	return MAX(waitpid(si.si_pid, ret_status, WNOHANG | __WNOTHREAD), 0);
+}
+
+static void reap(struct session *s)
+{
+	int pid, stop, status, command_status = 0;
+	bool has_exited = false;
+
+	s->next_reap_ns = 0;
+	while ((pid = reap_one(&status)) > 0) {
+		if (pid != s->command)
+			continue;
+		has_exited = true;
+		command_status = status;
+	}
+	stop = s->has_exited || has_exited ? 0 : supervise_command_stop(s->supervise);
+	if (pid == -EAGAIN || stop == -EAGAIN)
+		s->next_reap_ns = clock_monotonic_ns() + REAP_RETRY_NS;
+	if (stop > 0)
+		on_command_stopped(s, stop);
+	/* After the orphans were reaped: perhaps the command was the last of the session. */
+	if (has_exited)
+		on_command_exited(s, command_status);
+}
+
+static void on_timer(struct session *s)
+{
+	uint64_t now_ns = clock_monotonic_ns(), expirations;
+	struct held *h;
+	ssize_t n = read(s->timer, &expirations, sizeof(expirations));
+
+	(void)n; /* EAGAIN when it was set anew meanwhile */
+	while ((h = held_table_take_expired(s->held, now_ns)))
+		supervise_end_hold(s->supervise, h, HOLD_TIMED_OUT, BYTES_NULL, BYTES_NULL);
+	supervise_scan_holds(s->supervise);
+	s->next_scan_ns = 0;
+	session_budget_tick(s);
+	if (s->next_reap_ns && now_ns >= s->next_reap_ns)
+		reap(s);
+}
+
+/* While something is held the timer runs for its deadline, its process and the question; while a
+ * budget has to be looked after, for that; else not at all. */
+static void set_timer(struct session *s)
+{
+	uint64_t next = held_table_next_deadline(s->held);
+	struct itimerspec when = {};
+
+	if (next == UINT64_MAX) {
+		s->next_scan_ns = 0;
+	} else {
+		/* Kept over other events: a scan that each of them puts off never comes. */
+		if (!s->next_scan_ns)
+			s->next_scan_ns = clock_monotonic_ns() + HOLD_SCAN_NS;
+		next = MIN(next, s->next_scan_ns);
+	}
+	next = MIN(next, session_budget_next(s));
+	if (s->next_reap_ns)
+		next = MIN(next, s->next_reap_ns);
+	if (next != UINT64_MAX) {
+		next = MAX(next, UINT64_C(1)); /* 0 would switch it off */
+		when.it_value.tv_sec = (time_t)(next / NS_PER_SEC);
+		when.it_value.tv_nsec = (long)(next % NS_PER_SEC);
+	}
+	(void)timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
 static void on_signals(struct session *s)
 {
 	struct signalfd_siginfo si;
-	int status, command_status = 0;
-	bool exited = false;
-	pid_t pid;
 
 	while (read(s->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		if (si.ssi_signo == SIGTERM)
 			end_session(s);
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-		if (pid != s->command)
-			continue; /* an orphan that we adopted */
-		if (WIFSTOPPED(status)) {
-			on_command_stopped(s, WSTOPSIG(status));
-		} else {
-			exited = true;
-			command_status = status;
-		}
-	}
-	/* After the orphans were reaped: perhaps the command was the last of the session. */
-	if (exited)
-		on_command_exited(s, command_status);
+	reap(s);
 }
 
 /* The command's exec came back with an error: say why, in terms of the policy if it was that. */
@@ -447,6 +481,19 @@ static void session_event(struct session *s, enum source source)
 	}
 }
 
+/* Not waitpid() at once: see reap_one(). Return: false: somebody else has taken it. */
+static bool wait_for_command(struct session *s)
+{
+	siginfo_t si;
+
+	while (waitid(P_PID, (id_t)s->command, &si, WEXITED | WNOWAIT | __WNOTHREAD) == 0) {
+		if (si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED)
+			return waitpid(s->command, &s->wait_status, __WNOTHREAD) == s->command;
+		(void)sched_yield(); /* it executes; whoever watches that lets it go */
+	}
+	return false;
+}
+
 void session_loop(struct session *s)
 {
 	struct epoll_event events[_SOURCE_MAX];
@@ -466,6 +513,6 @@ void session_loop(struct session *s)
 		on_exec_status(s);
 	if (!s->is_cut && atomic_load(&s->has_stop_reason))
 		on_stop(s);
-	if (!s->has_exited && waitpid(s->command, &s->wait_status, 0) == s->command)
-		s->has_exited = true;
+	if (!s->has_exited)
+		s->has_exited = wait_for_command(s);
 }

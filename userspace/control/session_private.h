@@ -68,6 +68,7 @@ struct session {
 	uint64_t started_ns;
 	uint64_t last_held_seq;   /* of the newest hold that was announced */
 	uint64_t prompt_retry_ns; /* when to try the question again; 0: at once */
+	uint64_t next_reap_ns;    /* children are looked at again; 0: SIGCHLD will tell */
 	uint64_t next_scan_ns;    /* of held actions; 0: none is due */
 	bool prompt_is_gone;      /* the terminal has gone: questions wait for another answer */
 };

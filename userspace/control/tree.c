@@ -116,7 +116,8 @@ static int tree_kill_round(pid_t spare)
 			(void)kill(t.entries[i].pid, SIGKILL);
 			n++;
 		}
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	/* A stop that this takes from a receiver is that of a process that was just killed. */
+	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
 		;
 	return n;
 }

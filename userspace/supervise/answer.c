@@ -66,6 +66,10 @@ int supervise_carry_out(struct context *c, const struct seccomp_notif *n, const 
 	struct behalf_result result = {.fd = -1};
 	int r;
 
+	if (a->act.kind == ACT_EXEC) {
+		supervise_carry_out_exec(c, n, a);
+		return 0;
+	}
 	if (supervise_result_of(a) == AUDIT_RESULT_CONTINUED) {
 		(void)supervise_answer_continue(listener, n->id);
 		return 0;

@@ -13,6 +13,11 @@
 
 int supervise_new(const struct supervise_config *config, struct supervise **ret)
 {
+	const struct execs_config execs = {
+		.listener = config->listener,
+		.command = config->command,
+		.is_audit = policy_stack_is_audit(config->engine.stack),
+	};
 	struct supervise *s = calloc(1, sizeof(*s));
 	int r = -ENOMEM;
 
@@ -25,6 +30,10 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 		r = -errno;
 		goto fail;
 	}
+	r = execs_new(&execs, &s->execs);
+	if (r < 0)
+		goto fail;
+	r = -ENOMEM;
 	if (config->redact) {
 		s->scratch = redact_scratch_new();
 		if (!s->scratch)
@@ -42,6 +51,7 @@ struct supervise *supervise_free(struct supervise *s)
 	if (!s)
 		return NULL;
 	redact_scratch_free(s->scratch);
+	execs_free(s->execs);
 	s->proc = fd_close(s->proc);
 	free(s);
 	return NULL;
@@ -280,7 +290,7 @@ static int handle_once(struct context *c, const struct seccomp_notif *n)
 	struct action a _uninitialized_; /* action_decode() sets all that it gives */
 
 	action_decode(c->decoder, n, &a);
-	if (a.error == ACTION_GONE)
+	if (a.error == ACTION_GONE || !supervise_check_exec(c, &a))
 		return 0;
 	if (a.error == ACTION_OK && a.kernel_errno > 0) {
 		/* Not a decision: the call has no object (a bad pointer, a path through a file) and

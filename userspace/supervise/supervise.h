@@ -69,6 +69,9 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 #define HOLD_SCAN_NS (100 * NS_PER_MSEC)
 void supervise_scan_holds(struct supervise *s);
 
+/* As execs_command_stop(): a stop of the command, for the main thread. */
+int supervise_command_stop(struct supervise *s);
+
 /* Why the first exec of the command itself was denied: "policy 'p', rule 'r': reason". Valid once
  * that exec has failed;
  * "" when it was not denied by us. */

@@ -7,6 +7,7 @@
 
 #include "behalf/behalf.h"
 
+#include "supervise/execs.h"
 #include "supervise/supervise.h"
 
 struct supervise {
@@ -16,6 +17,7 @@ struct supervise {
 	 * decodes on. */
 	atomic_bool foreign_roots;
 	struct action_epoch epoch;
+	struct execs *execs;
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
@@ -53,6 +55,12 @@ enum audit_result supervise_result_of(const struct action *a);
  */
 int supervise_carry_out(struct context *c, const struct seccomp_notif *n,
 			const struct action *a) _must_check_;
+/* exec_record.c: execs.h, and the record of an exec that came to something else. */
+void supervise_carry_out_exec(struct context *c, const struct seccomp_notif *n,
+			      const struct action *a);
+/* Whether the caller runs what was judged. False: it was killed, and recorded. */
+bool supervise_check_exec(struct context *c, const struct action *a);
+
 /*
  * With what a call fails that is to end because its thread got a signal: the kernel's "restart this
  * call", where that signal is certain to be there, else EINTR.
