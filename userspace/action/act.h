@@ -11,6 +11,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "loader/trap.h"
 
@@ -76,11 +77,34 @@ struct act_change {
 	int flags;          /* AT_*, RENAME_*, XATTR_* that are still to be honoured */
 };
 
+#define ACT_CONTROL_MAX ((size_t)128 * 1024) /* of one message: more is ENOBUFS, as in the kernel  \
+					      */
+#define ACT_BATCH_PIECES_MAX 4096 /* of a sendmmsg: what comes after is left for the next call */
+
+/*
+ * One message of a send. What is sent is not judged, so the bytes stay with the agent until they
+ * are sent; where to, and what goes along, are copies.
+ */
+struct act_message {
+	struct bytes name; /* our copy of msg_name; .p NULL: none, it goes to the socket's peer */
+	bool is_pinned;    /* the name is a path: struct act's pin is the socket there */
+	const struct iovec *iov; /* a copy; the addresses are of the agent's memory */
+	size_t n_iov;
+	size_t len;           /* sum of @iov */
+	struct bytes control; /* a copy; descriptors in it are the agent's numbers */
+	uint64_t result;      /* where the agent wants msg_len of sendmmsg(2); 0: nowhere */
+};
+
 struct act_network {
-	int socket;           /* duplicate of the agent's; -1: none */
-	struct bytes address; /* our copy of the sockaddr */
-	const void *message;  /* see behalf/network.h; NULL unless the call sends */
-	int flags;            /* MSG_*; listen: the backlog */
+	int socket;           /* duplicate of the agent's, by which the call was judged */
+	int family, type;     /* of it: SO_DOMAIN, SO_TYPE */
+	struct bytes address; /* connect, bind, listen: our copy of the sockaddr */
+	bool is_pinned; /* connect: the address is a path, struct act's pin the socket there; bind:
+			   the pin is where the file is made, pin2.parent the working directory */
+	bool has_foreign_root; /* bind: absolute paths lead elsewhere for the agent than for us */
+	const struct act_message *messages;
+	size_t n_messages;
+	int flags; /* MSG_*; listen: the backlog */
 };
 
 struct act_exec {

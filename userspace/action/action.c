@@ -287,8 +287,12 @@ static void finish(struct decode *c, int r)
 		c->a->kernel_errno = r;
 	else if (r < 0)
 		c->a->error = (enum action_error) - r;
-	if (r)
+	if (r) {
+		/* What was half filled in is not performed. Under audit, which refuses nothing, the
+		 * kernel goes on with what was not understood. */
 		c->a->n_steps = 0;
+		c->a->act.kind = ACT_CONTINUE;
+	}
 }
 
 void action_decode(struct action_decoder *d, const struct seccomp_notif *n, struct action *ret)

@@ -112,6 +112,7 @@ struct action_decoder_config {
 	struct action_epoch *epoch; /* borrowed; NULL: look anew at each notification */
 	bool need_full_argv;        /* policy_stack_needs_args() */
 	bool need_cwd;              /* policy_stack_needs_cwd() */
+	bool is_network_open;       /* nothing of the network can be refused: see decode_net.c */
 	pid_t supervisor;           /* its /proc/self must never be taken for the agent's */
 	int listener;               /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */
 };

@@ -58,7 +58,8 @@ struct target {
 	 * else's. */
 	int dir;
 	unsigned n_looks;
-	struct bytes exe;    /* in exe_text, or in the arena when it is longer */
+	int pidfd;        /* -1 until a socket call needed it; of a dead task it says so (ESRCH) */
+	struct bytes exe; /* in exe_text, or in the arena when it is longer */
 	uint64_t checked_ns; /* when exe was read; 0: it cannot be kept */
 	unsigned execs;      /* the epoch's count at that time */
 	char exe_text[TARGET_EXE_KEPT];
@@ -116,6 +117,8 @@ int target_read_status(int dir, pid_t *ret_tgid, pid_t *ret_ppid);
 void target_note_exec(struct decode *c);
 void target_drop(struct action_decoder *d, pid_t tid);
 void target_drop_all(struct action_decoder *d);
+/* A pidfd of the target's thread. Return: a descriptor, -errno. */
+int target_open_pidfd(struct decode *c);
 /* Reads "PPid:" again: orphans get a new parent. Keeps the old one when it cannot be read. */
 void target_refresh_parent(struct decode *c);
 /* openat(2) below the target's /proc directory; makes room once when descriptors run out. Return:
@@ -246,13 +249,13 @@ int script_add_tool_step(struct decode *c, const struct resolved *r, struct byte
 /* sockaddr.c */
 struct endpoint {
 	enum action_op op;
-	int fd;                /* of the target */
 	struct bytes sockaddr; /* our copy */
 	bool is_fastopen;      /* MSG_FASTOPEN: this send is a connect as well */
+	bool is_pinned;        /* returned: it is a path, and the act's pin the object there */
 };
 
-/* Adds the step of one destination; nothing when there is nothing to decide. */
-int endpoint_add(struct decode *c, const struct endpoint *e);
-/* A duplicate of the target's socket. Return: a descriptor, -errno. */
-int endpoint_duplicate(struct decode *c, int fd);
-enum policy_protocol endpoint_protocol(struct decode *c, int fd, enum action_op op, int *ret_errno);
+/* Adds the steps of one destination of the act's socket; none when there is nothing to decide. */
+int endpoint_add(struct decode *c, struct endpoint *e);
+/* Takes a duplicate of the target's socket @fd for the act, by which the call is judged and then
+ * made. 0, EBADF, ENOTSOCK, or as a decoder. */
+int endpoint_take_socket(struct decode *c, int fd);

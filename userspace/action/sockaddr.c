@@ -10,24 +10,27 @@
 
 #include "action/decode.h"
 
-#define SIN6_LEN_MIN     24 /* SIN6_LEN_RFC2133: without the scope */
-#define PIDFD_THREAD_BIT O_EXCL
+#define SIN6_LEN_MIN 24 /* SIN6_LEN_RFC2133: without the scope */
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
 
-int endpoint_duplicate(struct decode *c, int fd)
+/* A duplicate of the target's descriptor. Return: a descriptor, -errno. */
+static int duplicate(struct decode *c, int fd)
 {
-	_cleanup_(fd_closep) int pidfd = -1;
 	int copy;
 
-	/* By thread where the kernel can: a thread may have a descriptor table of its own. */
-	pidfd = (int)syscall(SYS_pidfd_open, c->t->tid, PIDFD_THREAD_BIT);
-	if (pidfd < 0)
-		pidfd = (int)syscall(SYS_pidfd_open, c->t->tgid, 0);
-	if (pidfd < 0)
-		return -errno;
-	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	for (int i = 0; i < 2; i++) {
+		if (c->t->pidfd < 0)
+			c->t->pidfd = target_open_pidfd(c);
+		if (c->t->pidfd < 0)
+			return c->t->pidfd;
+		copy = (int)syscall(SYS_pidfd_getfd, c->t->pidfd, fd, 0);
+		if (copy >= 0 || errno != ESRCH)
+			break;
+		/* What was kept is of an earlier task with the same id. */
+		c->t->pidfd = fd_close(c->t->pidfd);
+	}
 	return copy < 0 ? -errno : copy;
 }
 
@@ -39,32 +42,48 @@ static int socket_option(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -errno : value;
 }
 
-/* @ret_errno: EBADF or ENOTSOCK, as the call itself will find. */
-enum policy_protocol endpoint_protocol(struct decode *c, int fd, enum action_op op, int *ret_errno)
+int endpoint_take_socket(struct decode *c, int fd)
 {
-	enum policy_protocol guess = op == OP_SEND ? POLICY_PROTO_UDP : POLICY_PROTO_TCP;
-	_cleanup_(fd_closep) int copy = -1;
-	int type, protocol;
+	struct act_network *net = &c->a->act.network;
+	int copy;
 
-	*ret_errno = 0;
-	copy = endpoint_duplicate(c, fd);
-	if (copy < 0) {
-		if (copy == -EBADF)
-			*ret_errno = EBADF;
-		return guess;
-	}
-	type = socket_option(copy, SO_TYPE);
-	if (type == -ENOTSOCK)
-		*ret_errno = ENOTSOCK;
-	if (type < 0)
-		return guess;
-	protocol = socket_option(copy, SO_PROTOCOL);
-	if (type == SOCK_STREAM &&
-	    (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP || protocol <= 0))
+	*net = (struct act_network){.socket = -1};
+	if (fd < 0)
+		return EBADF;
+	copy = duplicate(c, fd);
+	if (copy == -EBADF)
+		return EBADF;
+	if (copy < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	net->socket = act_own(c, copy);
+	net->type = socket_option(copy, SO_TYPE);
+	/* EBADF: it is open as a path only (O_PATH), which no socket call takes. */
+	if (net->type == -ENOTSOCK || net->type == -EBADF)
+		return -net->type;
+	net->family = socket_option(copy, SO_DOMAIN);
+	if (net->type < 0 || net->family < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	c->a->act.kind = ACT_NETWORK;
+	return 0;
+}
+
+/* Of the act's socket, not of what the call hopes for. */
+static enum policy_protocol endpoint_protocol(const struct act_network *net)
+{
+	int protocol = socket_option(net->socket, SO_PROTOCOL);
+
+	if (net->family != AF_INET && net->family != AF_INET6)
+		return POLICY_PROTO_OTHER;
+	if (net->type == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP))
 		return POLICY_PROTO_TCP;
-	if (type == SOCK_DGRAM && (protocol == IPPROTO_UDP || protocol <= 0))
+	if (net->type == SOCK_DGRAM && protocol == IPPROTO_UDP)
 		return POLICY_PROTO_UDP;
 	return POLICY_PROTO_OTHER;
+}
+
+static bool is_destination(enum action_op op)
+{
+	return op != OP_BIND && op != OP_LISTEN;
 }
 
 /* The same destination again (sendmmsg sends many packets to one place) is one step. */
@@ -117,9 +136,30 @@ static int add_steps(struct decode *c, const struct endpoint *e, struct bytes ob
 	return add_network_step(c, e->op, object, args, address);
 }
 
-static bool is_destination(enum action_op op)
+/*
+ * An IPv4 address in IPv6 clothes may be where the packet ends up, in the network behind a
+ * translator or a tunnel: each one is judged like an address of its own. A bind goes nowhere.
+ */
+static int add_embedded(struct decode *c, const struct endpoint *e,
+			const struct policy_address *address)
 {
-	return op != OP_BIND && op != OP_LISTEN;
+	struct policy_address embedded[POLICY_EMBEDDED_MAX];
+	size_t n = is_destination(e->op) ? policy_address_embedded(address, embedded) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char text[POLICY_HOST_SIZE];
+		struct bytes object;
+		int r;
+
+		policy_address_normalise(&embedded[i], e->op);
+		policy_address_format(text, &embedded[i]);
+		r = decode_format(c, &object, "%s", text);
+		if (r == 0)
+			r = add_steps(c, e, object, object, object, &embedded[i]);
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 static int add_ip(struct decode *c, const struct endpoint *e, struct policy_address *address,
@@ -130,9 +170,7 @@ static int add_ip(struct decode *c, const struct endpoint *e, struct policy_addr
 	int r;
 
 	address->has_ip = true;
-	address->protocol = endpoint_protocol(c, e->fd, e->op, &r);
-	if (r)
-		return r;
+	address->protocol = endpoint_protocol(&c->a->act.network);
 	policy_address_format(text, address);
 	if (scope) {
 		char *bracket = strchr(text, ']');
@@ -149,7 +187,8 @@ static int add_ip(struct decode *c, const struct endpoint *e, struct policy_addr
 	r = decode_format(c, &object, "%s", text);
 	if (r)
 		return r;
-	return add_steps(c, e, object, object, asked, address);
+	r = add_steps(c, e, object, object, asked, address);
+	return r ? r : add_embedded(c, e, address);
 }
 
 static int add_inet(struct decode *c, const struct endpoint *e)
@@ -178,11 +217,23 @@ static int add_inet6(struct decode *c, const struct endpoint *e)
 	return add_ip(c, e, &address, sin6.sin6_scope_id);
 }
 
-static int add_unix_path(struct decode *c, const struct endpoint *e, struct bytes name)
+/* The working directory, for a bind to a relative path: it has to be the same text. */
+static int pin_cwd(struct decode *c)
+{
+	int fd = target_open(c, "cwd", O_PATH | O_DIRECTORY);
+
+	if (fd < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	c->a->act.pin2.parent = act_own(c, fd);
+	return 0;
+}
+
+static int add_unix_path(struct decode *c, struct endpoint *e, struct bytes name)
 {
 	_cleanup_(resolved_fini) struct resolved found = RESOLVED_INIT;
 	struct policy_address address = {.protocol = POLICY_PROTO_UNIX};
-	struct look look = {.flags = is_destination(e->op) ? LOOK_FOLLOW : 0};
+	struct look look = {.flags = is_destination(e->op) ? LOOK_FOLLOW | LOOK_PIN | LOOK_WANT_FD
+							   : LOOK_PIN | LOOK_ENTRY};
 	struct bytes asked, object, path;
 	char *p;
 	int r;
@@ -190,7 +241,10 @@ static int add_unix_path(struct decode *c, const struct endpoint *e, struct byte
 	r = decode_copy(c, name.p, strnlen(name.p, name.len), &asked);
 	if (r)
 		return r;
-	r = resolve_path(c, AT_FDCWD, asked, look, &found);
+	/* A name that the kernel gave to the socket itself is where it was bound, wherever that is
+	 * now. */
+	r = e->op == OP_LISTEN ? resolve_path(c, AT_FDCWD, asked, (struct look){}, &found)
+			       : resolve_path(c, AT_FDCWD, asked, look, &found);
 	if (r)
 		return r;
 	p = arena_alloc(&c->d->arena, found.path.len + sizeof("unix:"));
@@ -201,14 +255,19 @@ static int add_unix_path(struct decode *c, const struct endpoint *e, struct byte
 	object = (struct bytes){.p = p, .len = found.path.len + 5};
 	path = (struct bytes){.p = p + 5, .len = found.path.len};
 	c->a->exists = found.exists;
+	c->a->act.pin = found.pin;
+	e->is_pinned = e->op != OP_LISTEN;
 	r = add_steps(c, e, object, path, asked, &address);
+	if (r || e->op != OP_BIND)
+		return r;
 	/* bind makes a file, like mknod. */
-	if (r == 0 && e->op == OP_BIND)
-		r = step_add_path(c, OP_CREATE, path);
-	return r;
+	c->a->act.network.has_foreign_root = c->d->has_foreign_roots;
+	if (asked.len && asked.p[0] != '/')
+		r = pin_cwd(c);
+	return r ? r : step_add_path(c, OP_CREATE, path);
 }
 
-static int add_unix(struct decode *c, const struct endpoint *e)
+static int add_unix(struct decode *c, struct endpoint *e)
 {
 	size_t start = offsetof(struct sockaddr_un, sun_path);
 	struct bytes name = {.p = e->sockaddr.p + start, .len = e->sockaddr.len - start};
@@ -247,7 +306,25 @@ static int add_other(struct decode *c, const struct endpoint *e, unsigned family
 	return add_steps(c, e, object, object, object, &address);
 }
 
-int endpoint_add(struct decode *c, const struct endpoint *e)
+/*
+ * What each kind of socket makes of an address without a family: IPv4 takes it for its own in a
+ * send and a bind (net/ipv4/udp.c, af_inet.c), so do raw IPv6 sockets in a send (net/ipv6/raw.c); a
+ * send on other IPv6 sockets goes to the peer (net/ipv6/udp.c), as if there were none.
+ */
+static int add_unspec(struct decode *c, const struct endpoint *e)
+{
+	const struct act_network *net = &c->a->act.network;
+
+	if (e->op == OP_CONNECT)
+		return 0; /* dissolves a connection */
+	if (net->family == AF_INET6 && net->type == SOCK_DGRAM)
+		return 0;
+	if (net->family == AF_INET6)
+		return add_inet6(c, e);
+	return e->sockaddr.len < sizeof(struct sockaddr_in) ? 0 : add_inet(c, e);
+}
+
+int endpoint_add(struct decode *c, struct endpoint *e)
 {
 	sa_family_t family;
 
@@ -262,13 +339,12 @@ int endpoint_add(struct decode *c, const struct endpoint *e)
 	case AF_UNIX:
 		return add_unix(c, e);
 	case AF_NETLINK:
-		return 0; /* the kernel is the peer; what it lets do is its own check */
-	case AF_UNSPEC:
-		/* connect: dissolves a connection. In bind and in a send on an IPv4 socket the
-		 * kernel reads it as AF_INET (net/ipv4/udp.c), so it names a destination. */
-		if (e->op == OP_CONNECT || e->sockaddr.len < sizeof(struct sockaddr_in))
+		/* The kernel is the peer; what it lets do is its own check. */
+		if (c->a->act.network.family == AF_NETLINK)
 			return 0;
-		return add_inet(c, e);
+		return add_other(c, e, family);
+	case AF_UNSPEC:
+		return add_unspec(c, e);
 	default:
 		return add_other(c, e, family);
 	}

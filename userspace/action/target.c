@@ -54,6 +54,7 @@ static void drop_slot(struct action_decoder *d, size_t i)
 	if (d->tids[i] == 0)
 		return;
 	d->targets[i].dir = fd_close(d->targets[i].dir);
+	d->targets[i].pidfd = fd_close(d->targets[i].pidfd);
 	d->tids[i] = 0;
 	d->used[i] = 0;
 }
@@ -248,6 +249,20 @@ const struct action_source action_source_kernel = {
 	.read_identity = kernel_read_identity,
 };
 
+int target_open_pidfd(struct decode *c)
+{
+	/* By thread where the kernel can: a thread may have a descriptor table of its own. */
+	int fd = (int)syscall(SYS_pidfd_open, c->t->tid, PIDFD_OPEN_THREAD);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		make_room(c);
+		fd = (int)syscall(SYS_pidfd_open, c->t->tid, PIDFD_OPEN_THREAD);
+	}
+	if (fd < 0)
+		fd = (int)syscall(SYS_pidfd_open, c->t->tgid, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 static size_t oldest_slot(const struct action_decoder *d)
 {
 	size_t oldest = 0;
@@ -272,7 +287,7 @@ static int load(struct decode *c, pid_t tid)
 		if (dir < 0)
 			return decode_fail(ACTION_UNREADABLE);
 	}
-	*t = (struct target){.tid = tid, .dir = dir};
+	*t = (struct target){.tid = tid, .dir = dir, .pidfd = -1};
 	r = d->source.read_identity(d->source.ctx, dir, tid, &t->tgid, &t->ppid);
 	if (r == -EMFILE || r == -ENFILE) {
 		target_drop_all(d);

@@ -52,6 +52,7 @@ int behalf_perform(struct behalf *b, const struct action *a, struct behalf_resul
 	static int (*const performers[_ACT_KIND_MAX])(struct behalf *, const struct action *,
 						      struct behalf_result *) = {
 		[ACT_OPEN] = behalf_open,
+		[ACT_NETWORK] = behalf_network,
 	};
 	int r;
 

@@ -14,6 +14,7 @@ struct behalf {
 	bool has_own_fs;
 	mode_t umask;          /* the thread's now, valid with has_own_fs */
 	bool is_assumed;       /* somebody else's IDs, groups or capabilities are on */
+	bool is_identified;    /* the effective IDs are the agent's, too */
 	struct act_creds base; /* the thread's own; groups are ours to free */
 	uint64_t base_permitted;
 	gid_t *base_groups;
@@ -28,6 +29,12 @@ void behalf_creds_fini(struct behalf *b);
  * could not be taken on and the call must not be made.
  */
 int behalf_assume(struct behalf *b, const struct act_creds *creds) _must_check_;
+/*
+ * After behalf_assume(): the effective IDs as well, which are what a unix socket shows its peer
+ * (SO_PEERCRED). Not always, because what they let a thread do the file system IDs do, and the
+ * agent may change the scheduling of a thread that has its effective ID. Return: 0, -errno.
+ */
+int behalf_identify(struct behalf *b, const struct act_creds *creds) _must_check_;
 /* Back to the thread's own. Aborts when it cannot: a receiver that is stuck with less would fail
  * open calls for no reason, one with more would be dangerous. */
 void behalf_resume(struct behalf *b);

@@ -119,11 +119,37 @@ int behalf_assume(struct behalf *b, const struct act_creds *creds)
 	return take_on(b, &b->base, creds);
 }
 
+/* The real and saved ones stay, so that this can be undone and nobody else may signal us. */
+static int set_effective(uid_t uid, gid_t gid)
+{
+	return syscall(SYS_setresgid, -1, gid, -1) < 0 || syscall(SYS_setresuid, -1, uid, -1) < 0
+		       ? -errno
+		       : 0;
+}
+
+int behalf_identify(struct behalf *b, const struct act_creds *creds)
+{
+	int r;
+
+	if (!b->is_assumed || (creds->fsuid == b->base.fsuid && creds->fsgid == b->base.fsgid))
+		return 0;
+	r = set_caps(b, b->base.cap_effective);
+	if (r < 0)
+		return r;
+	b->is_identified = true;
+	r = set_effective(creds->fsuid, creds->fsgid);
+	return r < 0 ? r : set_caps(b, creds->cap_effective & b->base_permitted);
+}
+
 void behalf_resume(struct behalf *b)
 {
 	if (!b->is_assumed)
 		return;
 	b->is_assumed = false;
+	if (b->is_identified && (set_caps(b, b->base.cap_effective) < 0 ||
+				 set_effective(b->base.fsuid, b->base.fsgid) < 0))
+		abort();
+	b->is_identified = false;
 	/* Capabilities first, for the same reason; what was half taken on is undone as well. */
 	if (set_caps(b, b->base.cap_effective) < 0 || set_fsuid(b->base.fsuid) < 0 ||
 	    set_fsgid(b->base.fsgid) < 0 || set_caps(b, b->base.cap_effective) < 0)

@@ -118,6 +118,57 @@ void policy_address_normalise(struct policy_address *a, enum action_op op)
 	a->ip[a->is_v4 ? 3 : 15] = 1;
 }
 
+/* Where the four bytes are in an address of each form. */
+static const struct embedding {
+	uint8_t mask[16], prefix[16];
+	uint8_t at;
+	bool is_inverted;
+} embeddings[] = {
+	/* 64:ff9b::/96 */
+	{.mask = {[0 ... 11] = 0xff}, .prefix = {0, 0x64, 0xff, 0x9b}, .at = 12},
+	/* 64:ff9b:1::/48, as it is used with a /96 of it */
+	{.mask = {[0 ... 5] = 0xff}, .prefix = {0, 0x64, 0xff, 0x9b, 0, 1}, .at = 12},
+	/* 2002::/16 */
+	{.mask = {0xff, 0xff}, .prefix = {0x20, 0x02}, .at = 2},
+	/* 2001::/32 */
+	{.mask = {[0 ... 3] = 0xff}, .prefix = {0x20, 0x01}, .at = 4},
+	{.mask = {[0 ... 3] = 0xff}, .prefix = {0x20, 0x01}, .at = 12, .is_inverted = true},
+	/* ::5efe:0:0/96 and ::200:5efe:0:0/96 below any /64 */
+	{.mask = {[8] = 0xfd, 0xff, 0xff, 0xff}, .prefix = {[10] = 0x5e, 0xfe}, .at = 12},
+	/* ::/96, but for :: and ::1 */
+	{.mask = {[0 ... 11] = 0xff}, .prefix = {}, .at = 12},
+};
+
+static bool has_prefix(const struct policy_address *a, const struct embedding *e)
+{
+	for (size_t i = 0; i < sizeof(a->ip); i++)
+		if ((a->ip[i] & e->mask[i]) != e->prefix[i])
+			return false;
+	return true;
+}
+
+size_t policy_address_embedded(const struct policy_address *a,
+			       struct policy_address ret[static POLICY_EMBEDDED_MAX])
+{
+	static const uint8_t zero[15];
+	size_t n = 0;
+
+	if (a->is_v4 || !a->has_ip || (memcmp(a->ip, zero, sizeof(zero)) == 0 && a->ip[15] <= 1))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(embeddings) && n < POLICY_EMBEDDED_MAX; i++) {
+		const struct embedding *e = &embeddings[i];
+
+		if (!has_prefix(a, e))
+			continue;
+		ret[n] = (struct policy_address){
+			.protocol = a->protocol, .has_ip = true, .is_v4 = true, .port = a->port};
+		for (size_t b = 0; b < 4; b++)
+			ret[n].ip[b] = (uint8_t)(a->ip[e->at + b] ^ (e->is_inverted ? 0xff : 0));
+		n++;
+	}
+	return n;
+}
+
 void policy_address_format(char out[static POLICY_HOST_SIZE], const struct policy_address *a)
 {
 	char ip[INET6_ADDRSTRLEN] = "";

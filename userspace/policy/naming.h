@@ -39,6 +39,15 @@ struct bytes policy_join_words(struct arena *mem, struct bytes head, const struc
 /* The forms under which one place hides: an IPv4 address in IPv6 clothes; "any" as a destination is
  * this machine. */
 void policy_address_normalise(struct policy_address *a, enum action_op op);
+/*
+ * The IPv4 addresses inside an IPv6 one to which a translator or a tunnel may carry what is sent
+ * there: NAT64 (RFC 6052, 8215), 6to4 (RFC 3056), Teredo (RFC 4380: server and client), ISATAP (RFC
+ * 5214), and the IPv4-compatible form. @ret is not normalised; port and protocol are @a's. Return:
+ * how many.
+ */
+#define POLICY_EMBEDDED_MAX 3
+size_t policy_address_embedded(const struct policy_address *a,
+			       struct policy_address ret[static POLICY_EMBEDDED_MAX]);
 /* "1.2.3.4:80", "[::1]:80". */
 void policy_address_format(char out[static POLICY_HOST_SIZE], const struct policy_address *a);
 /* The text of a network action: "name:port" for each of @domains, then "address:port" if the

@@ -360,6 +360,12 @@ bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
 /* OP_BIT()s of the operations on which some rule or default, advice included, says other than a
  * plain allow. */
 uint32_t policy_stack_decided_ops(const struct policy_stack *s);
+/*
+ * False: whatever is done with one of @ops (OP_BIT()s), the verdict is allow or flag. True also
+ * where a budget could be used up, and where a rule only flags. Of the built-in protection it knows
+ * nothing.
+ */
+bool policy_stack_may_refuse(const struct policy_stack *s, uint32_t ops);
 /* Some policy has `log_reads: true`: every read is to be recorded even if no rule speaks of reads.
  */
 bool policy_stack_logs_reads(const struct policy_stack *s);

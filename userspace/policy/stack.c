@@ -409,6 +409,17 @@ uint32_t policy_stack_decided_ops(const struct policy_stack *s)
 	return ops;
 }
 
+bool policy_stack_may_refuse(const struct policy_stack *s, uint32_t ops)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct policy *p = s->layers[i].policy;
+
+		if (!s->layers[i].is_audit && (policy_get_budget(p) || (decided_by(p) & ops)))
+			return true;
+	}
+	return false;
+}
+
 bool policy_stack_logs_reads(const struct policy_stack *s)
 {
 	for (size_t i = 0; i < s->n; i++)

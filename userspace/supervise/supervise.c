@@ -66,6 +66,7 @@ void *supervise_context_new(void *supervise)
 		.supervisor = s->config.engine.supervisor,
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
+		.is_network_open = !policy_stack_may_refuse(s->config.engine.stack, OPS_NETWORK),
 	};
 	const struct behalf_config behalf = {
 		.listener = s->config.listener,

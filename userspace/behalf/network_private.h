@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of network calls share. Not for other modules.
+ *
+ * Functions return 0 or more when the call went through, a negative errno when it failed, which is
+ * the agent's answer, -EINTR included.
+ */
+#pragma once
+
+#include "behalf/behalf_private.h"
+
+/* Of a stream, so much is read from the agent and sent at once; the rest follows. */
+#define SEND_CHUNK_BYTES ((size_t)256 * 1024)
+/* A datagram is sent whole or, past this, fails with EMSGSIZE; so does more than this in one call
+ * with MSG_ZEROCOPY, of which only the beginning is sent where the socket is a stream. */
+#define SEND_WHOLE_MAX ((size_t)1024 * 1024)
+#define SEND_FDS_MAX   253 /* SCM_MAX_FD of the kernel */
+
+/* The address that leads to the socket that was pinned, whatever its path leads to by now. Return:
+ * its length. */
+socklen_t network_pinned_address(int object, struct sockaddr_un *ret);
+/* network_message.c: sends one message. Return: the bytes sent, -errno. */
+ssize_t network_send(const struct action *a, const struct act_message *m, int flags);
+/* network_bind.c: binds to a path. */
+int network_bind_path(struct behalf *b, const struct action *a);
