@@ -69,6 +69,13 @@ struct act_open {
 	bool creates;     /* judged as a creation: nothing may be there when it is made */
 };
 
+/* Which of the calls on extended and file attributes. */
+enum change_xattr {
+	CHANGE_XATTR_SET,
+	CHANGE_XATTR_REMOVE,
+	CHANGE_FILE_ATTR, /* data is a struct file_attr of linux/fs.h */
+};
+
 struct act_change {
 	const void *data; /* xattr value, times, symlink text: a copy, see decode_path.c */
 	size_t data_len;

@@ -336,7 +336,7 @@ static int walk_all(struct walk *w, struct resolved *ret)
 		char text[WALK_NAME_MAX + 1];
 
 		if (name.len > WALK_NAME_MAX)
-			return ENAMETOOLONG;
+			return is_directory(w->at) ? ENAMETOOLONG : ENOTDIR;
 		memcpy(text, name.p, name.len);
 		text[name.len] = '\0';
 		if (streq(text, ".") && is_directory(w->at))

@@ -53,6 +53,7 @@ int behalf_perform(struct behalf *b, const struct action *a, struct behalf_resul
 						      struct behalf_result *) = {
 		[ACT_OPEN] = behalf_open,
 		[ACT_NETWORK] = behalf_network,
+		[ACT_CHANGE] = behalf_change,
 	};
 	int r;
 

@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -15,12 +16,13 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
+#include "behalf/behalf_private.h"
 #include "behalf/change.h"
 
 #define SYS_FILE_SETATTR 469 /* the same on every architecture, as all from 424 on */
-#define OBJECT_NAME_SIZE 32
+#define OBJECT_NAME_SIZE 16
 
-/* "self/fd/N" below our /proc. */
+/* The name of a descriptor of ours in /proc/self/fd. */
 struct object_name {
 	char text[OBJECT_NAME_SIZE];
 };
@@ -29,109 +31,124 @@ static struct object_name name_object(const struct act_pin *pin)
 {
 	struct object_name n;
 
-	(void)snprintf(n.text, sizeof(n.text), "self/fd/%d", pin->object);
+	(void)snprintf(n.text, sizeof(n.text), "%d", pin->object);
 	return n;
 }
 
-/* A path of slashes alone is the root, which these calls refuse, each in its own way. */
-static const char *name_of(const struct act_pin *pin)
+/* The last component as it was asked: a slash behind it matters to each call in its own way. */
+struct entry_name {
+	char text[NAME_MAX + 3]; /* with a name that is one byte too long */
+};
+
+static struct entry_name name_entry(const struct act_pin *pin)
 {
-	return pin->parent < 0 ? "/" : pin->name.p;
+	struct entry_name n _uninitialized_;
+
+	if (pin->parent < 0) {
+		memcpy(n.text, "/", 2);
+		return n;
+	}
+	assert(pin->name.len <= NAME_MAX + 1);
+	memcpy(n.text, pin->name.p, pin->name.len);
+	n.text[pin->name.len] = pin->wants_directory ? '/' : '\0';
+	n.text[pin->name.len + 1] = '\0';
+	return n;
 }
 
-/* For the calls that have no variant with a directory: the thread's own one is /proc. */
-static int go_to_proc(int proc)
+/* For the calls that have no variant with a directory: the thread's own one is /proc/self/fd. */
+static int go_to_fds(int self_fds)
 {
-	return fchdir(proc);
+	return fchdir(self_fds);
 }
 
-static int change_delete(int proc, const struct action *a)
+static int change_delete(int self_fds, const struct action *a)
 {
 	const struct act_pin *pin = &a->act.pin;
 
-	(void)proc;
-	return unlinkat(pin->parent, name_of(pin), a->act.change.flags);
+	(void)self_fds;
+	return unlinkat(pin->parent, name_entry(pin).text, a->act.change.flags);
 }
 
-static int change_mkdir(int proc, const struct action *a)
+static int change_mkdir(int self_fds, const struct action *a)
 {
 	const struct act_pin *pin = &a->act.pin;
 
-	(void)proc;
-	return mkdirat(pin->parent, name_of(pin), (mode_t)a->act.change.number[0]);
+	(void)self_fds;
+	return mkdirat(pin->parent, name_entry(pin).text, (mode_t)a->act.change.number[0]);
 }
 
-static int change_mknod(int proc, const struct action *a)
+static int change_mknod(int self_fds, const struct action *a)
 {
 	const struct act_pin *pin = &a->act.pin;
 	const uint64_t *number = a->act.change.number;
 
-	(void)proc;
+	(void)self_fds;
 	/* The C library's own packs the device anew; the agent's is the kernel's already. */
-	return (int)syscall(__NR_mknodat, pin->parent, name_of(pin), number[0], number[1]);
+	return (int)syscall(__NR_mknodat, pin->parent, name_entry(pin).text, number[0], number[1]);
 }
 
-static int change_symlink(int proc, const struct action *a)
+static int change_symlink(int self_fds, const struct action *a)
 {
 	const struct act_pin *pin = &a->act.pin;
 
-	(void)proc;
-	return symlinkat(a->act.change.data, pin->parent, name_of(pin));
+	(void)self_fds;
+	return symlinkat(a->act.change.data, pin->parent, name_entry(pin).text);
 }
 
-static int change_rename(int proc, const struct action *a)
+static int change_rename(int self_fds, const struct action *a)
 {
 	const struct act_pin *from = &a->act.pin, *to = &a->act.pin2;
 
-	(void)proc;
-	return (int)syscall(__NR_renameat2, from->parent, name_of(from), to->parent, name_of(to),
-			    a->act.change.flags);
+	(void)self_fds;
+	return (int)syscall(__NR_renameat2, from->parent, name_entry(from).text, to->parent,
+			    name_entry(to).text, a->act.change.flags);
 }
 
-static int change_link(int proc, const struct action *a)
+static int change_link(int self_fds, const struct action *a)
 {
 	const struct act_pin *to = &a->act.pin2;
 	struct object_name from = name_object(&a->act.pin);
 
-	return linkat(proc, from.text, to->parent, name_of(to), AT_SYMLINK_FOLLOW);
+	return linkat(self_fds, from.text, to->parent, name_entry(to).text, AT_SYMLINK_FOLLOW);
 }
 
-static int change_mode(int proc, const struct action *a)
+static int change_mode(int self_fds, const struct action *a)
 {
 	struct object_name object = name_object(&a->act.pin);
 
-	return (int)syscall(__NR_fchmodat, proc, object.text, a->act.change.number[0]);
+	return (int)syscall(__NR_fchmodat, self_fds, object.text, a->act.change.number[0]);
 }
 
-static int change_owner(int proc, const struct action *a)
+static int change_owner(int self_fds, const struct action *a)
 {
 	struct object_name object = name_object(&a->act.pin);
 	const uint64_t *number = a->act.change.number;
 
-	return fchownat(proc, object.text, (uid_t)number[0], (gid_t)number[1], 0);
+	return fchownat(self_fds, object.text, (uid_t)number[0], (gid_t)number[1], 0);
 }
 
-static int change_times(int proc, const struct action *a)
+static int change_times(int self_fds, const struct action *a)
 {
 	struct object_name object = name_object(&a->act.pin);
 
-	return utimensat(proc, object.text, a->act.change.data, 0);
+	return utimensat(self_fds, object.text, a->act.change.data, 0);
 }
 
-static int change_xattr(int proc, const struct action *a)
+static int change_xattr(int self_fds, const struct action *a)
 {
 	struct object_name object = name_object(&a->act.pin);
 	const struct act_change *c = &a->act.change;
 
 	switch ((enum change_xattr)c->number[0]) {
 	case CHANGE_XATTR_SET:
-		return go_to_proc(proc) < 0
+		return go_to_fds(self_fds) < 0
 			       ? -1
 			       : setxattr(object.text, c->attr.p, c->data, c->data_len, c->flags);
 	case CHANGE_XATTR_REMOVE:
-		return go_to_proc(proc) < 0 ? -1 : removexattr(object.text, c->attr.p);
+		return go_to_fds(self_fds) < 0 ? -1 : removexattr(object.text, c->attr.p);
 	case CHANGE_FILE_ATTR:
-		return (int)syscall(SYS_FILE_SETATTR, proc, object.text, c->data, c->data_len, 0);
+		return (int)syscall(SYS_FILE_SETATTR, self_fds, object.text, c->data, c->data_len,
+				    0);
 	}
 	errno = EINVAL;
 	return -1;
@@ -142,7 +159,7 @@ static int change_xattr(int proc, const struct action *a)
  * asked from us the kernel would look at our own. What the kernel checks before the limit is asked
  * for by faccessat2(2), because trying would already change the file.
  */
-static int exceed_size_limit(int proc, const struct action *a, const char *object,
+static int exceed_size_limit(int self_fds, const struct action *a, const char *object,
 			     const struct stat *st)
 {
 	errno = 0;
@@ -150,14 +167,14 @@ static int exceed_size_limit(int proc, const struct action *a, const char *objec
 		errno = EISDIR;
 	else if (!S_ISREG(st->st_mode))
 		errno = EINVAL;
-	else if (faccessat(proc, object, W_OK, AT_EACCESS) == 0) {
+	else if (faccessat(self_fds, object, W_OK, AT_EACCESS) == 0) {
 		(void)tgkill(a->pid, a->tid, SIGXFSZ);
 		errno = EFBIG;
 	}
 	return -1;
 }
 
-static int change_length(int proc, const struct action *a)
+static int change_length(int self_fds, const struct action *a)
 {
 	struct object_name object = name_object(&a->act.pin);
 	off_t length = (off_t)a->act.change.number[0];
@@ -170,19 +187,19 @@ static int change_length(int proc, const struct action *a)
 		if (prlimit(a->pid, RLIMIT_FSIZE, NULL, &limit) < 0)
 			return -1;
 		if (limit.rlim_cur != RLIM_INFINITY && (uint64_t)length > limit.rlim_cur)
-			return exceed_size_limit(proc, a, object.text, &st);
+			return exceed_size_limit(self_fds, a, object.text, &st);
 	}
-	return go_to_proc(proc) < 0 ? -1 : truncate(object.text, length);
+	return go_to_fds(self_fds) < 0 ? -1 : truncate(object.text, length);
 }
 
-static int (*const changes[_OP_MAX])(int proc, const struct action *a) = {
+static int (*const changes[_OP_MAX])(int self_fds, const struct action *a) = {
 	[OP_DELETE] = change_delete, [OP_MKDIR] = change_mkdir,     [OP_MKNOD] = change_mknod,
 	[OP_RENAME] = change_rename, [OP_LINK] = change_link,       [OP_SYMLINK] = change_symlink,
 	[OP_CHMOD] = change_mode,    [OP_CHOWN] = change_owner,     [OP_TIMES] = change_times,
 	[OP_XATTR] = change_xattr,   [OP_TRUNCATE] = change_length,
 };
 
-int change_perform(int proc, const struct action *a, struct behalf_result *ret)
+int change_perform(int self_fds, const struct action *a, struct behalf_result *ret)
 {
 	const struct act *act = &a->act;
 
@@ -193,7 +210,19 @@ int change_perform(int proc, const struct action *a, struct behalf_result *ret)
 		return 0;
 	}
 	assert(changes[act->row->op]);
-	if (changes[act->row->op](proc, a) < 0)
+	if (changes[act->row->op](self_fds, a) < 0)
 		ret->error = errno;
 	return 0;
+}
+
+int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret)
+{
+	int r;
+
+	r = behalf_own_fs(b);
+	if (r == 0 && change_needs_umask(a))
+		r = behalf_take_umask(b, a->tid);
+	if (r == 0)
+		r = behalf_still_waits(b, a);
+	return r < 0 ? r : change_perform(b->self_fds, a, ret);
 }

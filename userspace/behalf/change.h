@@ -5,9 +5,9 @@
  *
  * What struct act holds for them, beside what act.h says:
  *
- *   tree      pin.parent and pin.name say where; the name is the last component as asked, a
- *             trailing slash kept, also "." and ".." (which always fail, each call with its own
- *             errno); parent -1 with a name: a path that is all slashes
+ *   tree      pin.parent and pin.name say where, wants_directory that a slash stood behind it;
+ *             the name may be "." or ".." (which always fail, each call with its own errno);
+ *             no parent but an object: the root, which fails as well
  *   link      pin.object is what gets another name, pin2 where
  *   others    pin.object alone
  *
@@ -27,17 +27,11 @@
 
 #include "behalf/behalf.h"
 
-/* Which of the calls on extended and file attributes; change.attr is the name of the former. */
-enum change_xattr {
-	CHANGE_XATTR_SET,
-	CHANGE_XATTR_REMOVE,
-	CHANGE_FILE_ATTR, /* data is a struct file_attr */
-};
-
 /*
- * @proc: O_PATH of our own /proc; the thread's working directory is left there. Return: 0 and *ret.
+ * @self_fds: O_PATH of our own /proc/self/fd; the thread's working directory is left there. Return:
+ * 0 and *ret.
  */
-int change_perform(int proc, const struct action *a, struct behalf_result *ret) _must_check_;
+int change_perform(int self_fds, const struct action *a, struct behalf_result *ret) _must_check_;
 /* Whether the umask bears on @a. */
 static inline bool change_needs_umask(const struct action *a)
 {
