@@ -71,11 +71,13 @@ static const struct world_file {
 	{"home/.profile", 0644, "# mine\n"},
 	/* Called `at`: the policies that ship refuse it by name, PW because it is not listed. */
 	{"evil/at", 0755, "#!/bin/sh\necho @MARK@\n"},
+	/* For evil/crontab, a copy of echo: what it is to print. */
+	{"w/mark", 0644, "@MARK@"},
 	{"policy/pw.yaml", 0644,
 	 "version: 1\nname: pw\ndefault: deny\nrules:\n"
 	 "  - {name: work, match: {path: ['${project}/**']}, action: allow}\n"
 	 "  - {name: system, match: {path: ['/usr/**', '/lib/**', '/lib64/**', '/bin/**', /etc/passwd, "
-	 "/etc/ld.so.cache, '@TOP@/bin/**'], op: read}, action: allow}\n"
+	 "/etc/ld.so.cache, '/proc/*/status', '@TOP@/bin/**'], op: read}, action: allow}\n"
 	 "  - {name: devices, match: {path: ['/dev/{null,zero,urandom,tty}']}, action: allow}\n"
 	 "  - {name: tools, match: {tool: ['@TOP@/bin/agent', '/usr/bin/{dash,bash,cat,ls,cp,mv,rm,ln,"
 	 "true,touch,mkdir,env,git}', '/usr/bin/python3*']}, action: allow}\n"},
@@ -116,12 +118,12 @@ static int world_write(const char *path, mode_t mode, struct bytes content)
 	return io_write_all(fd, content.p, content.len);
 }
 
-static int world_copy_program(struct host *h, const char *self)
+static int world_copy(struct host *h, const char *from, const char *to)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT((size_t)64 << 20);
-	int r = io_read_file_at(AT_FDCWD, self, &text);
+	int r = io_read_file_at(AT_FDCWD, from, &text);
 
-	return r < 0 ? r : world_write(in(&h->world, "bin/agent"), 0755, strbuf_bytes(&text));
+	return r < 0 ? r : world_write(in(&h->world, "%s", to), 0755, strbuf_bytes(&text));
 }
 
 static int world_make_files(struct host *h)
@@ -363,7 +365,8 @@ int world_make(struct host *h, const char *parent, const char *self, bool has_ne
 	h->world.top = h->top;
 	r = world_words(h);
 	r = r < 0 ? r : world_make_files(h);
-	r = r < 0 ? r : world_copy_program(h, self);
+	r = r < 0 ? r : world_copy(h, self, "bin/agent");
+	r = r < 0 ? r : world_copy(h, "/usr/bin/echo", "evil/crontab");
 	r = r < 0 ? r : decoy_start(h);
 	r = r < 0 ? r : world_listen(h);
 	if (r == 0 && has_network)
@@ -417,13 +420,39 @@ unsigned int world_effects(struct host *h, struct strbuf *out)
 	return found;
 }
 
-static int unmake_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* Entry by entry: an attack may have made paths longer than the kernel takes. */
+static void unmake_entries(int fd)
 {
-	(void)st;
-	(void)ftw;
-	if (type == FTW_DP ? rmdir(path) < 0 : unlink(path) < 0)
-		fprintf(stderr, "# attack: '%s' stays: %s\n", path, strerror(errno));
-	return 0;
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		int sub = -1;
+
+		if (streq(e->d_name, ".") || streq(e->d_name, "..") ||
+		    unlinkat(dirfd(d), e->d_name, 0) == 0)
+			continue;
+		if (fchmodat(dirfd(d), e->d_name, 0700, 0) < 0)
+			continue;
+		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0)
+			unmake_entries(sub);
+		if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
+			fprintf(stderr, "# attack: '%.40s' stays: %s\n", e->d_name,
+				strerror(errno));
+	}
+	if (d)
+		(void)closedir(d);
+}
+
+static void world_remove(const struct host *h)
+{
+	int fd = open(h->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		unmake_entries(fd);
+	if (rmdir(h->top) < 0)
+		fprintf(stderr, "# attack: '%s' stays: %s\n", h->top, strerror(errno));
 }
 
 void world_unmake(struct host *h)
@@ -433,5 +462,5 @@ void world_unmake(struct host *h)
 		h->listeners[i] = fd_close(h->listeners[i]);
 	h->output = fd_close(h->output);
 	if (h->world.top && !getenv("ATTACK_KEEP"))
-		(void)nftw(h->top, unmake_entry, 16, FTW_PHYS | FTW_DEPTH);
+		world_remove(h);
 }
