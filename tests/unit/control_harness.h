@@ -167,9 +167,10 @@ static _unused_ void hold(struct fixture *f, struct bytes object, char id[static
 		.rule = BYTES_LIT("careful"),
 	};
 
-	assert_int_equal(
-		held_table_add(f->held, &(struct held_request){.notif_id = 1, .record = &r}, id),
-		0);
+	assert_int_equal(held_table_add(f->held,
+					&(struct held_request){.notif = {.id = 1}, .record = &r},
+					id),
+			 0);
 }
 
 /* Serves until @pid has exited. Return: its exit status. */

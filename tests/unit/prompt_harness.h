@@ -207,7 +207,7 @@ static struct held *make_held(void)
 	struct held *h;
 
 	if (held_table_new(60 * NS_PER_SEC, &t) < 0 ||
-	    held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id) < 0)
+	    held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id) < 0)
 		_exit(92);
 	h = held_table_take(t, id);
 	held_table_free(t);

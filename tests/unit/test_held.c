@@ -70,7 +70,7 @@ static void test_an_entry_is_announced_before_it_can_be_seen(void **state)
 
 	(void)state;
 	assert_int_equal(held_table_add(t,
-					&(struct held_request){.notif_id = 1,
+					&(struct held_request){.notif = {.id = 1},
 							       .record = &r,
 							       .before = note_before,
 							       .arg = &ok},
@@ -78,7 +78,7 @@ static void test_an_entry_is_announced_before_it_can_be_seen(void **state)
 			 0);
 	assert_string_equal(ok.id, id);
 	assert_int_equal(held_table_add(t,
-					&(struct held_request){.notif_id = 2,
+					&(struct held_request){.notif = {.id = 2},
 							       .record = &r,
 							       .before = note_before,
 							       .arg = &full},
@@ -104,13 +104,14 @@ static void test_entry_is_a_deep_copy(void **state)
 	r.argv = argv;
 	r.argc = r.argc_total = 1;
 	assert_int_equal(
-		held_table_add(t, &(struct held_request){.notif_id = 77, .record = &r}, id), 0);
+		held_table_add(t, &(struct held_request){.notif = {.id = 77}, .record = &r}, id),
+		0);
 	memset(object, 'x', sizeof(object));
 	memset(arg, 'x', sizeof(arg));
 	argv[0] = BYTES_NULL;
 	h = held_table_take(t, id);
 	assert_non_null(h);
-	assert_int_equal(h->notif_id, 77);
+	assert_int_equal(h->notif.id, 77);
 	assert_int_equal(h->tid, 1235);
 	assert_string_equal(h->id, id);
 	assert_true(bytes_eq_str(h->record.held, id));
@@ -130,8 +131,8 @@ static void test_only_the_first_take_gets_it(void **state)
 	char id[HELD_ID_SIZE];
 
 	(void)state;
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id), 0);
 	assert_null(held_table_take(t, ""));
 	assert_null(held_table_take(t, "aaaaaaaaaaaa"));
 	held_free(held_table_take(t, id));
@@ -158,8 +159,8 @@ static void test_huge_arguments_are_capped_and_said_to_be(void **state)
 	argv[2] = BYTES_LIT("tail");
 	r.argv = argv;
 	r.argc = r.argc_total = 3;
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id), 0);
 	h = held_table_take(t, id);
 	assert_true(h->record.argv_truncated);
 	assert_int_equal(h->record.argc, 2);
@@ -186,7 +187,8 @@ static void test_arguments_at_the_limit_are_whole(void **state)
 		r.argv = argv;
 		r.argc = r.argc_total = 1;
 		assert_int_equal(
-			held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
+			held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r},
+				       id),
 			0);
 		h = held_table_take(t, id);
 		assert_int_equal(h->record.argv[0].len, AUDIT_STRING_MAX - 1);
@@ -213,8 +215,8 @@ static void test_many_empty_arguments_stay_bounded(void **state)
 		argv[i] = BYTES_LIT("");
 	r.argv = argv;
 	r.argc = r.argc_total = N;
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id), 0);
 	h = held_table_take(t, id);
 	assert_true(h->record.argv_truncated);
 	assert_in_range(h->record.argc, 1, 1024);
@@ -239,14 +241,15 @@ static void test_ten_thousand_at_once(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < HELD_MAX; i++)
-		assert_int_equal(held_table_add(t,
-						&(struct held_request){.notif_id = i, .record = &r},
-						ids[i]),
-				 0);
+		assert_int_equal(
+			held_table_add(t, &(struct held_request){.notif = {.id = i}, .record = &r},
+				       ids[i]),
+			0);
 	each = (mallinfo2().uordblks - before) / HELD_MAX;
 	assert_in_range(each, 0, 4096);
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 -ENOSPC);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id),
+		-ENOSPC);
 
 	memcpy(sorted, ids, sizeof(ids));
 	qsort(sorted, HELD_MAX, HELD_ID_SIZE, by_value);
@@ -283,8 +286,8 @@ static void test_adding_makes_the_descriptor_readable(void **state)
 
 	(void)state;
 	assert_int_equal(poll(&fd, 1, 0), 0);
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id), 0);
 	assert_int_equal(poll(&fd, 1, 0), 1);
 	held_table_ack(t);
 	assert_int_equal(poll(&fd, 1, 0), 0);
@@ -301,8 +304,8 @@ static void test_deadline_passes(void **state)
 	struct held *h;
 
 	(void)state;
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id), 0);
 	deadline_ns = held_table_next_deadline(t);
 	assert_in_range(deadline_ns - clock_monotonic_ns(), 1, 5 * NS_PER_SEC);
 	assert_null(held_table_take_expired(t, deadline_ns - 1));
@@ -319,8 +322,8 @@ static void test_endless_timeout_does_not_overflow(void **state)
 	char id[HELD_ID_SIZE];
 
 	(void)state;
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = &r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = &r}, id), 0);
 	assert_null(held_table_take_expired(t, clock_monotonic_ns()));
 	held_table_free(t);
 }
@@ -329,7 +332,7 @@ static bool collect(const struct held *h, void *arg)
 {
 	struct strbuf *out = arg;
 
-	strbuf_add_u64(out, h->notif_id);
+	strbuf_add_u64(out, h->notif.id);
 	return out->len < 3;
 }
 
@@ -344,10 +347,10 @@ static void test_each_goes_by_arrival_from_where_it_is_told(void **state)
 	(void)state;
 	assert_null(held_table_copy_oldest(t));
 	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(held_table_add(t,
-						&(struct held_request){.notif_id = i, .record = &r},
-						ids[i]),
-				 0);
+		assert_int_equal(
+			held_table_add(t, &(struct held_request){.notif = {.id = i}, .record = &r},
+				       ids[i]),
+			0);
 	held_free(held_table_take(t, ids[1]));
 	held_table_each(t, collect, &out);
 	assert_string_equal(strbuf_str(&out), "023");
@@ -372,10 +375,10 @@ static void *add_many(void *arg)
 	char id[HELD_ID_SIZE];
 
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(held_table_add(arg,
-						&(struct held_request){.notif_id = 1, .record = &r},
-						id),
-				 0);
+		assert_int_equal(
+			held_table_add(
+				arg, &(struct held_request){.notif = {.id = 1}, .record = &r}, id),
+			0);
 	return NULL;
 }
 
@@ -414,8 +417,8 @@ static json_t *to_json(const struct audit_record *r, size_t max, size_t *ret_len
 	struct held *h;
 	json_t *root;
 
-	assert_int_equal(held_table_add(t, &(struct held_request){.notif_id = 1, .record = r}, id),
-			 0);
+	assert_int_equal(
+		held_table_add(t, &(struct held_request){.notif = {.id = 1}, .record = r}, id), 0);
 	h = held_table_take(t, id);
 	held_to_json(h, h->since_ns + 2 * NS_PER_SEC, max, &j);
 	assert_int_equal(strbuf_error(&out), 0);

@@ -379,7 +379,8 @@ int held_table_add(struct held_table *t, const struct held_request *q,
 
 	if (!e)
 		return -ENOMEM;
-	e->held.notif_id = q->notif_id;
+	e->held.notif = q->notif;
+	e->held.identity = q->identity;
 	e->held.ask = q->ask;
 	e->held.charge = q->charge;
 	e->held.since_ns = clock_monotonic_ns();
@@ -454,7 +455,8 @@ struct held *held_table_copy_oldest(struct held_table *t)
 		if (e) {
 			set_id(&e->held, h->id);
 			e->held.seq = h->seq;
-			e->held.notif_id = h->notif_id;
+			e->held.notif = h->notif;
+			e->held.identity = h->identity;
 			e->held.since_ns = h->since_ns;
 			e->held.deadline_ns = h->deadline_ns;
 			e->held.ask = h->ask;

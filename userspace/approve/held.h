@@ -2,7 +2,8 @@
 /*
  * Held actions: notifications whose verdict is ask, waiting for an answer or a deadline. The table
  * owns copies of all that a person needs to see and of all that the final record needs; nothing in
- * it points into a receiver's arena.
+ * it points into a receiver's arena, and nothing is kept open: thousands may be held. What an
+ * answer needs to be about the same action is the call as it came and the action's identity.
  *
  * Threads: receivers add, the supervisor's main thread does the rest; the table has a mutex of its
  * own.
@@ -11,7 +12,7 @@
 
 #include <linux/seccomp.h>
 
-#include "action/action.h"
+#include "action/identity.h"
 #include "audit/record.h"
 #include "base/json.h"
 #include "engine/engine.h"
@@ -24,10 +25,13 @@ struct held_table;
 struct held {
 	char id[HELD_ID_SIZE];
 	uint64_t seq; /* order of arrival, from 1 */
-	uint64_t notif_id;
+	struct seccomp_notif notif;
+	struct action_identity identity;
 	pid_t tid;
-	uint64_t since_ns;    /* monotonic */
-	uint64_t deadline_ns; /* monotonic */
+	/* CLOCK_MONOTONIC: it stands still while the machine is suspended, when nobody can answer,
+	 * and nothing that is done to the time of day moves it. */
+	uint64_t since_ns;
+	uint64_t deadline_ns;
 	/* Its strings, argv too, belong to this struct; syscall and layer are static. */
 	struct audit_record record;
 	const struct policy_ask *ask; /* of the rule; belongs to the policy stack. NULL: none */
@@ -36,7 +40,8 @@ struct held {
 
 /* What to put on hold; everything is copied, but for @ask. */
 struct held_request {
-	uint64_t notif_id;
+	struct seccomp_notif notif;
+	struct action_identity identity;
 	const struct audit_record *record;
 	const struct policy_ask *ask; /* outlives the table; NULL: the table's timeout, and no
 					 approvers */

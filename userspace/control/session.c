@@ -273,6 +273,13 @@ static int harden(struct session *s)
 	return 0;
 }
 
+static void post_job(void *arg, struct receivers_job *job)
+{
+	struct session *s = arg;
+
+	receivers_post(s->receivers, job);
+}
+
 static int start_deciding(struct session *s)
 {
 	struct supervise_config config = {
@@ -291,6 +298,7 @@ static int start_deciding(struct session *s)
 			   .spend_socket = control_server_path(s->spend_server),
 			   .budget = s->budget},
 		.command = s->command,
+		.post = post_job,
 		.hold_ended = session_hold_ended,
 		.stop = session_stop,
 		.arg = s,

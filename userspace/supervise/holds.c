@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How holds end. Runs in the supervisor's main thread only.
+ * How holds end. The supervisor's main thread ends them all; what was approved is posted to a
+ * receiver thread, which looks at the action again and carries it out: both may block.
  */
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -41,7 +42,7 @@ static const struct {
 	const char *approver;
 	const char *reason;
 } hold_ends[] = {
-	[HOLD_APPROVED] = {VERDICT_ALLOW, AUDIT_RESULT_CONTINUED, 0, NULL, NULL},
+	[HOLD_APPROVED] = {VERDICT_ALLOW, AUDIT_RESULT_NONE, 0, NULL, NULL},
 	[HOLD_DENIED] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EACCES, NULL, NULL},
 	[HOLD_TIMED_OUT] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EACCES, "timeout",
 			    "Nobody answered in time."},
@@ -51,6 +52,9 @@ static const struct {
 	[HOLD_SHUTDOWN] = {VERDICT_DENY, AUDIT_RESULT_REFUSED, EACCES, "shutdown",
 			   "The session ended."},
 };
+
+/* How often an action is looked at again that changes between the look and the performance. */
+#define ROUNDS_MAX 4
 
 static bool id_is_valid(int listener, uint64_t id)
 {
@@ -176,14 +180,149 @@ static struct bytes redact_reason(struct supervise *s, struct bytes reason, uint
 	return r.reason;
 }
 
+/* An approved action on its way to a receiver. */
+struct approval {
+	struct receivers_job job; /* first: it is what comes back */
+	struct supervise *supervise;
+	struct held *held;
+	char text[]; /* what was said with it: the record points here */
+};
+
+static void refuse_approved(struct supervise *s, struct held *h, const char *reason)
+{
+	struct audit_record *r = &h->record;
+
+	r->verdict = VERDICT_DENY;
+	r->result = AUDIT_RESULT_REFUSED;
+	r->error = EACCES;
+	r->reason = bytes_of(reason);
+	r->latency_ns = clock_monotonic_ns() - h->since_ns;
+	(void)supervise_record(s, r); /* refused whether or not it can be recorded */
+	(void)supervise_answer_errno(s->config.listener, h->notif.id, EACCES);
+}
+
+static void record_gone(struct supervise *s, struct held *h)
+{
+	struct audit_record *r = &h->record;
+
+	r->verdict = hold_ends[HOLD_GONE].verdict;
+	r->result = hold_ends[HOLD_GONE].result;
+	r->approver = bytes_of(hold_ends[HOLD_GONE].approver);
+	r->reason = bytes_of(hold_ends[HOLD_GONE].reason);
+	r->latency_ns = clock_monotonic_ns() - h->since_ns;
+	(void)supervise_record(s, r);
+}
+
+/* Charges and records what is about to be carried out. Return: whether it may be. */
+static bool begin_approved(struct supervise *s, struct held *h, const struct action *a)
+{
+	struct audit_record *r = &h->record;
+	struct budget_answer answer = {.verdict = VERDICT_ALLOW};
+	bool is_allowed = charge_approved(s, h, r, &answer);
+
+	r->result = is_allowed ? supervise_result_of(a) : AUDIT_RESULT_REFUSED;
+	r->error = is_allowed ? 0 : EACCES;
+	r->latency_ns = clock_monotonic_ns() - h->since_ns;
+	if (supervise_record(s, r) < 0)
+		is_allowed = false; /* what cannot be recorded does not happen */
+	if (answer.is_stop && s->config.stop)
+		s->config.stop(s->config.arg, answer.reason);
+	if (!is_allowed)
+		(void)supervise_answer_errno(s->config.listener, h->notif.id, EACCES);
+	return is_allowed;
+}
+
+/*
+ * A yes was given to one action; the call decides again what it is about, and anything else than
+ * that action is denied. It is recorded once: what changes after that, while it is being performed,
+ * makes another record.
+ */
+static void carry_out_approved(struct context *c, struct held *h)
+{
+	struct supervise *s = c->supervise;
+	bool has_begun = false;
+	int r = -ESTALE;
+
+	for (int i = 0; i < ROUNDS_MAX && r == -ESTALE; i++) {
+		struct action a _uninitialized_; /* action_decode() sets all that it gives */
+		struct action_identity identity;
+
+		supervise_decode(c, &h->notif, &a);
+		if (a.error == ACTION_GONE) {
+			if (!has_begun)
+				record_gone(s, h);
+			return;
+		}
+		action_identify(c->decoder, &a, &identity);
+		if (!action_identity_eq(&identity, &h->identity)) {
+			refuse_approved(s, h, "changed-while-held");
+			return;
+		}
+		if (!has_begun && !begin_approved(s, h, &a))
+			return;
+		has_begun = true;
+		r = supervise_carry_out(c, &h->notif, &a);
+	}
+	if (r == -ESTALE)
+		refuse_approved(s, h, "changed-while-held");
+}
+
+static void run_approval(void *context, struct receivers_job *job, bool is_refused)
+{
+	struct approval *approval = (struct approval *)job;
+	struct context *c = context;
+
+	if (is_refused) {
+		refuse_approved(approval->supervise, approval->held,
+				action_error_name(ACTION_OVERLOAD));
+	} else {
+		carry_out_approved(c, approval->held);
+		action_decoder_release(c->decoder);
+	}
+	held_free(approval->held);
+	free(approval);
+}
+
+/* Moves what @s points to into @storage. */
+static void keep(struct bytes *s, char **storage)
+{
+	if (!s->p)
+		return;
+	memcpy(*storage, s->p, s->len);
+	s->p = *storage;
+	*storage += s->len;
+}
+
+/* Consumes @h, whose record still points to the approver's words. */
+static void post_approved(struct supervise *s, struct held *h)
+{
+	struct audit_record *r = &h->record;
+	struct approval *approval = malloc(sizeof(*approval) + r->reason.len + r->approver.len);
+	char *storage;
+
+	if (!approval) {
+		refuse_approved(s, h, action_error_name(ACTION_NO_MEMORY));
+		held_free(h);
+		return;
+	}
+	*approval = (struct approval){
+		.job = {.id = h->notif.id, .task = h->notif.pid, .run = run_approval},
+		.supervise = s,
+		.held = h,
+	};
+	storage = approval->text;
+	keep(&r->reason, &storage);
+	keep(&r->approver, &storage);
+	s->config.post(s->config.arg, &approval->job);
+}
+
 void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, struct bytes reason,
 			struct bytes approver)
 {
 	int listener = s->config.listener;
 	struct audit_record *r = &h->record;
-	struct budget_answer answer = {.verdict = VERDICT_ALLOW};
 
-	if (!id_is_valid(listener, h->notif_id))
+	if (!id_is_valid(listener, h->notif.id))
 		end = HOLD_GONE;
 	r->event = AUDIT_ACTION;
 	r->verdict = hold_ends[end].verdict;
@@ -195,25 +334,19 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 		r->reason = redact_reason(s, reason, &r->redacted);
 	else if (hold_ends[end].reason)
 		r->reason = bytes_of(hold_ends[end].reason);
-	if (end == HOLD_APPROVED && !charge_approved(s, h, r, &answer)) {
-		end = HOLD_DENIED;
-		r->result = hold_ends[end].result;
-		r->error = hold_ends[end].error;
-	}
-	r->latency_ns = clock_monotonic_ns() - h->since_ns;
-	if (supervise_record(s, r) < 0 && end == HOLD_APPROVED)
-		end = HOLD_DENIED; /* what cannot be recorded does not happen */
-	if (end == HOLD_APPROVED)
-		(void)supervise_answer_continue(listener, h->notif_id);
-	else if (end == HOLD_INTERRUPTED)
-		(void)supervise_answer_errno(listener, h->notif_id,
-					     supervise_interrupt_errno(h->tid));
-	else if (end != HOLD_GONE)
-		(void)supervise_answer_errno(listener, h->notif_id, EACCES);
 	if (s->config.hold_ended)
 		s->config.hold_ended(s->config.arg, h, end);
-	if (answer.is_stop && s->config.stop)
-		s->config.stop(s->config.arg, answer.reason);
+	if (end == HOLD_APPROVED) {
+		post_approved(s, h);
+		return;
+	}
+	r->latency_ns = clock_monotonic_ns() - h->since_ns;
+	(void)supervise_record(s, r); /* refused whether or not it can be recorded */
+	if (end == HOLD_INTERRUPTED)
+		(void)supervise_answer_errno(listener, h->notif.id,
+					     supervise_interrupt_errno(h->tid));
+	else if (end != HOLD_GONE)
+		(void)supervise_answer_errno(listener, h->notif.id, EACCES);
 	held_free(h);
 }
 
@@ -236,7 +369,7 @@ static bool scan_one(const struct held *h, void *arg)
 
 	if (scan->n_ended == HOLD_SCAN_MAX)
 		return false;
-	if (!id_is_valid(scan->supervise->config.listener, h->notif_id)) {
+	if (!id_is_valid(scan->supervise->config.listener, h->notif.id)) {
 		end = HOLD_GONE;
 	} else {
 		/* Only a window of them each time, going round: reading /proc costs some

@@ -61,7 +61,9 @@ void *supervise_context_new(void *supervise)
 {
 	struct supervise *s = supervise;
 	const struct action_decoder_config decoder = {
-		.need_full_argv = policy_stack_needs_args(s->config.engine.stack),
+		/* What is held must be the same to its last byte when it is approved. */
+		.need_full_argv = policy_stack_needs_args(s->config.engine.stack) ||
+				  policy_stack_can_ask(s->config.engine.stack),
 		.need_cwd = policy_stack_needs_cwd(s->config.engine.stack),
 		.supervisor = s->config.engine.supervisor,
 		.listener = s->config.listener,
@@ -188,13 +190,13 @@ static int record_hold(void *arg, const char *id)
 	return supervise_record(h->supervise, h->record);
 }
 
-static void handle_ask(struct context *c, const struct seccomp_notif *n, const struct decision *d,
-		       struct audit_record *r)
+static void handle_ask(struct context *c, const struct seccomp_notif *n, struct action *a,
+		       const struct decision *d, struct audit_record *r)
 {
 	const struct supervise_config *config = &c->supervise->config;
 	struct hold_record hold = {.supervise = c->supervise, .record = r};
-	const struct held_request q = {
-		.notif_id = n->id,
+	struct held_request q = {
+		.notif = *n,
 		.record = r,
 		.ask = d->source.ask,
 		.charge = d->charge,
@@ -203,6 +205,7 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, const s
 	};
 	char id[HELD_ID_SIZE];
 
+	action_identify(c->decoder, a, &q.identity);
 	r->event = AUDIT_HELD;
 	if (held_table_add(config->held, &q, id) == 0)
 		return;
@@ -232,7 +235,7 @@ static void handle_denied(struct context *c, const struct seccomp_notif *n, cons
 }
 
 /* Return: 0; -ESTALE as supervise_carry_out(). */
-static int handle_decided(struct context *c, const struct seccomp_notif *n, const struct action *a,
+static int handle_decided(struct context *c, const struct seccomp_notif *n, struct action *a,
 			  const struct decision *d, struct audit_record *r)
 {
 	const struct supervise_config *config = &c->supervise->config;
@@ -245,11 +248,9 @@ static int handle_decided(struct context *c, const struct seccomp_notif *n, cons
 			(void)supervise_answer_errno(config->listener, n->id, EACCES);
 			return 0;
 		}
-		if (a->kind == KIND_SYSTEM && a->grant == GRANT_MOUNT)
-			atomic_store(&c->supervise->foreign_roots, true);
 		return supervise_carry_out(c, n, a);
 	case VERDICT_ASK:
-		handle_ask(c, n, d, r);
+		handle_ask(c, n, a, d, r);
 		return 0;
 	case VERDICT_DENY:
 	case _VERDICT_MAX:
@@ -260,7 +261,7 @@ static int handle_decided(struct context *c, const struct seccomp_notif *n, cons
 }
 
 /* From a decision on @a to its answer. Return: as handle_decided(). */
-static int decide(struct context *c, const struct seccomp_notif *n, const struct action *a,
+static int decide(struct context *c, const struct seccomp_notif *n, struct action *a,
 		  const struct engine_time *now)
 {
 	const struct supervise_config *config = &c->supervise->config;
@@ -282,6 +283,16 @@ static int decide(struct context *c, const struct seccomp_notif *n, const struct
 	return handle_decided(c, n, a, &d, &r);
 }
 
+void supervise_decode(struct context *c, const struct seccomp_notif *n, struct action *ret)
+{
+	if (!c->knows_foreign_roots &&
+	    atomic_load_explicit(&c->supervise->foreign_roots, memory_order_relaxed)) {
+		action_decoder_set_foreign_roots(c->decoder);
+		c->knows_foreign_roots = true;
+	}
+	action_decode(c->decoder, n, ret);
+}
+
 /* One look at the call and what follows from it. Return: as handle_decided(). */
 static int handle_once(struct context *c, const struct seccomp_notif *n)
 {
@@ -290,7 +301,7 @@ static int handle_once(struct context *c, const struct seccomp_notif *n)
 					.realtime_ns = clock_realtime_ns()};
 	struct action a _uninitialized_; /* action_decode() sets all that it gives */
 
-	action_decode(c->decoder, n, &a);
+	supervise_decode(c, n, &a);
 	if (a.error == ACTION_GONE || !supervise_check_exec(c, &a))
 		return 0;
 	if (a.error == ACTION_OK && a.kernel_errno > 0) {
@@ -309,11 +320,6 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 	struct context *c = context;
 	int r = -ESTALE;
 
-	if (!c->knows_foreign_roots &&
-	    atomic_load_explicit(&c->supervise->foreign_roots, memory_order_relaxed)) {
-		action_decoder_set_foreign_roots(c->decoder);
-		c->knows_foreign_roots = true;
-	}
 	/* What was judged may be gone when it is to be used: then something else is judged. */
 	for (int i = 0; i < ROUNDS_MAX && r == -ESTALE; i++)
 		r = handle_once(c, n);

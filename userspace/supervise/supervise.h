@@ -13,6 +13,8 @@
 #include "audit/redact.h"
 #include "engine/engine.h"
 
+#include "supervise/receivers.h"
+
 enum hold_end {
 	HOLD_APPROVED,
 	HOLD_DENIED,
@@ -31,6 +33,8 @@ struct supervise_config {
 	bool stops_without_log;
 	struct engine_config engine;
 	pid_t command; /* the agent's first process */
+	/* Has @job run by a receiver thread, with a context of supervise_context_new(). */
+	void (*post)(void *arg, struct receivers_job *job);
 	/* Told of every hold that ended, in the main thread. May be NULL. */
 	void (*hold_ended)(void *arg, const struct held *h, enum hold_end end);
 	/* A budget, or a log that cannot be written, wants the session ended; @reason is borrowed.
@@ -57,7 +61,10 @@ void supervise_refuse(void *context, const struct seccomp_notif *n);
  */
 bool supervise_is_interrupted(void *supervise, uint32_t task);
 
-/* Records the end of @h (consumed) and answers the call. @reason and @approver may have .p == NULL.
+/*
+ * Ends the hold of @h (consumed): records it and answers the call; what was approved is posted
+ * instead, decoded again, and carried out if it is still the same, else denied with the reason
+ * "changed-while-held". Does not block. @reason and @approver may have .p == NULL.
  */
 void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, struct bytes reason,
 			struct bytes approver);

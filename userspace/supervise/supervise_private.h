@@ -46,6 +46,9 @@ int supervise_record(struct supervise *s, const struct audit_record *r);
 int supervise_answer_errno(int listener, uint64_t id, int error);
 int supervise_answer_continue(int listener, uint64_t id);
 
+/* action_decode(), which knows by then of each mount that was let through. */
+void supervise_decode(struct context *c, const struct seccomp_notif *n, struct action *ret);
+
 /* What the record of @a says, that is written before it is carried out. */
 enum audit_result supervise_result_of(const struct action *a);
 /*
