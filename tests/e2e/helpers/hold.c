@@ -5,7 +5,11 @@
  *   hold many N DIR     N threads open DIR/0 .. DIR/N-1; prints how many got what
  *   hold handler PATH   with a SIGINT handler without SA_RESTART
  *   hold restart PATH   the same with SA_RESTART
+ *   hold swap open GO A B     opens A; its other thread makes the argument B when the file GO is
+ *   hold swap exec GO A B     there, and then removes GO. exec: echo A. connect: A and B are ports
+ *   hold swap connect GO A B  of 127.0.0.1
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -100,6 +104,54 @@ static int interrupted(char **args, int flags)
 	return 0;
 }
 
+static struct swap {
+	char argument[4096];
+	struct sockaddr_in address;
+	char **args; /* GO A B */
+} swap;
+
+static void *swap_thread(void *unused)
+{
+	while (access(swap.args[0], F_OK) < 0)
+		usleep(1000);
+	strcpy(swap.argument, swap.args[2]);
+	swap.address.sin_port = htons((uint16_t)atoi(swap.args[2]));
+	unlink(swap.args[0]);
+	for (;;)
+		pause();
+	return unused;
+}
+
+static int swapped(char **args)
+{
+	char *argv[] = {"echo", swap.argument, NULL};
+	pthread_t t;
+	int fd;
+
+	swap.args = args + 1;
+	strcpy(swap.argument, args[2]);
+	swap.address = (struct sockaddr_in){.sin_family = AF_INET,
+					    .sin_port = htons((uint16_t)atoi(args[2])),
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	if (pthread_create(&t, NULL, swap_thread, NULL) != 0)
+		return 2;
+	if (strcmp(args[0], "open") == 0) {
+		printf("%s\n", try_open(swap.argument));
+		return 0;
+	}
+	if (strcmp(args[0], "exec") == 0) {
+		execv("/bin/echo", argv);
+		printf("%s\n", strerrorname_np(errno));
+		return 0;
+	}
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(fd, (struct sockaddr *)&swap.address, sizeof(swap.address)) == 0)
+		puts("OK");
+	else
+		puts(strerrorname_np(errno));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "two") == 0)
@@ -110,5 +162,7 @@ int main(int argc, char **argv)
 		return interrupted(argv + 2, 0);
 	if (argc == 3 && strcmp(argv[1], "restart") == 0)
 		return interrupted(argv + 2, SA_RESTART);
+	if (argc == 6 && strcmp(argv[1], "swap") == 0)
+		return swapped(argv + 2);
 	return 2;
 }
