@@ -324,6 +324,17 @@ static int pin_source(struct decode *c, int flags)
 	return r;
 }
 
+/* What the walk to @pin fails with, asked only where another error waits behind it: the kernel
+ * wants to search the directory before it reads the second path. */
+static int error_before(const struct act_pin *pin)
+{
+	struct stat st;
+
+	if (pin->error || pin->parent < 0)
+		return pin->error;
+	return fstatat(pin->parent, ".", &st, 0) < 0 ? errno : 0;
+}
+
 int decode_two_path(struct decode *c)
 {
 	struct action *a = c->a;
@@ -350,8 +361,8 @@ int decode_two_path(struct decode *c)
 	if (r == 0)
 		r = pin_place(c, dirfd_of(c, c->row->dirfd2), asked2, &a->object2, &a->act.pin2);
 	/* Of two things that are wrong, the first is what the call fails with. */
-	if (r > 0 && a->act.pin.error)
-		return a->act.pin.error;
+	if (r > 0 && error_before(&a->act.pin))
+		return error_before(&a->act.pin);
 	if (r)
 		return r;
 	a->exists = exists;
