@@ -6,6 +6,7 @@
 # make bench            speed against the bare kernel mechanism
 # make fuzz SECONDS=60  each fuzz target for so long
 # make differential CASES=10000000   compiled policies against the naive evaluator
+# make soak-races ROUNDS=200000   agents that change what a call names while it is decided on
 # make soak-log ROUNDS=1000   SIGKILL of sessions at random moments: nothing of the log is lost
 # make check-kernel     Debian's kernels in QEMU (ALL=1: more of them)
 # make transparency     other people's test suites, natively and supervised: every outcome compared
@@ -209,6 +210,9 @@ transparency: $(BUILD)/holdfast
 	$(Q)/usr/bin/python3 tests/transparency/run.py $(patsubst %,--suite %,$(SUITE)) $(if $(AS),--as $(AS))
 
 ROUNDS ?= 1000
+soak-races: all
+	HF_RACE_ROUNDS=$(ROUNDS) bats -f '^race' tests/e2e/network.bats
+
 soak-log: all
 	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
 
@@ -233,7 +237,7 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak-log transparency format install uninstall \
+	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak-log soak-races transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

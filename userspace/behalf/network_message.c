@@ -244,15 +244,23 @@ static void buffer_fini(struct buffer *b)
 		free(b->p);
 }
 
+static ssize_t send_once(int fd, const struct msghdr *h, int flags)
+{
+	/* sendto(2) can give an address of no bytes; sendmsg(2) takes that for none. */
+	if (h->msg_name && h->msg_namelen == 0 && h->msg_controllen == 0)
+		return sendto(fd, h->msg_iov->iov_base, h->msg_iov->iov_len, flags, h->msg_name, 0);
+	return sendmsg(fd, h, flags);
+}
+
 /* A claim to be the agent's process is one to be ours, where the kernel lets us claim no other. */
 static ssize_t send_claiming(const struct action *a, const struct control *c,
 			     const struct msghdr *h, int flags)
 {
-	ssize_t n = sendmsg(a->act.network.socket, h, flags | MSG_NOSIGNAL);
+	ssize_t n = send_once(a->act.network.socket, h, flags | MSG_NOSIGNAL);
 
 	if (n < 0 && errno == EPERM && c->creds && c->creds->pid == a->pid) {
 		c->creds->pid = getpid();
-		n = sendmsg(a->act.network.socket, h, flags | MSG_NOSIGNAL);
+		n = send_once(a->act.network.socket, h, flags | MSG_NOSIGNAL);
 	}
 	return n < 0 ? -errno : n;
 }
