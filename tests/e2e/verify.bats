@@ -122,6 +122,44 @@ assert_found() {
 	assert_output --partial "has no end here"
 }
 
+# A session whose supervisor is killed while it works.
+a_killed_session() {
+	"$HOLDFAST" run --policy "$POLICY" --log "$LOG" -- sh -c 'cat /etc/hostname
+		echo $PPID $$ >"$1.tmp"; mv "$1.tmp" "$1"
+		while :; do cat /dev/null; done' - "$T/pids" >/dev/null 2>&1 3>&- &
+	local launcher=$! supervisor agent
+	started "$launcher"
+	wait_for test -e "$T/pids"
+	read -r supervisor agent <"$T/pids"
+	kill -KILL "$supervisor"
+	wait_for is_gone "$agent"
+	wait "$launcher" || true
+}
+
+@test "who recovers a log signs it, and says so" {
+	a_killed_session
+	"$HOLDFAST" log "$LOG" >/dev/null 2>&1
+	assert_equal "$(tail -n 1 "$LOG" | jq -c '[.event, .recovered]')" '["checkpoint",true]'
+	verify --json "$LOG"
+	assert_success
+	assert_equal "$(jq -c '[.ok, .logs[0].findings[].what]' <<<"$output")" '[true,"recovered","no_end"]'
+	assert_equal "$(jq .logs[0].signed_lines <<<"$output")" "$(wc -l <"$LOG")"
+	# The word cannot be taken away.
+	rewrite '$s/,"recovered":true//'
+	assert_found "$(wc -l <"$LOG")" signature
+}
+
+@test "who cannot read the key recovers a log all the same" {
+	a_killed_session
+	mv "$KEY" "$T/key"
+	"$HOLDFAST" log "$LOG" >/dev/null 2>&1
+	[[ ! -e $LOG.ring && ! -e $KEY ]]
+	refute grep -q '"recovered":true' "$LOG"
+	verify "$LOG"
+	assert_success
+	assert_output --partial "only the chain covers them"
+}
+
 @test "a chain that was made anew does not have the signatures" {
 	a_session
 	python3 - "$LOG" "$T/changed.jsonl" <<-'END'

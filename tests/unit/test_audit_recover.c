@@ -52,12 +52,12 @@ static void kill_and_recover(struct audit_dir *d, uint64_t target)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 
-	assert_true(audit_recover(d->log, NULL) >= 0);
+	assert_true(audit_recover(d->log, NULL, NULL) >= 0);
 	assert_true(audit_test_check(d, count_recovered, found) >= target);
 	for (int i = 0; i < AUDIT_PRODUCERS; i++)
 		assert_true(found[i] >= atomic_load(&appended->n[i]));
 	assert_false(audit_test_exists(d->ring));
-	assert_int_equal(audit_recover(d->log, NULL), 0);
+	assert_int_equal(audit_recover(d->log, NULL, NULL), 0);
 	(void)munmap(appended, sizeof(*appended));
 }
 
@@ -92,10 +92,10 @@ static void test_the_launcher_only_lets_go(void **state)
 	assert_int_equal(status, 0);
 	audit_get_counts(a, &counts);
 	assert_int_equal(counts.total, 1);
-	assert_int_equal(audit_recover(d->log, NULL), -EBUSY);
+	assert_int_equal(audit_recover(d->log, NULL, NULL), -EBUSY);
 	audit_close(a);
 	assert_true(audit_test_exists(d->ring));
-	assert_int_equal(audit_recover(d->log, NULL) >= 0, 1);
+	assert_int_equal(audit_recover(d->log, NULL, NULL) >= 0, 1);
 	assert_int_equal(audit_test_check(d, NULL, NULL), 1);
 }
 
@@ -113,7 +113,7 @@ static void test_recovery_does_not_repeat_what_was_written(void **state)
 	fd = open(d->log, O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_int_equal(io_write_all(fd, unaccounted, sizeof(unaccounted) - 1), 0);
 	(void)close(fd);
-	assert_int_equal(audit_recover(d->log, NULL), 1);
+	assert_int_equal(audit_recover(d->log, NULL, NULL), 1);
 	assert_int_equal(audit_test_check(d, NULL, NULL), 1);
 }
 
@@ -234,7 +234,7 @@ static void test_a_damaged_ring_is_refused_and_kept(void **state)
 		assert_int_equal(audit_append(a, &r), 0);
 		audit_release(a);
 		damage_ring(d->ring, damages[i].at, damages[i].value);
-		assert_true(audit_recover(d->log, &diag) < 0);
+		assert_true(audit_recover(d->log, NULL, &diag) < 0);
 		assert_non_null(strstr(diag.message, "damaged"));
 		assert_int_equal(unlink(d->ring), 0);
 	}

@@ -156,7 +156,7 @@ static void test_recovery_goes_on_wherever_a_writer_died(void **state)
 		struct diag diag = {};
 
 		die_in_rotation(d, step);
-		if (audit_recover(d->log, &diag) != 10)
+		if (audit_recover(d->log, NULL, &diag) != 10)
 			fail_msg("step %d: %s", step, diag.message);
 		assert_int_equal(read_actions(d), 110);
 		assert_int_equal(verified_lines(d), step ? 111 : 110);

@@ -104,7 +104,7 @@ static void test_the_ring_of_a_live_session_is_left_alone(void **state)
 
 	assert_int_equal(audit_append(a, &r), 0);
 	assert_true(audit_is_live(d->log));
-	assert_int_equal(audit_recover(d->log, &diag), -EBUSY);
+	assert_int_equal(audit_recover(d->log, NULL, &diag), -EBUSY);
 	assert_int_equal(audit_open(&config, &second, &diag), -EBUSY);
 	assert_non_null(strstr(diag.message, "written by another session"));
 	assert_true(audit_test_exists(d->ring));
@@ -169,7 +169,7 @@ static void test_a_log_that_cannot_grow_fails_and_keeps_whole_lines(void **state
 	set_file_limit(RLIM_INFINITY);
 
 	/* What was acknowledged is still in the ring. */
-	assert_int_equal(audit_recover(d->log, NULL), n - (int)written);
+	assert_int_equal(audit_recover(d->log, NULL, NULL), n - (int)written);
 	assert_int_equal(audit_test_check(d, NULL, NULL), n);
 }
 

@@ -227,7 +227,7 @@ static int open_ring(struct audit *a, const struct audit_config *config, struct 
 
 	r = ring_create(a->file.dirfd, a->file.ring_name, capacity, config, &a->ring);
 	if (r == -EEXIST) {
-		r = audit_recover(a->file.path, reterr_diag);
+		r = audit_recover(a->file.path, config->key, reterr_diag);
 		if (r == -EBUSY)
 			(void)diag_set(reterr_diag, NULL, 0, 0,
 				       "the log '%s' is being written by another session; give "

@@ -112,6 +112,6 @@ bool audit_is_live(const char *path);
 /*
  * Appends what a dead supervisor left in @path.ring to @path, then removes the ring. Return: lines
  * recovered (0: there was no ring); -EBUSY: a live session has it, it was left alone; -EPERM: it is
- * another user's; -errno; all with @reterr_diag.
+ * another user's; -errno; all with @reterr_diag. @key (NULL: none) signs what was recovered.
  */
-int audit_recover(const char *path, struct diag *reterr_diag);
+int audit_recover(const char *path, const struct keyfile *key, struct diag *reterr_diag);

@@ -196,6 +196,21 @@ static uint32_t word_bit(uint8_t word)
 	return word == SCAN_NONE ? UINT32_C(1) << 31 : UINT32_C(1) << word;
 }
 
+/* Pids that follow each other fall far apart. */
+static unsigned pid_bit(uint32_t pid)
+{
+	return (pid * UINT32_C(0x9e3779b1)) >> 22;
+}
+
+_Static_assert(BLOCK_PID_WORDS * 64 == 1 << (32 - 22), "as many bits as pid_bit() has values");
+
+bool block_may_have_pid(const struct block_head *h, uint32_t pid)
+{
+	unsigned bit = pid_bit(pid);
+
+	return h->pids[bit / 64] >> bit % 64 & 1;
+}
+
 static void add_process(struct block_builder *b, const struct scan *scan, uint16_t session)
 {
 	struct process p = {.session = session, .pid = scan->pid, .ppid = scan->ppid};
@@ -233,6 +248,7 @@ static int add_scan(struct block_builder *b, uint32_t i, const struct scan *scan
 	h->last_ns = MAX(h->last_ns, scan->time_ns);
 	b->times[i] = scan->time_ns;
 	b->pids[i] = scan->pid;
+	h->pids[pid_bit(scan->pid) / 64] |= UINT64_C(1) << pid_bit(scan->pid) % 64;
 	add_process(b, scan, b->texts[SCAN_SESSION][i]);
 	return 0;
 }

@@ -40,6 +40,8 @@ enum block_part {
 #define BLOCK_GRAMS_BYTES ((size_t)4096)
 #define BLOCK_GRAM        ((size_t)4)
 
+#define BLOCK_PID_WORDS ((size_t)16)
+
 struct block_head {
 	uint64_t start, end;        /* of the lines in the file */
 	uint64_t first_line;        /* its number */
@@ -47,6 +49,7 @@ struct block_head {
 	uint32_t n_lines, n_damaged, n_no_plain;
 	uint32_t kinds, ops, verdicts;      /* 1 << word, that occur; the highest bit: none */
 	uint16_t constants[_SCAN_TEXT_MAX]; /* dictionary entry, or BLOCK_NOT_CONSTANT */
+	uint64_t pids[BLOCK_PID_WORDS]; /* which processes occur, by hash: block_may_have_pid() */
 };
 
 struct block_builder;
@@ -81,5 +84,7 @@ struct block_dictionary {
 int block_read_dictionary(struct bytes data, struct block_dictionary *ret) _must_check_;
 /* Entry @id, without BLOCK_ID_WIDE; 0 is null. @id must be at most d->n. */
 struct bytes block_string(const struct block_dictionary *d, uint16_t id);
+/* May a line be of process @pid? */
+bool block_may_have_pid(const struct block_head *h, uint32_t pid);
 /* May @needle occur in a string of BLOCK_WIDE? */
 bool block_grams_have(const uint8_t grams[static BLOCK_GRAMS_BYTES], struct bytes needle);

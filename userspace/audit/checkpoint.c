@@ -6,7 +6,7 @@
 
 void checkpoint_add_text(const struct checkpoint *c, struct strbuf *out)
 {
-	strbuf_add_str(out, "holdfast-checkpoint-1\n");
+	strbuf_add_str(out, c->is_recovered ? "holdfast-recovery-1\n" : "holdfast-checkpoint-1\n");
 	strbuf_add_bytes(out, c->session);
 	strbuf_add_fmt(out, "\n%" PRIu64 "\n", c->lines);
 	strbuf_add_bytes(out, chain_bytes(&c->prev));
@@ -32,5 +32,7 @@ int checkpoint_add_keys(const struct checkpoint *c, const struct keyfile *key, s
 				sodium_base64_VARIANT_ORIGINAL);
 	strbuf_add_fmt(out, ",\"key\":\"%s\",\"signature\":\"%s\"", keyfile_get_public(key)->id,
 		       base64);
+	if (c->is_recovered)
+		strbuf_add_str(out, ",\"recovered\":true");
 	return strbuf_error(out);
 }

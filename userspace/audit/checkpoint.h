@@ -18,6 +18,7 @@ struct checkpoint {
 	struct bytes session;
 	uint64_t lines, bytes;  /* of the file, before the record */
 	struct chain_link prev; /* the record's own */
+	bool is_recovered;      /* made after the death of who wrote the lines */
 };
 
 /* Appends the text that is signed. */

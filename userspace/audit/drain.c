@@ -110,7 +110,8 @@ int audit_add_checkpoint(struct audit *a, struct audit_position *pos)
 	const struct checkpoint c = {.session = ring_session(&a->ring),
 				     .lines = pos->lines,
 				     .bytes = pos->commit.file_bytes,
-				     .prev = pos->prev};
+				     .prev = pos->prev,
+				     .is_recovered = a->is_recovery};
 	int r;
 
 	if (!a->config.key || pos->signed_lines == pos->lines)

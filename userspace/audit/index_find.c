@@ -379,11 +379,22 @@ static int add_hits(struct search *s, bool is_backwards)
 	return r;
 }
 
+static bool may_have_pids(const struct search *s)
+{
+	const uint32_t *pids;
+	size_t n = query_pids(s->query, &pids);
+
+	for (size_t i = 0; i < n; i++)
+		if (block_may_have_pid(&s->head, pids[i]))
+			return true;
+	return n == 0;
+}
+
 static bool may_have(const struct search *s)
 {
 	const struct block_head *h = &s->head;
 
-	return query_has_time(s->query, h->first_ns, h->last_ns) &&
+	return may_have_pids(s) && query_has_time(s->query, h->first_ns, h->last_ns) &&
 	       query_has_some_words(s->query, h->kinds, h->ops, h->verdicts);
 }
 

@@ -18,7 +18,7 @@
 #include "audit/index_private.h"
 
 #define STORE_APPLICATION 0x484f4c44 /* "HOLD" */
-#define STORE_VERSION     3
+#define STORE_VERSION     4
 #define STORE_NAME        "index.sqlite"
 #define STORE_POLL_MS     20
 

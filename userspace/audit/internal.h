@@ -33,6 +33,7 @@ struct audit {
 	struct audit_config config; /* its strings are the caller's: they may be gone */
 	struct logfile file;
 	struct ring ring;
+	bool is_recovery; /* of a ring that a dead session left */
 
 	pthread_mutex_t redact_lock; /* of the scratch; never taken within `lock` */
 	struct redact_scratch *scratch;

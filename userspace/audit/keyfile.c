@@ -232,10 +232,10 @@ static int write_public(const char *path, const struct keyfile_public *public)
 	return r == -EEXIST ? 0 : r; /* another session was quicker */
 }
 
-int keyfile_load(const char *path, struct keyfile **ret, struct diag *reterr_diag)
+int keyfile_open(const char *path, struct keyfile **ret, struct diag *reterr_diag)
 {
 	_cleanup_(keyfile_freep) struct keyfile *k = NULL;
-	int r = -ENOENT;
+	int r;
 
 	if (sodium_init() < 0)
 		return refuse(path, "cannot be used: the kernel gives no random bytes", -EIO,
@@ -243,9 +243,22 @@ int keyfile_load(const char *path, struct keyfile **ret, struct diag *reterr_dia
 	k = sodium_malloc(sizeof(*k));
 	if (!k)
 		return refuse_errno(path, -ENOMEM, reterr_diag);
+	r = load_private(path, k, reterr_diag);
+	if (r < 0)
+		return r;
+	set_id(&k->public);
+	*ret = TAKE_PTR(k);
+	return 0;
+}
+
+int keyfile_load(const char *path, struct keyfile **ret, struct diag *reterr_diag)
+{
+	_cleanup_(keyfile_freep) struct keyfile *k = NULL;
+	int r = -ENOENT;
+
 	/* Another session may make it, or remove it, in between. */
 	for (int i = 0; i < MAKE_RETRIES && r == -ENOENT; i++) {
-		r = load_private(path, k, reterr_diag);
+		r = keyfile_open(path, &k, reterr_diag);
 		if (r != -ENOENT)
 			break;
 		r = make_private(path);
@@ -257,7 +270,6 @@ int keyfile_load(const char *path, struct keyfile **ret, struct diag *reterr_dia
 		return refuse_errno(path, r, reterr_diag);
 	if (r < 0)
 		return r;
-	set_id(&k->public);
 	r = write_public(path, &k->public);
 	if (r < 0)
 		return refuse_errno(path, r, reterr_diag);

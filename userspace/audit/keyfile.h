@@ -33,6 +33,8 @@ char *keyfile_public_path(const char *path);
  * damaged, it cannot be made.
  */
 int keyfile_load(const char *path, struct keyfile **ret, struct diag *reterr_diag);
+/* The same without making anything. Return: 0; -ENOENT: there is none; as above. */
+int keyfile_open(const char *path, struct keyfile **ret, struct diag *reterr_diag);
 /* Wipes it. NULL-safe. Return: NULL. */
 struct keyfile *keyfile_free(struct keyfile *k);
 void keyfile_freep(struct keyfile **k);

@@ -410,6 +410,12 @@ bool query_has_pids(const struct query *q)
 	return q->n_pids > 0;
 }
 
+size_t query_pids(const struct query *q, const uint32_t **ret)
+{
+	*ret = q->pids;
+	return q->is_tree ? 0 : q->n_pids;
+}
+
 bool query_needs_processes(const struct query *q)
 {
 	return q->is_tree && q->n_pids;

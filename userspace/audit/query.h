@@ -75,7 +75,10 @@ bool query_may_name(const struct query *q, enum query_clause clause,
 /* May an action of this kind (SCAN_NONE: none) be what the clause looks for? */
 bool query_clause_has_kind(enum query_clause clause, uint8_t kind);
 bool query_has_words(const struct query *q, uint8_t kind, uint8_t op, uint8_t verdict);
-/* The same for a run of lines: masks of the words that occur in it. */
+/* The processes that are asked for, of which a record must be one. Return: how many; 0: any, or
+ * those that they started as well. */
+size_t query_pids(const struct query *q, const uint32_t **ret);
+/* As query_has_words() for a run of lines: masks of the words that occur in it. */
 bool query_has_some_words(const struct query *q, uint32_t kinds, uint32_t ops, uint32_t verdicts);
 bool query_asks_words(const struct query *q);
 bool query_has_time(const struct query *q, uint64_t first_ns, uint64_t last_ns);

@@ -63,7 +63,24 @@ static int adopt_ring(struct audit *a)
 	return r == -ENOENT ? 0 : r;
 }
 
-int audit_recover(const char *path, struct diag *reterr_diag)
+/*
+ * Signs what was recovered. Nobody can tell whether the lines since the last checkpoint were
+ * changed between the death of their writer and now, so this signature says less than a session's,
+ * and is one of its own: a line that loses the word does not fit any more.
+ */
+static int sign(struct audit *a)
+{
+	struct audit_position pos = a->at;
+	int r;
+
+	strbuf_reset(&a->text);
+	r = audit_add_checkpoint(a, &pos);
+	if (r == 0)
+		r = audit_write_to(a, &pos);
+	return r < 0 ? r : audit_sync(a, true);
+}
+
+int audit_recover(const char *path, const struct keyfile *key, struct diag *reterr_diag)
 {
 	_cleanup_(audit_freep) struct audit *a = NULL;
 	int r;
@@ -71,6 +88,8 @@ int audit_recover(const char *path, struct diag *reterr_diag)
 	r = audit_new(&a);
 	if (r < 0)
 		return logfile_refuse(path, -r, reterr_diag);
+	a->config.key = key;
+	a->is_recovery = true;
 	r = logfile_init(path, false, &a->file, reterr_diag);
 	if (r < 0)
 		return r;
@@ -85,6 +104,8 @@ int audit_recover(const char *path, struct diag *reterr_diag)
 		return refuse_recovery(a, r, reterr_diag);
 	a->tail = a->at.commit.tail;
 	r = audit_drain(a);
+	if (r == 0)
+		r = sign(a);
 	if (r < 0)
 		return refuse_recovery(a, r, reterr_diag);
 	audit_finish(a);

@@ -26,6 +26,7 @@ enum verify_what {
 	/* from here on: nothing wrong, but to be known */
 	VERIFY_UNCHAINED, /* lines from before there was a chain */
 	VERIFY_UNSIGNED,  /* no checkpoint covers these lines */
+	VERIFY_RECOVERED, /* a checkpoint was signed only after the death of the writer */
 	VERIFY_NO_END,    /* a session has no session_end */
 	VERIFY_HALF_LINE, /* a writer was interrupted in this line */
 	VERIFY_BEGINNING, /* older files were removed to keep only so many */

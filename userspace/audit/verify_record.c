@@ -120,7 +120,10 @@ static bool is_right(const struct keyfile_public *key, const struct verify_recor
 		     const struct lines_line *line, const char *base64)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(CHECKPOINT_TEXT_MAX);
-	struct checkpoint c = {.session = bytes_of(record->session), .lines = line->number - 1};
+	struct checkpoint c = {.session = bytes_of(record->session),
+			       .lines = line->number - 1,
+			       .is_recovered =
+				       json_is_true(json_object_get(record->root, "recovered"))};
 	unsigned char signature[KEYFILE_SIGNATURE_BYTES];
 	size_t len;
 
@@ -159,6 +162,12 @@ void verify_checkpoint(struct verify *v, const struct lines_line *line,
 			    "the signature does not fit: lines before it were changed after they "
 			    "were signed, and the chain made anew");
 	} else {
+		if (json_is_true(json_object_get(record->root, "recovered")))
+			verify_tell(v, VERIFY_RECOVERED, line->number,
+				    "the %" PRIu64
+				    " lines before it were signed by a recovery: up to "
+				    "then only the chain covered them",
+				    line->number - v->signed_line - 1);
 		v->result.checkpoints++;
 		v->result.signed_lines += line->number - v->signed_line;
 		v->signed_line = line->number;
