@@ -92,6 +92,23 @@ int segments_list(int dirfd, const char *name, struct segments *ret)
 	return 0;
 }
 
+int segments_of(const char *path, struct segments *ret)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	_cleanup_(freep) char *dir = strndup(path, (size_t)(name - path));
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	*ret = SEGMENTS_NULL;
+	if (!dir)
+		return -ENOMEM;
+	fd = open(dir[0] ? dir : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = segments_list(fd, name, ret);
+	return r == -EACCES ? 0 : r;
+}
+
 void segments_fini(struct segments *s)
 {
 	free(s->v);

@@ -25,6 +25,8 @@ struct segments {
 
 /* Those of the log @name in @dirfd (may be O_PATH). Return: 0, -errno. */
 int segments_list(int dirfd, const char *name, struct segments *ret);
+/* Those of the log @path; none, if its directory may not be listed. Return: 0, -errno. */
+int segments_of(const char *path, struct segments *ret);
 void segments_fini(struct segments *s);
 /* "FILE.N" or "FILE.N.zst" for the log @path. A heap string; NULL: out of memory. */
 char *segment_path(const char *path, const struct segment *s);

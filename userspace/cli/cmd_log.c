@@ -16,6 +16,7 @@
 #include "audit/logs.h"
 #include "audit/place.h"
 #include "audit/reader.h"
+#include "audit/segments.h"
 #include "base/dirs.h"
 #include "base/say.h"
 
@@ -38,7 +39,8 @@ struct log_view {
 	struct rawlog *lines;     /* of the file that is shown */
 	size_t shown;             /* which one; SIZE_MAX: none yet */
 	struct strbuf line, scanned;
-	bool has_ended; /* the last session that was shown */
+	bool has_ended;  /* the last session that was shown */
+	uint64_t closed; /* following: the number of the file before the one that is shown, or 0 */
 };
 
 static const char *path_of(const struct log_view *v, size_t file)
@@ -294,8 +296,104 @@ static bool is_rotated(struct log_view *v)
 	struct rawlog_identity open, now;
 
 	return rawlog_identify(v->lines, &open) == 0 &&
-	       rawlog_identify_path(path_of(v, v->shown), &now) == 0 &&
+	       rawlog_identify_path(path_of(v, v->logs.n - 1), &now) == 0 &&
 	       (open.inode != now.inode || open.device != now.device);
+}
+
+/* The number of the file that the log was last; 0: it has always been this one. */
+static int last_closed(struct log_view *v, uint64_t *ret)
+{
+	struct segments closed = SEGMENTS_NULL;
+	int r = segments_of(path_of(v, v->logs.n - 1), &closed);
+
+	if (r == 0)
+		*ret = closed.n ? closed.v[closed.n - 1].number : 0;
+	segments_fini(&closed);
+	return r;
+}
+
+/* The same for the file that is open, which may have been closed since. */
+static int find_number(struct log_view *v)
+{
+	struct segments closed = SEGMENTS_NULL;
+	struct rawlog_identity open, other;
+	int r = segments_of(path_of(v, v->logs.n - 1), &closed);
+
+	if (r == 0)
+		r = rawlog_identify(v->lines, &open);
+	v->closed = closed.n ? closed.v[closed.n - 1].number : 0;
+	for (size_t i = 0; r == 0 && i < closed.n; i++) {
+		_cleanup_(freep) char *path = segment_path(path_of(v, v->logs.n - 1), &closed.v[i]);
+
+		if (!path)
+			r = out_of_memory();
+		else if (rawlog_identify_path(path, &other) == 0 && other.inode == open.inode &&
+			 other.device == open.device)
+			v->closed = closed.v[i].number - 1;
+	}
+	segments_fini(&closed);
+	return r;
+}
+
+/* Opens the log as it is now, at the end of what was shown of it, and finds out its number. */
+static int open_current(struct log_view *v, uint64_t offset, uint64_t number)
+{
+	uint64_t before = 0;
+	int r;
+
+	do {
+		r = last_closed(v, &before);
+		if (r == 0)
+			r = open_file(v, v->logs.n - 1);
+		if (r == 0)
+			r = last_closed(v, &v->closed);
+	} while (r == 0 && before != v->closed);
+	return r == 0 && offset ? rawlog_seek(v->lines, offset, number) : r;
+}
+
+/* Shows one file that the log was since it was looked at last. */
+static int show_closed(struct log_view *v, const struct segment *s)
+{
+	_cleanup_(freep) char *path = segment_path(path_of(v, v->logs.n - 1), s);
+	struct diag d = {};
+	int r;
+
+	if (!path)
+		return out_of_memory();
+	v->lines = rawlog_close(v->lines);
+	r = rawlog_open(path, &v->lines, &d);
+	/* --log-keep removes what nobody has read. */
+	if (r < 0) {
+		say("%s, going on without it", r == -ENOMEM ? "out of memory" : d.message);
+		return 0;
+	}
+	return show_rest(v);
+}
+
+/*
+ * The file that is open has another name by now, FILE.N. When the session is quicker than we are,
+ * there are more closed files between it and the one that is FILE now.
+ */
+static int follow_rotation(struct log_view *v)
+{
+	uint64_t shown = v->closed + 1;
+	int r = 0;
+
+	do {
+		struct segments closed = SEGMENTS_NULL;
+
+		r = segments_of(path_of(v, v->logs.n - 1), &closed);
+		for (size_t i = 0; r == 0 && i < closed.n; i++) {
+			if (closed.v[i].number <= shown)
+				continue;
+			r = show_closed(v, &closed.v[i]);
+			shown = closed.v[i].number;
+		}
+		segments_fini(&closed);
+		if (r == 0)
+			r = open_current(v, 0, 0);
+	} while (r == 0 && v->closed > shown);
+	return r;
 }
 
 /* Until the session ends, or turns out to be dead. */
@@ -305,11 +403,10 @@ static int follow(struct log_view *v)
 	bool was_live = true;
 	int r = 0;
 
-	if (v->shown != v->logs.n - 1 || last->end) {
-		r = open_file(v, v->logs.n - 1);
-		if (r == 0)
-			r = rawlog_seek(v->lines, last->end, last->n_lines + 1);
-	}
+	if (v->shown != v->logs.n - 1 || last->end)
+		r = open_current(v, last->end, last->n_lines + 1);
+	else
+		r = find_number(v);
 	while (r == 0) {
 		bool is_old = is_rotated(v);
 
@@ -317,7 +414,7 @@ static int follow(struct log_view *v)
 		if (r < 0 || (v->has_ended && !is_old))
 			return r;
 		if (is_old) {
-			r = open_file(v, v->shown);
+			r = follow_rotation(v);
 			continue;
 		}
 		if (!was_live)
