@@ -81,3 +81,57 @@ race() {
 @test "a process that puts hard links never gets the forbidden file" {
 	race hard-link
 }
+
+@test "rights that a task of root gave up are not lent to it" {
+	((EUID == 0)) || skip "only root has rights to give up"
+	D=$(mktemp -d)
+	chmod 0755 "$D"
+	mkdir -m 0700 "$D/closed"
+	echo inside >"$D/closed/file"
+	echo root >"$D/root"
+	echo other >"$D/other"
+	chown 1234 "$D/other"
+	chmod 0600 "$D/root" "$D/other"
+	echo group >"$D/group"
+	chown 0:42 "$D/group"
+	chmod 0040 "$D/group"
+	cat >"$D/steps" <<-'SH'
+		cd "$1" || exit
+		cat root closed/file
+		setpriv --reuid=65534 --regid=65534 --clear-groups cat root group closed/file
+		setpriv --reuid=65534 --regid=65534 --groups=42 cat root group
+		setpriv --bounding-set=-all --inh-caps=-all cat root other
+		cat other
+	SH
+	run sh "$D/steps" "$D"
+	local native=$output
+
+	run hf --policy audit-only -- sh "$D/steps" "$D"
+	rm -r "$D"
+	assert_equal "$output" "$native"
+	assert_equal "$(grep -c denied <<<"$output")" 5
+}
+
+@test "a FIFO waits for its other end, and only for that" {
+	mkfifo "$T/fifo"
+	run hf --policy audit-only -- sh -c 'cat "$1" & echo through >"$1"; wait' sh "$T/fifo"
+	assert_success
+	assert_output "through"
+
+	# Without a reader a writer that does not wait fails; a reader that does not wait succeeds.
+	run hf --policy audit-only -- python3 -c '
+import os, sys
+try:
+    os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
+except OSError as e:
+    print(e.strerror)
+print(os.read(os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), 1))' "$T/fifo"
+	assert_line --index 0 "No such device or address"
+	assert_line --index 1 "b''"
+}
+
+@test "a FIFO that waits can be killed" {
+	mkfifo "$T/fifo"
+	run hf --policy audit-only -- timeout -s KILL 1 cat "$T/fifo"
+	assert_equal "$status" 137
+}

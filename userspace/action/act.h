@@ -84,8 +84,9 @@ struct act_change {
 	int flags;          /* AT_*, RENAME_*, XATTR_* that are still to be honoured */
 };
 
-#define ACT_CONTROL_MAX ((size_t)128 * 1024) /* of one message: more is ENOBUFS, as in the kernel  \
-					      */
+#define ACT_CONTROL_MAX                                                                            \
+	((size_t)128 * 1024)      /* of one message: more is ENOBUFS, as in the kernel             \
+				   */
 #define ACT_BATCH_PIECES_MAX 4096 /* of a sendmmsg: what comes after is left for the next call */
 
 /*

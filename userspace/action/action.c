@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "action/decode.h"
+#include "loader/caps.h"
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -37,6 +38,7 @@ int action_decoder_new_source(const struct action_decoder_config *config,
 			      const struct action_source *source, struct action_decoder **ret)
 {
 	struct action_decoder *d = calloc(1, sizeof(*d));
+	int r;
 
 	if (!d)
 		return -ENOMEM;
@@ -44,13 +46,13 @@ int action_decoder_new_source(const struct action_decoder_config *config,
 	d->source = *source;
 	d->arena = ARENA_INIT(DECODE_ARENA_MAX);
 	d->self = getpid();
+	d->has_capabilities = caps_permitted() != 0;
 	d->self_name_len =
 		(size_t)snprintf(d->self_name, sizeof(d->self_name), "/%d", (int)d->self);
 	d->self_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (d->self_fds < 0) {
-		int r = -errno;
-
-		free(d);
+	r = d->self_fds < 0 ? -errno : rights_init(&d->rights);
+	if (r < 0) {
+		action_decoder_free(d);
 		return r;
 	}
 	*ret = d;
@@ -69,6 +71,7 @@ struct action_decoder *action_decoder_free(struct action_decoder *d)
 	action_decoder_release(d);
 	target_drop_all(d);
 	d->self_fds = fd_close(d->self_fds);
+	rights_fini(&d->rights);
 	arena_fini(&d->arena);
 	free(d);
 	return NULL;
@@ -226,6 +229,12 @@ static int decode_target(struct decode *c, bool is_native)
 		return decode_foreign(c);
 	if (!c->row)
 		return decode_fail(ACTION_UNKNOWN);
+	/* With whose rights paths are walked, and then the call is performed. */
+	if (c->a->kind == KIND_PATH || c->a->kind == KIND_NETWORK) {
+		r = target_creds(c);
+		if (r)
+			return r;
+	}
 	return decode_by_shape(c);
 }
 

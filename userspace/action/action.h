@@ -102,6 +102,7 @@ struct action {
  */
 struct action_epoch {
 	atomic_uint execs;           /* exec calls seen so far */
+	atomic_uint creds;           /* changes of IDs, groups and capabilities seen so far */
 	atomic_bool has_thread_exec; /* one came from a thread that does not lead its group: nothing
 					is kept any more */
 };

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "action/action.h"
+#include "action/rights.h"
 #include "base/arena.h"
 #include "loader/trap.h"
 
@@ -49,6 +50,15 @@ int action_decoder_new_source(const struct action_decoder_config *config,
 			      const struct action_source *source,
 			      struct action_decoder **ret) _must_check_;
 
+/* Rights that were read, and when: see creds.c. */
+#define TARGET_GROUPS_KEPT 32
+struct kept_creds {
+	bool is_known;
+	unsigned execs, changes; /* the epoch's counts at that time */
+	struct act_creds creds;
+	gid_t groups[TARGET_GROUPS_KEPT];
+};
+
 /* What is kept of a task that made notifications. */
 struct target {
 	pid_t tid, tgid, ppid;
@@ -62,6 +72,7 @@ struct target {
 	struct bytes exe; /* in exe_text, or in the arena when it is longer */
 	uint64_t checked_ns; /* when exe was read; 0: it cannot be kept */
 	unsigned execs;      /* the epoch's count at that time */
+	struct kept_creds creds;
 	char exe_text[TARGET_EXE_KEPT];
 };
 
@@ -77,7 +88,10 @@ struct action_decoder {
 	char self_name[16]; /* "/PID" of this process */
 	size_t self_name_len;
 	bool has_foreign_roots;
-	uint64_t clock; /* of the cache */
+	bool has_capabilities;   /* this process: then its tasks' rights may differ */
+	struct rights rights;    /* of this thread */
+	struct kept_creds creds; /* of every task, until one changes its own */
+	uint64_t clock;          /* of the cache */
 	uint64_t used[TARGET_CACHE_SIZE];
 	pid_t tids[TARGET_CACHE_SIZE]; /* 0: free */
 	struct target targets[TARGET_CACHE_SIZE];
@@ -113,6 +127,10 @@ static inline int decode_arg_int(const struct decode *c, int i)
 int target_get(struct decode *c);
 /* Thread group and parent from the "status" file in @dir. Return: 0, -errno. */
 int target_read_status(int dir, pid_t *ret_tgid, pid_t *ret_ppid);
+/* creds.c: sets act.creds. */
+int target_creds(struct decode *c);
+/* A task is about to change its IDs, groups or capabilities. */
+void target_note_creds(struct decode *c);
 /* The target is about to execute: what is known of its image is good no longer. */
 void target_note_exec(struct decode *c);
 void target_drop(struct action_decoder *d, pid_t tid);
@@ -124,7 +142,7 @@ void target_refresh_parent(struct decode *c);
 /* openat(2) below the target's /proc directory; makes room once when descriptors run out. Return:
  * a descriptor, -errno. */
 int target_open(struct decode *c, const char *name, int flags);
-/* The same relative to any descriptor of ours, with RESOLVE_* of openat2(2). */
+/* A path of the target's, with RESOLVE_* of openat2(2) and with the target's rights. */
 int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve);
 /* Text of a link in the target's /proc directory. 0, or as a decoder; ENOENT and EACCES come back
  * as errno. */

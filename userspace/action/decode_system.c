@@ -31,6 +31,7 @@ int decode_none(struct decode *c)
 int decode_creds(struct decode *c)
 {
 	c->a->object = c->a->asked = bytes_of(c->row->name);
+	target_note_creds(c);
 	return 0;
 }
 

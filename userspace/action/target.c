@@ -101,7 +101,8 @@ static int open_any(int dirfd, const char *path, int flags, uint64_t resolve)
 	return fd;
 }
 
-int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve)
+static int open_with_room(struct decode *c, int dirfd, const char *path, int flags,
+			  uint64_t resolve)
 {
 	int fd = open_any(dirfd, path, flags, resolve);
 
@@ -110,6 +111,16 @@ int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uin
 		fd = open_any(dirfd, path, flags, resolve);
 	}
 	return fd < 0 ? -errno : fd;
+}
+
+int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve)
+{
+	int fd = rights_take(&c->d->rights, &c->a->act.creds);
+
+	if (fd == 0)
+		fd = open_with_room(c, dirfd, path, flags, resolve);
+	rights_give_back(&c->d->rights);
+	return fd;
 }
 
 /* Where to look for @name of the target: a descriptor of ours and a path for it, perhaps in @buf.
@@ -136,7 +147,7 @@ int target_open(struct decode *c, const char *name, int flags)
 	const char *path;
 	int dirfd = target_place(c, name, buf, &path);
 
-	return target_open_at(c, dirfd, path, flags, 0);
+	return open_with_room(c, dirfd, path, flags, 0);
 }
 
 int target_readlink(struct decode *c, const char *name, struct bytes *ret)

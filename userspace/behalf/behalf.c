@@ -15,7 +15,7 @@ int behalf_new(const struct behalf_config *config, struct behalf **ret)
 		return -ENOMEM;
 	b->config = *config;
 	b->self_fds = openat(config->proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = b->self_fds < 0 ? -errno : behalf_creds_init(b);
+	r = b->self_fds < 0 ? -errno : rights_init(&b->rights);
 	if (r < 0) {
 		behalf_free(b);
 		return r;
@@ -28,7 +28,7 @@ struct behalf *behalf_free(struct behalf *b)
 {
 	if (!b)
 		return NULL;
-	behalf_creds_fini(b);
+	rights_fini(&b->rights);
 	b->self_fds = fd_close(b->self_fds);
 	free(b);
 	return NULL;
@@ -59,9 +59,9 @@ int behalf_perform(struct behalf *b, const struct action *a, struct behalf_resul
 
 	if (!performers[a->act.kind])
 		return -EINVAL;
-	r = behalf_assume(b, &a->act.creds);
+	r = rights_take(&b->rights, &a->act.creds);
 	if (r == 0)
 		r = performers[a->act.kind](b, a, ret);
-	behalf_resume(b);
+	rights_give_back(&b->rights);
 	return r;
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "action/rights.h"
+
 #include "behalf/behalf.h"
 
 struct behalf {
@@ -12,32 +14,12 @@ struct behalf {
 	/* This thread's umask and working directory are its own (CLONE_FS is undone); so with the
 	 * first call that needs that. */
 	bool has_own_fs;
-	mode_t umask;          /* the thread's now, valid with has_own_fs */
-	bool is_assumed;       /* somebody else's IDs, groups or capabilities are on */
-	bool is_identified;    /* the effective IDs are the agent's, too */
-	struct act_creds base; /* the thread's own; groups are ours to free */
-	uint64_t base_permitted;
-	gid_t *base_groups;
+	mode_t umask; /* the thread's now, valid with has_own_fs */
+	struct rights rights;
 };
 
 /* creds.c */
 
-int behalf_creds_init(struct behalf *b) _must_check_;
-void behalf_creds_fini(struct behalf *b);
-/*
- * Takes on @creds, as far as they differ from what the thread has now. Return: 0; -errno: they
- * could not be taken on and the call must not be made.
- */
-int behalf_assume(struct behalf *b, const struct act_creds *creds) _must_check_;
-/*
- * After behalf_assume(): the effective IDs as well, which are what a unix socket shows its peer
- * (SO_PEERCRED). Not always, because what they let a thread do the file system IDs do, and the
- * agent may change the scheduling of a thread that has its effective ID. Return: 0, -errno.
- */
-int behalf_identify(struct behalf *b, const struct act_creds *creds) _must_check_;
-/* Back to the thread's own. Aborts when it cannot: a receiver that is stuck with less would fail
- * open calls for no reason, one with more would be dangerous. */
-void behalf_resume(struct behalf *b);
 /* Makes @tid's umask the thread's: for calls that create. Return: 0, -errno. */
 int behalf_take_umask(struct behalf *b, pid_t tid) _must_check_;
 /* A working directory and umask of the thread's own. Return: 0, -errno. */

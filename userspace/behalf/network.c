@@ -151,7 +151,7 @@ static int64_t perform_send(struct behalf *b, const struct action *a)
 static int64_t perform(struct behalf *b, const struct action *a)
 {
 	const struct trap_row *row = a->act.row;
-	int r = a->act.network.family == AF_UNIX ? behalf_identify(b, &a->act.creds) : 0;
+	int r = a->act.network.family == AF_UNIX ? rights_identify(&b->rights, &a->act.creds) : 0;
 
 	if (r < 0)
 		return r;

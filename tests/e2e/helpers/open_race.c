@@ -34,8 +34,8 @@ struct shared {
 
 static struct shared *shared;
 static char good[PATH_MAX], bad[PATH_MAX]; /* the two files */
-static char place[PATH_MAX];               /* what is opened where it is not the buffer */
-static char work[PATH_MAX];                /* a directory of the attacker's own, allowed */
+static char place[PATH_MAX + 16];          /* what is opened where it is not the buffer */
+static char work[PATH_MAX - 8];            /* a directory of the attacker's own, allowed */
 
 static void must(int r, const char *what)
 {
@@ -63,7 +63,7 @@ static void flip_how(void)
 
 static void flip_link_to(const char *from, const char *to)
 {
-	char fresh[PATH_MAX + 8];
+	char fresh[PATH_MAX + 64];
 
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", to);
 	(void)symlink(from, fresh);
@@ -78,7 +78,7 @@ static void flip_symlink(void)
 
 static void flip_file_and_link(void)
 {
-	char plain[PATH_MAX + 8];
+	char plain[PATH_MAX + 64];
 
 	flip_link_to(bad, place);
 	(void)snprintf(plain, sizeof(plain), "%s.plain", place);
@@ -89,7 +89,7 @@ static void flip_file_and_link(void)
 /* work/d is now a directory of ours, now a link to the forbidden one. */
 static void flip_directory(void)
 {
-	char d[PATH_MAX + 8], real[PATH_MAX + 8], link[PATH_MAX + 8];
+	char d[PATH_MAX + 64], real[PATH_MAX + 64], link[PATH_MAX + 64];
 
 	(void)snprintf(d, sizeof(d), "%s/d", work);
 	(void)snprintf(real, sizeof(real), "%s/real", work);
@@ -102,7 +102,7 @@ static void flip_directory(void)
 
 static void flip_exchange(void)
 {
-	char d[PATH_MAX + 8], link[PATH_MAX + 8];
+	char d[PATH_MAX + 64], link[PATH_MAX + 64];
 
 	(void)snprintf(d, sizeof(d), "%s/d", work);
 	(void)snprintf(link, sizeof(link), "%s/link", work);
@@ -113,7 +113,7 @@ static void flip_exchange(void)
 /* A hard link to the forbidden file takes the place of ours: to make one is itself refused. */
 static void flip_hard_link(void)
 {
-	char fresh[PATH_MAX + 8];
+	char fresh[PATH_MAX + 64];
 
 	(void)snprintf(fresh, sizeof(fresh), "%s.hard", place);
 	(void)link(bad, fresh);
@@ -124,7 +124,7 @@ static void flip_hard_link(void)
 
 static void prepare_directory(const char *forbidden)
 {
-	char name[PATH_MAX + 8];
+	char name[PATH_MAX + 64];
 
 	(void)snprintf(name, sizeof(name), "%s/d", work);
 	must(mkdir(name, 0700), name);

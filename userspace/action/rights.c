@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
+#include "action/rights.h"
+
+static int get_caps(uint64_t *ret_effective, uint64_t *ret_permitted)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -errno;
+	*ret_effective = data[0].effective | (uint64_t)data[1].effective << 32;
+	*ret_permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	return 0;
+}
+
+/* The permitted set stays, so that what is laid down can be taken up again. */
+static int set_caps(const struct rights *o, uint64_t effective)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const uint64_t permitted = o->permitted;
+	const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+		{.effective = (uint32_t)effective, .permitted = (uint32_t)permitted},
+		{.effective = (uint32_t)(effective >> 32),
+		 .permitted = (uint32_t)(permitted >> 32)},
+	};
+
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+/* setfsuid(2) and setfsgid(2) return the old ID, also when they refuse. */
+static int set_fsuid(uid_t uid)
+{
+	(void)syscall(SYS_setfsuid, uid);
+	return (uid_t)syscall(SYS_setfsuid, (uid_t)-1) == uid ? 0 : -EPERM;
+}
+
+static int set_fsgid(gid_t gid)
+{
+	(void)syscall(SYS_setfsgid, gid);
+	return (gid_t)syscall(SYS_setfsgid, (gid_t)-1) == gid ? 0 : -EPERM;
+}
+
+static int set_groups(const gid_t *groups, size_t n)
+{
+	return syscall(SYS_setgroups, n, groups) < 0 ? -errno : 0;
+}
+
+static bool has_groups(const struct act_creds *a, const struct act_creds *b)
+{
+	return a->n_groups == b->n_groups &&
+	       (a->n_groups == 0 ||
+		memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)) == 0);
+}
+
+int rights_init(struct rights *o)
+{
+	int n = getgroups(0, NULL);
+	int r;
+
+	if (n < 0)
+		return -errno;
+	o->groups = calloc((size_t)n + 1, sizeof(*o->groups));
+	if (!o->groups)
+		return -ENOMEM;
+	n = getgroups(n, o->groups);
+	r = n < 0 ? -errno : get_caps(&o->own.cap_effective, &o->permitted);
+	if (r < 0)
+		return r;
+	o->own.groups = o->groups;
+	o->own.n_groups = (size_t)n;
+	o->own.fsuid = (uid_t)syscall(SYS_setfsuid, (uid_t)-1);
+	o->own.fsgid = (gid_t)syscall(SYS_setfsgid, (gid_t)-1);
+	return 0;
+}
+
+void rights_fini(struct rights *o)
+{
+	free(o->groups);
+	o->groups = NULL;
+}
+
+/* IDs first: changing them takes capabilities that may have to be laid down, and leaving user 0
+ * lays some down by itself. */
+static int take_on(struct rights *o, const struct act_creds *from, const struct act_creds *to)
+{
+	int r = 0;
+
+	if (!has_groups(from, to))
+		r = set_groups(to->groups, to->n_groups);
+	if (r == 0 && from->fsgid != to->fsgid)
+		r = set_fsgid(to->fsgid);
+	if (r == 0 && from->fsuid != to->fsuid)
+		r = set_fsuid(to->fsuid);
+	if (r < 0)
+		return r;
+	return set_caps(o, to->cap_effective & o->permitted);
+}
+
+int rights_take(struct rights *o, const struct act_creds *creds)
+{
+	if (!creds->differs)
+		return 0;
+	o->is_taken = true;
+	return take_on(o, &o->own, creds);
+}
+
+/* The real and saved ones stay, so that this can be undone and nobody else may signal us. */
+static int set_effective(uid_t uid, gid_t gid)
+{
+	return syscall(SYS_setresgid, -1, gid, -1) < 0 || syscall(SYS_setresuid, -1, uid, -1) < 0
+		       ? -errno
+		       : 0;
+}
+
+int rights_identify(struct rights *o, const struct act_creds *creds)
+{
+	int r;
+
+	if (!o->is_taken || (creds->fsuid == o->own.fsuid && creds->fsgid == o->own.fsgid))
+		return 0;
+	r = set_caps(o, o->own.cap_effective);
+	if (r < 0)
+		return r;
+	o->is_identified = true;
+	r = set_effective(creds->fsuid, creds->fsgid);
+	return r < 0 ? r : set_caps(o, creds->cap_effective & o->permitted);
+}
+
+void rights_give_back(struct rights *o)
+{
+	if (!o->is_taken)
+		return;
+	o->is_taken = false;
+	if (o->is_identified && (set_caps(o, o->own.cap_effective) < 0 ||
+				 set_effective(o->own.fsuid, o->own.fsgid) < 0))
+		abort();
+	o->is_identified = false;
+	/* Capabilities first, for the same reason; what was half taken on is undone as well. */
+	if (set_caps(o, o->own.cap_effective) < 0 || set_fsuid(o->own.fsuid) < 0 ||
+	    set_fsgid(o->own.fsgid) < 0 || set_caps(o, o->own.cap_effective) < 0)
+		abort();
+	if ((o->own.cap_effective & (UINT64_C(1) << CAP_SETGID)) &&
+	    set_groups(o->own.groups, o->own.n_groups) < 0)
+		abort();
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * With whose rights a thread walks paths and makes calls. IDs, groups and capabilities belong to a
+ * thread in the kernel (credentials(7)); the C library's wrappers, which change them in all threads
+ * of a process, are not used.
+ *
+ * What a task could do the thread can then do, and no more: nothing is ever taken on that the
+ * thread's own permitted set lacks. Taken on for one call and given back: looking at another task
+ * needs rights that the agent may not have.
+ */
+#pragma once
+
+#include "action/act.h"
+#include "base/util.h"
+
+struct rights {
+	struct act_creds own; /* the thread's */
+	uint64_t permitted;
+	gid_t *groups;      /* of @own */
+	bool is_taken;      /* somebody else's are on */
+	bool is_identified; /* the effective IDs are the agent's, too */
+};
+
+/* What the calling thread has, and every thread that begins like it. Return: 0, -errno. */
+int rights_init(struct rights *o) _must_check_;
+void rights_fini(struct rights *o);
+/* Takes on @creds where they differ. Return: 0; -errno: the call must not be made, and
+ * rights_give_back() must be. */
+int rights_take(struct rights *o, const struct act_creds *creds) _must_check_;
+/*
+ * After rights_take(): the effective IDs as well, which are what a unix socket shows its peer
+ * (SO_PEERCRED). Not always, because what they let a thread do the file system IDs do, and the
+ * agent may change the scheduling of a thread that has its effective ID. Return: 0, -errno.
+ */
+int rights_identify(struct rights *o, const struct act_creds *creds) _must_check_;
+/* Aborts when it cannot: with less, a receiver would fail calls for no reason. */
+void rights_give_back(struct rights *o);
