@@ -5,8 +5,10 @@
  */
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 
+#include "supervise/receivers_private.h"
 #include "supervise/supervise_private.h"
 
 int supervise_answer_errno(int listener, uint64_t id, int error)
@@ -39,6 +41,11 @@ int supervise_answer_continue(int listener, uint64_t id)
  * The descriptor becomes the agent's and the call's value in one step (Linux 5.14), so that no
  * other thread of it sees a number that the call has not returned. What the agent's own table has
  * to say (EMFILE) comes back from here.
+ *
+ * WAKE_SIGNAL must not interrupt that step: the kernel then takes the descriptor back, but not the
+ * answer, and the call returns 0, which is another descriptor (seccomp_notify_addfd() in
+ * kernel/seccomp.c). The warden sends it to whoever is slow, as this is where the agent's task has
+ * to be given a CPU first.
  */
 static void answer_fd(int listener, uint64_t id, const struct behalf_result *result)
 {
@@ -48,10 +55,17 @@ static void answer_fd(int listener, uint64_t id, const struct behalf_result *res
 		.srcfd = (uint32_t)result->fd,
 		.newfd_flags = result->is_cloexec ? O_CLOEXEC : 0,
 	};
+	sigset_t wake, saved;
+	int error;
 
+	(void)sigemptyset(&wake);
+	(void)sigaddset(&wake, WAKE_SIGNAL);
+	(void)pthread_sigmask(SIG_BLOCK, &wake, &saved);
+	error = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? errno : 0;
+	(void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	/* ENOENT: the caller died or was interrupted. */
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 && errno != ENOENT)
-		(void)supervise_answer_errno(listener, id, errno);
+	if (error && error != ENOENT)
+		(void)supervise_answer_errno(listener, id, error);
 }
 
 enum audit_result supervise_result_of(const struct action *a)
