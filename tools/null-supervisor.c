@@ -88,7 +88,7 @@ struct options {
 	enum trap_class class;
 	unsigned receivers;
 	bool pin;
-	bool looks;
+	bool looks, opens;
 	bool compares;
 	bool sync_wake_up;
 	char *const *command;
@@ -97,7 +97,7 @@ struct options {
 struct receiver {
 	int listener;
 	int cpu; /* -1: any */
-	bool looks;
+	bool looks, opens;
 	bool compares;
 };
 
@@ -321,6 +321,60 @@ static void answer_exec(int listener, struct seccomp_notif *n, struct seccomp_no
 	(void)ptrace(PTRACE_DETACH, si.si_pid, 0, 0);
 }
 
+/* The directory that a relative path of @n starts from, as a descriptor of ours; -1: none. */
+static int open_base(const struct seccomp_notif *n)
+{
+	int dirfd = path_argument(n->data.nr) == 1 ? (int)n->data.args[0] : AT_FDCWD;
+	char link[64];
+
+	if (dirfd == AT_FDCWD)
+		(void)snprintf(link, sizeof(link), "/proc/%u/cwd", n->pid);
+	else
+		(void)snprintf(link, sizeof(link), "/proc/%u/fd/%d", n->pid, dirfd);
+	return open(link, O_PATH | O_CLOEXEC);
+}
+
+/* Opens for the caller and answers. Return: false when it is to be told to go on itself: no open,
+ * or O_PATH, which cannot be injected. */
+static bool open_for(int listener, const struct seccomp_notif *n)
+{
+	int arg = path_argument(n->data.nr);
+	bool is_open = arg >= 0 && n->data.nr != __NR_execve && n->data.nr != __NR_execveat &&
+		       n->data.nr != __NR_openat2;
+	int flags = is_open ? (int)n->data.args[arg + 1] : O_PATH;
+	struct seccomp_notif_addfd add = {
+		.id = n->id, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = flags & O_CLOEXEC};
+	struct seccomp_notif_resp answer = {.id = n->id};
+	char path[256];
+	struct iovec local = {.iov_base = path, .iov_len = sizeof(path)};
+	struct iovec remote = {.iov_len = sizeof(path)};
+	int base = -1;
+	int fd;
+
+	if (flags & O_PATH)
+		return false;
+	remote.iov_base = (void *)(uintptr_t)n->data.args[arg];
+	if (process_vm_readv((pid_t)n->pid, &local, 1, &remote, 1, 0) <= 0)
+		return false;
+	path[sizeof(path) - 1] = '\0';
+	if (path[0] != '/')
+		base = open_base(n);
+	fd = openat(base < 0 ? AT_FDCWD : base, path, flags | O_CLOEXEC | O_NOCTTY,
+		    (mode_t)n->data.args[arg + 2]);
+	answer.error = fd < 0 ? -errno : 0;
+	add.srcfd = (uint32_t)fd;
+	/* ENOENT: the caller died meanwhile. */
+	if (fd < 0)
+		(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	else
+		(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	if (fd >= 0)
+		(void)close(fd);
+	if (base >= 0)
+		(void)close(base);
+	return true;
+}
+
 static void *receive(void *arg)
 {
 	const struct receiver *r = arg;
@@ -342,6 +396,8 @@ static void *receive(void *arg)
 				return NULL;
 			continue;
 		}
+		if (r->opens && open_for(r->listener, &n))
+			continue;
 		if (r->looks)
 			look(r->listener, &n);
 		answer.id = n.id;
@@ -425,6 +481,7 @@ static const char usage[] =
 	"  -r  receivers (default: 1)\n"
 	"  -l  look: read the path, resolve it, see that the caller still waits\n"
 	"  -x  compare: stop each exec before the new image's first instruction, read what it is\n"
+	"  -o  open: read the path, open it, hand the descriptor over\n"
 	"  -p  pin each receiver to a CPU of its own\n"
 	"  -S  no synchronous wake-ups\n";
 
@@ -472,6 +529,9 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 			break;
 		case 'x':
 			o.compares = true;
+			break;
+		case 'o':
+			o.opens = true;
 			break;
 		case 'p':
 			o.pin = true;
