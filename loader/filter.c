@@ -13,6 +13,7 @@
  */
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -97,32 +98,61 @@ static int filter_open(scmp_filter_ctx ctx, const struct trap_row *row,
 }
 
 /*
- * socket(): the families that policies speak of pass; all others, and raw sockets, are looked at. A
- * value with high bits set is greater than AF_NETLINK as 64 bits, so it is trapped although the
- * kernel would cut it to 32.
+ * A rule of libseccomp compares an argument once, so "neither 0, TCP, UDP nor MPTCP" is said by the
+ * bits that none of these has, and by those that they do not have together.
+ */
+static const struct {
+	uint64_t mask, value;
+} odd_protocols[] = {
+	{0x008, 0x008}, {0x020, 0x020}, {0x040, 0x040}, {0x080, 0x080},
+	{0x011, 0x010}, {0x014, 0x014}, {0x012, 0x012}, {0x110, 0x110},
+	{0x011, 0x001}, {0x006, 0x004}, {0x006, 0x002}, {0x104, 0x100},
+};
+#define PROTOCOL_BITS 0x1ff
+
+/* Internet sockets: all but the ordinary types and protocols are looked at. */
+static int filter_inet(scmp_filter_ctx ctx, int nr, uint64_t family)
+{
+	static const uint64_t odd_types[] = {SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_DCCP,
+					     SOCK_PACKET};
+	struct scmp_arg_cmp cmp[] = {SCMP_CMP(0, SCMP_CMP_EQ, family, 0),
+				     SCMP_CMP(2, SCMP_CMP_GT, PROTOCOL_BITS, 0)};
+	int r = filter_trap(ctx, nr, ARRAY_SIZE(cmp), cmp);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(odd_protocols); i++) {
+		cmp[1] = SCMP_CMP(2, SCMP_CMP_MASKED_EQ, odd_protocols[i].mask,
+				  odd_protocols[i].value);
+		r = filter_trap(ctx, nr, ARRAY_SIZE(cmp), cmp);
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(odd_types); i++) {
+		cmp[1] = SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, odd_types[i]);
+		r = filter_trap(ctx, nr, ARRAY_SIZE(cmp), cmp);
+	}
+	return r;
+}
+
+/*
+ * socket() and socketpair(): the families that policies speak of pass, with their ordinary types
+ * and protocols; all others are looked at. A value with high bits set is greater than AF_NETLINK as
+ * 64 bits, so it is trapped although the kernel would cut it to 32.
  */
 static int filter_socket(scmp_filter_ctx ctx, const struct trap_row *row)
 {
-	static const uint64_t raw_types[] = {SOCK_RAW, SOCK_RDM, SOCK_DCCP, SOCK_PACKET};
 	struct scmp_arg_cmp above = SCMP_CMP(0, SCMP_CMP_GT, AF_NETLINK, 0);
+	struct scmp_arg_cmp netlink[] = {SCMP_CMP(0, SCMP_CMP_EQ, AF_NETLINK, 0),
+					 SCMP_CMP(2, SCMP_CMP_NE, NETLINK_ROUTE, 0)};
 	int r = filter_trap(ctx, row->nr, 1, &above);
 
+	if (r == 0)
+		r = filter_trap(ctx, row->nr, ARRAY_SIZE(netlink), netlink);
 	for (uint64_t family = AF_UNSPEC; r == 0 && family < AF_NETLINK; family++) {
 		struct scmp_arg_cmp one = SCMP_CMP(0, SCMP_CMP_EQ, family, 0);
 
-		if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+		if (family == AF_INET || family == AF_INET6)
+			r = filter_inet(ctx, row->nr, family);
+		else if (family != AF_UNIX)
 			r = filter_trap(ctx, row->nr, 1, &one);
 	}
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(raw_types); i++)
-		for (uint64_t family = AF_UNIX; r == 0 && family <= AF_INET6; family++) {
-			struct scmp_arg_cmp raw[] = {
-				SCMP_CMP(0, SCMP_CMP_EQ, family, 0),
-				SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, raw_types[i]),
-			};
-
-			if (family == AF_UNIX || family == AF_INET || family == AF_INET6)
-				r = filter_trap(ctx, row->nr, ARRAY_SIZE(raw), raw);
-		}
 	return r;
 }
 

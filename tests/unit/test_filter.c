@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cmocka.h>
@@ -246,9 +247,45 @@ static void test_ordinary_sockets_pass_and_raw_ones_do_not(void **state)
 	d.args[0] = AF_NETLINK;
 	d.args[1] = SOCK_RAW;
 	assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_ALLOW);
+	d.args[2] = 12; /* NETLINK_NETFILTER */
+	assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_USER_NOTIF);
 	d.args[0] = AF_VSOCK;
 	d.args[1] = SOCK_STREAM;
+	d.args[2] = 0;
 	assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_USER_NOTIF);
+	d.args[0] = AF_INET;
+	d.args[1] = SOCK_SEQPACKET; /* SCTP, also without its number */
+	assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_USER_NOTIF);
+	d.nr = __NR_socketpair;
+	d.args[0] = AF_UNIX;
+	assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_ALLOW);
+	d.args[0] = AF_TIPC;
+	assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_USER_NOTIF);
+}
+
+static void test_only_ordinary_protocols_pass(void **state)
+{
+	struct seccomp_data d = {.nr = __NR_socket, .arch = NATIVE_ARCH};
+
+	(void)state;
+	for (unsigned protocol = 0; protocol < 1200; protocol++) {
+		bool is_ordinary = protocol == 0 || protocol == IPPROTO_TCP ||
+				   protocol == IPPROTO_UDP || protocol == 262 /* MPTCP */;
+
+		for (unsigned type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
+			d.args[0] = AF_INET6;
+			d.args[1] = type | SOCK_CLOEXEC;
+			d.args[2] = protocol;
+			assert_int_equal(ask(&plan_all, &d),
+					 is_ordinary ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF);
+			d.args[0] = AF_INET;
+			assert_int_equal(ask(&plan_all, &d),
+					 is_ordinary ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF);
+			/* The decoder looks at the lower half, as the kernel does. */
+			d.args[2] |= UINT64_C(1) << 40;
+			assert_int_equal(ask(&plan_all, &d), SECCOMP_RET_USER_NOTIF);
+		}
+	}
 }
 
 static void test_sendto_is_trapped_only_with_a_destination(void **state)
@@ -282,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_reads_pass_when_no_rule_speaks_of_them),
 		cmocka_unit_test(test_ints_are_compared_without_their_high_bits),
 		cmocka_unit_test(test_ordinary_sockets_pass_and_raw_ones_do_not),
+		cmocka_unit_test(test_only_ordinary_protocols_pass),
 		cmocka_unit_test(test_sendto_is_trapped_only_with_a_destination),
 		cmocka_unit_test(test_credentials_are_trapped_only_where_there_are_capabilities),
 	};

@@ -4,6 +4,7 @@
  * bytes themselves, on which nobody decides, are read from the agent now, once each.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -85,9 +86,20 @@ static int check_creds(const struct action *a, const struct ucred *creds)
 	return own->differs && (creds->uid != own->fsuid || creds->gid != own->fsgid) ? -EPERM : 0;
 }
 
+/* A source route sends the packet somewhere else first, of which nobody was asked. */
+static bool is_source_route(const struct cmsghdr *h)
+{
+	return (h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_RETOPTS) ||
+	       (h->cmsg_level == IPPROTO_IPV6 &&
+		(h->cmsg_type == IPV6_RTHDR || h->cmsg_type == IPV6_2292RTHDR));
+}
+
 static int take_one(const struct action *a, struct control *c, struct cmsghdr *h)
 {
 	size_t len = h->cmsg_len - CMSG_LEN(0);
+
+	if (!takes_scm(&a->act.network))
+		return is_source_route(h) ? -EPERM : 0;
 
 	if (h->cmsg_level != SOL_SOCKET)
 		return 0;
@@ -115,8 +127,9 @@ static int take_all(const struct action *a, struct control *c)
 		size_t left = c->len - at;
 		int r;
 
+		/* Of other families, which take no descriptors, the kernel says what it thinks. */
 		if (h->cmsg_len < sizeof(*h) || h->cmsg_len > left)
-			return -EINVAL;
+			return takes_scm(&a->act.network) ? -EINVAL : 0;
 		r = take_one(a, c, h);
 		if (r < 0)
 			return r;
@@ -158,8 +171,7 @@ static int control_take(const struct action *a, const struct act_message *m, str
 	if (m->control.len)
 		memcpy(c->p, m->control.p, m->control.len);
 	c->len = m->control.len;
-	if (takes_scm(net))
-		r = take_all(a, c);
+	r = take_all(a, c);
 	if (r == 0 && wants_creds && !c->creds)
 		add_creds(a, c);
 	return r;
