@@ -84,10 +84,10 @@ struct act_change {
 	int flags;          /* AT_*, RENAME_*, XATTR_* that are still to be honoured */
 };
 
-#define ACT_CONTROL_MAX                                                                            \
-	((size_t)128 * 1024)      /* of one message: more is ENOBUFS, as in the kernel             \
-				   */
-#define ACT_BATCH_PIECES_MAX 4096 /* of a sendmmsg: what comes after is left for the next call */
+/* Of one message; more is ENOBUFS, as in the kernel. */
+#define ACT_CONTROL_MAX ((size_t)128 * 1024)
+/* Of a sendmmsg; what comes after is left for the next call. */
+#define ACT_BATCH_PIECES_MAX 4096
 
 /*
  * One message of a send. What is sent is not judged, so the bytes stay with the agent until they
