@@ -129,6 +129,7 @@ static void leave_remains(const siginfo_t *si)
 static bool wait_for_stop(const struct action *a, siginfo_t *ret)
 {
 	bool is_leader = a->tid == a->pid;
+	siginfo_t taken;
 
 	for (;;) {
 		*ret = (siginfo_t){};
@@ -143,8 +144,14 @@ static bool wait_for_stop(const struct action *a, siginfo_t *ret)
 			(void)sched_yield();
 			continue;
 		}
-		if (ret->si_code == CLD_TRAPPED || ret->si_code == CLD_STOPPED)
+		if (ret->si_code == CLD_TRAPPED || ret->si_code == CLD_STOPPED) {
+			/* The kernel wants the stop of a thread that has got another id taken
+			 * before it obeys (looks_like_a_spurious_pid() in kernel/ptrace.c). */
+			if (!is_leader)
+				(void)waitid(P_PID, (id_t)ret->si_pid, &taken,
+					     WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
 			return true;
+		}
 		leave_remains(ret);
 		return false;
 	}
