@@ -176,23 +176,14 @@ static int parse_options(struct check *c, int argc, char **argv)
 						{"json", no_argument, NULL, OPTION_JSON},
 						{"strict", no_argument, NULL, OPTION_STRICT},
 						{}};
-	int id;
+	const struct policy_use_own own[] = {
+		{OPTION_JSON, .flag = &c->is_json}, {OPTION_STRICT, .flag = &c->is_strict}, {}};
+	const struct policy_use_command command = {
+		.name = "check", .usage = usage, .letters = ":h", .options = options, .own = own};
+	int r = policy_use_parse(&command, argc, argv, &c->use);
 
-	optind = 1;
-	while ((id = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (id == 'h') {
-			(void)fputs(usage, stdout);
-			return 1;
-		}
-		if (id == OPTION_JSON)
-			c->is_json = true;
-		else if (id == OPTION_STRICT)
-			c->is_strict = true;
-		else if (id == '?' || id == ':')
-			return policy_use_refuse(id, argv, "check");
-		else if (policy_use_option(&c->use, id, optarg) < 0)
-			return -EINVAL;
-	}
+	if (r)
+		return r;
 	if (optind == argc) {
 		say("policy check: which? holdfast policy check NAME|FILE...");
 		return -EINVAL;

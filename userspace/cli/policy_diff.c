@@ -281,23 +281,14 @@ static int parse_options(struct diff *d, int argc, char **argv)
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"actions", required_argument, NULL, OPTION_ACTIONS},
 		{}};
-	int id;
+	const struct policy_use_own own[] = {
+		{OPTION_JSON, .flag = &d->is_json}, {OPTION_ACTIONS, .value = &d->actions}, {}};
+	const struct policy_use_command command = {
+		.name = "diff", .usage = usage, .letters = ":h", .options = options, .own = own};
+	int r = policy_use_parse(&command, argc, argv, &d->sides[0]);
 
-	optind = 1;
-	while ((id = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (id == 'h') {
-			(void)fputs(usage, stdout);
-			return 1;
-		}
-		if (id == OPTION_JSON)
-			d->is_json = true;
-		else if (id == OPTION_ACTIONS)
-			d->actions = optarg;
-		else if (id == '?' || id == ':')
-			return policy_use_refuse(id, argv, "diff");
-		else if (policy_use_option(&d->sides[0], id, optarg) < 0)
-			return -EINVAL;
-	}
+	if (r)
+		return r;
 	if (argc - optind != 2) {
 		say("policy diff: which two? holdfast policy diff A B");
 		return -EINVAL;

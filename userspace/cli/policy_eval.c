@@ -45,7 +45,6 @@ static const char usage[] =
 enum {
 	EVAL_BATCH = 1024,
 	EVAL_SESSION_REPORT,
-	EVAL_HELP = 1, /* usage was asked for and printed */
 };
 
 struct eval {
@@ -78,27 +77,15 @@ static int parse_options(int argc, char **argv, struct eval *e)
 		{"session-report", no_argument, NULL, EVAL_SESSION_REPORT},
 		{},
 	};
-	int id, r;
+	const struct policy_use_own own[] = {{EVAL_BATCH, .flag = &e->is_batch},
+					     {EVAL_SESSION_REPORT, .flag = &e->has_report},
+					     {}};
+	const struct policy_use_command command = {
+		.name = "eval", .usage = usage, .letters = ":p:h", .options = options, .own = own};
+	int r = policy_use_parse(&command, argc, argv, &e->use);
 
-	optind = 0;
-	opterr = 0;
-	while ((id = getopt_long(argc, argv, ":p:h", options, NULL)) != -1) {
-		if (id == 'h') {
-			(void)fputs(usage, stdout);
-			return EVAL_HELP;
-		}
-		if (id == EVAL_BATCH) {
-			e->is_batch = true;
-		} else if (id == EVAL_SESSION_REPORT) {
-			e->has_report = true;
-		} else {
-			r = policy_use_option(&e->use, id, optarg);
-			if (r == -ENOENT)
-				return policy_use_refuse(id, argv, "eval");
-			if (r < 0)
-				return r;
-		}
-	}
+	if (r)
+		return r;
 	if (optind < argc) {
 		say("policy eval: '%s' is not expected; the action comes on standard input",
 		    argv[optind]);
@@ -370,7 +357,7 @@ int policy_eval(int argc, char **argv)
 	int r = parse_options(argc, argv, &e);
 
 	if (r != 0)
-		return r == EVAL_HELP ? 0 : 2;
+		return r == POLICY_USE_HELPED ? 0 : 2;
 	if (policy_use_load(&e.use) < 0)
 		return 1;
 	r = open_account(&e);

@@ -22,33 +22,17 @@ static const char usage[] =
 	"\n" POLICY_USE_HELP "                          (default: coding-agent, as run)\n"
 	"  -h, --help              this text\n";
 
-enum {
-	SHOW_HELP = 1, /* usage was asked for and printed */
-};
-
 static int parse_options(int argc, char **argv, struct policy_use *use)
 {
 	static const struct option options[] = {POLICY_USE_OPTIONS, {}};
-	int id, r;
+	static const struct policy_use_command command = {
+		.name = "show", .usage = usage, .letters = ":p:h", .options = options};
+	int r = policy_use_parse(&command, argc, argv, use);
 
-	optind = 0;
-	opterr = 0;
-	while ((id = getopt_long(argc, argv, ":p:h", options, NULL)) != -1) {
-		if (id == 'h') {
-			(void)fputs(usage, stdout);
-			return SHOW_HELP;
-		}
-		r = policy_use_option(use, id, optarg);
-		if (r == -ENOENT)
-			return policy_use_refuse(id, argv, "show");
-		if (r < 0)
-			return r;
-	}
-	for (; optind < argc; optind++) {
+	for (; r == 0 && optind < argc; optind++)
 		r = policy_use_option(use, 'p', argv[optind]);
-		if (r < 0)
-			return r;
-	}
+	if (r)
+		return r;
 	return use->n_policies ? 0 : policy_use_option(use, 'p', "coding-agent");
 }
 
@@ -59,7 +43,7 @@ int policy_show_command(int argc, char **argv)
 	int r = parse_options(argc, argv, &use);
 
 	if (r != 0)
-		return r == SHOW_HELP ? 0 : 2;
+		return r == POLICY_USE_HELPED ? 0 : 2;
 	if (policy_use_load(&use) < 0)
 		return 1;
 	for (size_t i = 0; i < policy_stack_size(use.set.stack); i++) {

@@ -114,6 +114,43 @@ static int find_places(struct policy_use *u, struct diag *d)
 	return u->tmp ? policy_dirs_init(&u->dirs) : -ENOMEM;
 }
 
+static bool take_own(const struct policy_use_own *own, int id)
+{
+	for (; own && own->id; own++) {
+		if (own->id != id)
+			continue;
+		if (own->flag)
+			*own->flag = true;
+		else
+			*own->value = optarg;
+		return true;
+	}
+	return false;
+}
+
+int policy_use_parse(const struct policy_use_command *c, int argc, char **argv,
+		     struct policy_use *u)
+{
+	int id, r;
+
+	optind = 0; /* as if never called: with its leading state */
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, c->letters, c->options, NULL)) != -1) {
+		if (id == 'h') {
+			(void)fputs(c->usage, stdout);
+			return POLICY_USE_HELPED;
+		}
+		if (take_own(c->own, id))
+			continue;
+		r = policy_use_option(u, id, optarg);
+		if (r == -ENOENT)
+			return policy_use_refuse(id, argv, c->name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int policy_use_read(struct policy_use *u, struct diag *d)
 {
 	const struct policy_subject subject = {

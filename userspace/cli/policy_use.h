@@ -67,6 +67,28 @@ struct policy_use {
 
 /* Return: 0; -EINVAL after saying what is wrong; -ENOENT: this option is not one of these. */
 int policy_use_option(struct policy_use *u, int id, const char *arg);
+
+/* A command that takes these options and perhaps some of its own. */
+struct policy_use_command {
+	const char *name, *usage;
+	const char *letters; /* ":p:h", or ":h" where policies are operands */
+	const struct option *options;
+	/* One of its own: where its argument goes, or what is set; ends with {}. */
+	const struct policy_use_own {
+		int id;
+		bool *flag;
+		const char **value;
+	} * own;
+};
+
+enum {
+	POLICY_USE_HELPED = 1, /* the usage was asked for and printed */
+};
+
+/* Reads all options; optind is the first operand. Return: 0; POLICY_USE_HELPED; -EINVAL after
+ * saying what is wrong. */
+int policy_use_parse(const struct policy_use_command *c, int argc, char **argv,
+		     struct policy_use *u) _must_check_;
 /* The value of --default. Return: 0; -EINVAL after saying what is wrong. */
 int policy_use_default(const char *word, enum verdict *ret);
 /* What getopt_long() refused (@id '?' or ':'), in our words. Return: -EINVAL. */

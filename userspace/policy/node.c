@@ -205,11 +205,9 @@ static int on_open(struct builder *b, const yaml_event_t *e, enum node_type type
 
 static int on_document(struct builder *b, const yaml_event_t *e)
 {
-	if (b->has_document)
-		return fail(b, e->start_mark,
-			    "a second document begins here: one file holds one policy");
-	b->has_document = true;
-	return 0;
+	const char *refusal = yaml_refuse_document(&b->has_document);
+
+	return refusal ? fail(b, e->start_mark, refusal) : 0;
 }
 
 static int on_event(void *ctx, const yaml_event_t *e)

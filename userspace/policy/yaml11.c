@@ -343,11 +343,9 @@ static int on_alias(struct composer *c, const yaml_event_t *e)
 
 static int on_document(struct composer *c, const yaml_event_t *e)
 {
-	if (c->has_document)
-		return fail(c, e->start_mark,
-			    "a second document begins here: one file holds one policy");
-	c->has_document = true;
-	return 0;
+	const char *refusal = yaml_refuse_document(&c->has_document);
+
+	return refusal ? fail(c, e->start_mark, refusal) : 0;
 }
 
 static int on_event(void *ctx, const yaml_event_t *e)

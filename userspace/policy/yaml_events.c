@@ -6,6 +6,14 @@ static void parser_deletep(yaml_parser_t *p)
 	yaml_parser_delete(p);
 }
 
+const char *yaml_refuse_document(bool *has_document)
+{
+	if (*has_document)
+		return "a second document begins here: one file holds one policy";
+	*has_document = true;
+	return NULL;
+}
+
 int yaml_read(const struct yaml_reader *r, struct bytes text)
 {
 	_cleanup_(parser_deletep) yaml_parser_t parser = {};

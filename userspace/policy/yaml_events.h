@@ -17,5 +17,8 @@ struct yaml_reader {
 	void *ctx;
 };
 
+/* To be asked when a document begins. Return: NULL; why it is refused. */
+const char *yaml_refuse_document(bool *has_document);
+
 /* Up to the end of the stream. Return: 0; what a callback returned; -ENOMEM. */
 int yaml_read(const struct yaml_reader *r, struct bytes text) _must_check_;
