@@ -52,7 +52,9 @@ def children(pid):
 
 def is_dead(pid):
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+        # Its first thread is a zombie at once; the writer may still be in fdatasync(2), with the ring.
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX" and \
+            len(os.listdir(f"/proc/{pid}/task")) <= 1
     except OSError:
         return True
 
