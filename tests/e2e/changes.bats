@@ -49,3 +49,63 @@ changes() {
 	hf --policy audit-only -- mkdir "$T/made"
 	assert_logged '.op == "mkdir" and (.object | endswith("/made")) and .result == "performed"'
 }
+
+# race WAY: an attacker changes what a path or descriptor means between check and use.
+# RACE_ROUNDS=200000 for a soak.
+race_setup() {
+	mkdir "$T/allowed" "$T/forbidden" "$T/forbidden/vd"
+	echo allowed >"$T/allowed/f"
+	echo forbidden >"$T/forbidden/f"
+	touch "$T/allowed/fresh" "$T/forbidden/victim"
+}
+
+race() {
+	race_setup
+	policy race <<-YAML
+		log_reads: true
+		default: allow
+		rules:
+		  - {name: look, match: {path: ["$T/forbidden", "$T/forbidden/**"], op: [read]}, action: allow}
+		  - {name: touch, match: {path: ["$T/forbidden/**"]}, action: deny}
+	YAML
+	run hf --policy "$POLICY" -- "$HF_HELPERS/change_race" "$1" "${RACE_ROUNDS:-4000}" \
+		"$T/allowed" "$T/forbidden"
+	assert_success
+	assert_output --regexp "^wins=0 denied=[1-9][0-9]* other=[1-9]"
+}
+
+# The attack is one: without Holdfast it works.
+race_is_won_natively() {
+	local _
+
+	race_setup
+	for _ in {1..20}; do
+		run timeout --foreground 60 "$HF_HELPERS/change_race" "$1" 20000 "$T/allowed" "$T/forbidden"
+		[[ $output == wins=0\ * ]] || break
+	done
+	assert_failure 1
+	assert_output --regexp "^wins=[1-9]"
+}
+
+@test "a thread that flips the path changes nothing forbidden" {
+	race buffer
+}
+
+@test "a process that flips a symbolic link changes nothing forbidden" {
+	race symlink
+}
+
+@test "a process that exchanges a directory and a link changes nothing forbidden" {
+	race exchange
+}
+
+@test "a thread that puts other descriptors under the number changes nothing forbidden" {
+	race descriptors
+}
+
+@test "natively, each of these races is won" {
+	for way in buffer symlink exchange descriptors; do
+		race_is_won_natively "$way"
+		rm -rf "$T/allowed" "$T/forbidden"
+	done
+}
