@@ -199,16 +199,27 @@ static int (*const changes[_OP_MAX])(int self_fds, const struct action *a) = {
 	[OP_XATTR] = change_xattr,   [OP_TRUNCATE] = change_length,
 };
 
+/* In the order in which the kernel walks to the two: it wants to search the first directory before
+ * it looks for the second. */
+static int walk_error(const struct act *act)
+{
+	struct stat st;
+
+	if (act->pin.error)
+		return act->pin.error;
+	if (act->pin2.error && act->pin.parent >= 0 && fstatat(act->pin.parent, ".", &st, 0) < 0)
+		return errno;
+	return act->pin2.error;
+}
+
 int change_perform(int self_fds, const struct action *a, struct behalf_result *ret)
 {
 	const struct act *act = &a->act;
 
 	*ret = (struct behalf_result){.fd = -1};
-	/* In the order in which the kernel walks to the two. */
-	if (act->pin.error || act->pin2.error) {
-		ret->error = act->pin.error ? act->pin.error : act->pin2.error;
+	ret->error = walk_error(act);
+	if (ret->error)
 		return 0;
-	}
 	assert(changes[act->row->op]);
 	if (changes[act->row->op](self_fds, a) < 0)
 		ret->error = errno;
