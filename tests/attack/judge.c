@@ -8,6 +8,22 @@
 
 #define LOG_MAX ((size_t)256 << 20)
 
+static bool has_object(const json_t *record, const char *object);
+
+/* A call with several steps is refused as a whole; which one was denied is among them. */
+static bool has_step(const json_t *record, const char *object)
+{
+	const json_t *step;
+	size_t i;
+
+	json_array_foreach(json_object_get(record, "steps"), i, step)
+	{
+		if (has_object(step, object))
+			return true;
+	}
+	return false;
+}
+
 static bool has_object(const json_t *record, const char *object)
 {
 	static const char *const keys[] = {"object", "object2", "asked", "syscall"};
@@ -20,7 +36,7 @@ static bool has_object(const json_t *record, const char *object)
 		if (value && strstr(value, object))
 			return true;
 	}
-	return false;
+	return has_step(record, object);
 }
 
 static void judge_line(const json_t *record, const struct attack_row *row, struct judgement *j)
