@@ -106,6 +106,16 @@ noted() {
 	assert_equal "$(jq -r .host "$OUT" | sort -u)" "$(uname -n)"
 }
 
+@test "syslog gets the same where it listens for streams" {
+	fake stream
+	run hf --policy "$POLICY" --log-sink "syslog:$T/stream.sock" -- sh -c 'date; ls -l /usr/bin >/dev/null'
+	assert_success
+	session_ended
+	wait_for same_lines '.params.seq | tonumber'
+	refute out_has .error
+	out_has '.params.rule == "no-date" and .pri == 84'
+}
+
 @test "journald that starts late, or anew, gets everything" {
 	mkfifo go
 	hf --policy "$POLICY" --log-sink "journald:$T/journald.sock" -- sh -c 'date; read -r _ <go; true' 3>&- &

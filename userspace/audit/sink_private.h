@@ -12,9 +12,10 @@
 /* Where the messages go. */
 struct sink_target {
 	struct sink_spec spec;
-	int fd;       /* -1: not connected */
-	pid_t pid;    /* of the command */
-	size_t taken; /* of the message that is under way: a pipe takes parts */
+	int fd;         /* -1: not connected */
+	pid_t pid;      /* of the command */
+	size_t taken;   /* of the message that is under way: a pipe or a stream takes parts */
+	bool is_stream; /* the socket is one */
 };
 
 /* Appends the message for @line. */

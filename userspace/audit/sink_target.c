@@ -77,22 +77,34 @@ int sink_target_open(const struct sink_spec *spec, struct sink_target *ret)
 	return spec->kind == SINK_COMMAND ? start_command(ret) : 0;
 }
 
-/* ---- datagrams */
+/* ---- sockets */
 
-static int connect_socket(struct sink_target *t)
+static int connect_as(struct sink_target *t, int type)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	_cleanup_(fd_closep) int fd = -1;
 
-	if (t->fd >= 0)
-		return 0;
 	memcpy(address.sun_path, t->spec.where,
 	       strlen(t->spec.where)); /* sink_parse() measured it */
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	t->fd = TAKE_FD(fd);
+	t->is_stream = type == SOCK_STREAM;
 	return 0;
+}
+
+/* Some daemons listen for streams at /dev/log; the C library's syslog(3) takes both, too. */
+static int connect_socket(struct sink_target *t)
+{
+	int r;
+
+	if (t->fd >= 0)
+		return 0;
+	r = connect_as(t, SOCK_DGRAM);
+	if (r == -EPROTOTYPE && t->spec.kind == SINK_SYSLOG)
+		r = connect_as(t, SOCK_STREAM);
+	return r;
 }
 
 /* What is too long for a datagram goes in a sealed file, of which journald gets the descriptor. */
@@ -117,19 +129,47 @@ static int send_file(int sock, struct bytes message)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int send_datagram(struct sink_target *t, struct bytes message, int *ret_error)
+/* A message in a stream ends with a NUL, which it has none of itself. */
+static int send_stream(struct sink_target *t, struct bytes message)
 {
-	int r = connect_socket(t);
+	while (t->taken <= message.len) {
+		struct bytes part = {.p = message.p + t->taken, .len = message.len - t->taken};
+		ssize_t n;
 
-	if (r == 0)
-		r = send(t->fd, message.p, message.len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+		if (!part.len)
+			part = (struct bytes){.p = "", .len = 1};
+		n = send(t->fd, part.p, part.len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		t->taken += (size_t)n;
+	}
+	t->taken = 0;
+	return 0;
+}
+
+static int send_datagram(struct sink_target *t, struct bytes message)
+{
+	int r = send(t->fd, message.p, message.len, MSG_NOSIGNAL) < 0 ? -errno : 0;
 	/* ENOBUFS, too, is what the kernel says of a datagram that is too long for it. */
 	if (r == -EMSGSIZE || r == -ENOBUFS)
 		r = t->spec.kind == SINK_JOURNALD ? send_file(t->fd, message) : -EMSGSIZE;
-	if (r == 0 || r == -EAGAIN || r == -EMSGSIZE)
-		return r;
+	return r;
+}
+
+static int send_socket(struct sink_target *t, struct bytes message, int *ret_error)
+{
+	int r = connect_socket(t);
+
+	if (r == 0) {
+		r = t->is_stream ? send_stream(t, message) : send_datagram(t, message);
+		if (r == 0 || r == -EAGAIN || r == -EMSGSIZE)
+			return r;
+	}
 	*ret_error = -r;
-	t->fd = fd_close(t->fd); /* journald was started anew, or has gone */
+	t->fd = fd_close(t->fd); /* the daemon was started anew, or has gone */
+	t->taken = 0;
 	return -ENOTCONN;
 }
 
@@ -153,7 +193,7 @@ static int send_pipe(struct sink_target *t, struct bytes message)
 int sink_target_send(struct sink_target *t, struct bytes message, int *ret_error)
 {
 	return t->spec.kind == SINK_COMMAND ? send_pipe(t, message)
-					    : send_datagram(t, message, ret_error);
+					    : send_socket(t, message, ret_error);
 }
 
 void sink_target_close(struct sink_target *t, bool is_forced)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""datagrams.py journald|syslog SOCKET OUT: stands in for journald or syslogd.
+"""datagrams.py journald|syslog|stream SOCKET OUT: stands in for journald or syslogd ("stream": one that
+listens for connections, in which each message ends with a NUL).
 
 Writes what it gets to OUT, one JSON object for each message, until it is killed. Journald's protocol
 is read as sd-journal's documentation says, a sealed memfd included. A message that is not well formed
@@ -63,8 +64,27 @@ def of_memfd(fd):
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
+def stream(path, out):
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen()
+    with open(out, "w", encoding="utf-8") as file:
+        while True:
+            connection, data = listener.accept()[0], b""
+            while part := connection.recv(1000):
+                *messages, data = (data + part).split(b"\0")
+                for message in messages:
+                    file.write(json.dumps(syslog(message)) + "\n")
+                file.flush()
+            if data:
+                file.write(json.dumps({"error": "cut off"}) + "\n")
+                file.flush()
+
+
 def main():
     kind, path, out = sys.argv[1:]
+    if kind == "stream":
+        stream(path, out)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sock.bind(path)
     with open(out, "w", encoding="utf-8") as file:
