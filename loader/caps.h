@@ -10,3 +10,17 @@
 
 /* What the calling thread may use: its permitted set. 0 also when the kernel does not tell. */
 uint64_t caps_permitted(void);
+
+/*
+ * What a container usually keeps: enough to install software and to serve, too little to leave the
+ * session. Without MKNOD, which makes devices; pipes and sockets need no capability.
+ */
+uint64_t caps_usual(void);
+
+/*
+ * Takes from the calling thread, for good and for all that it starts, every capability that is not
+ * in
+ * @kept: from the bounding, ambient, inheritable, permitted and effective sets. Before a filter
+ * that traps capset(2) is loaded. Async-signal-safe. Return: 0, -errno.
+ */
+int caps_keep(uint64_t kept);

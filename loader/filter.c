@@ -15,11 +15,13 @@
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -39,6 +41,14 @@
 
 #define LOW32               UINT64_C(0xffffffff)
 #define FILTER_PROLOGUE_LEN 6
+
+#define FILTER_IOPRIO_PROCESS 1 /* IOPRIO_WHO_PROCESS, include/uapi/linux/ioprio.h */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80 /* include/uapi/linux/sched.h */
+#endif
+#ifndef F_SETOWN_EX
+#define F_SETOWN_EX 15
+#endif
 
 static void filter_releasep(scmp_filter_ctx *ctx)
 {
@@ -156,11 +166,104 @@ static int filter_socket(scmp_filter_ctx ctx, const struct trap_row *row)
 	return r;
 }
 
+/* An errno that no policy can change, for calls that nobody can judge: they keep in memory what
+ * counts. */
+static int filter_fail(scmp_filter_ctx ctx, int nr, int error)
+{
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint16_t)error), nr, 0, NULL);
+}
+
+static int filter_ioctl(scmp_filter_ctx ctx, const struct trap_row *row,
+			const struct filter_plan *plan)
+{
+	/* As fcntl(F_SETOWN), but with the process in memory. */
+	static const uint64_t owners[] = {FIOSETOWN, SIOCSPGRP};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < trap_ioctls_size; i++) {
+		uint64_t request = trap_ioctls[i].request;
+
+		r = filter_trap_values(ctx, row->nr, 1, &request, 1);
+	}
+	for (size_t i = 0; r == 0 && plan->trap_signals && i < ARRAY_SIZE(owners); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), row->nr, 1,
+				     SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW32, owners[i]));
+	return r;
+}
+
+static int filter_namespace(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	static const uint64_t bits[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+					CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
+	static const uint64_t time = CLONE_NEWTIME; /* clone() has its signal in these bits */
+	int r = filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, bits, ARRAY_SIZE(bits));
+
+	if (r == 0 && row->nr == __NR_unshare)
+		r = filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, &time, 1);
+	return r;
+}
+
+/*
+ * Any value of argument @arg but 0. High bits, which the kernel cuts off, make 0 another value
+ * here: then it is looked at and let through.
+ */
+static int filter_nonzero(scmp_filter_ctx ctx, const struct trap_row *row, int arg)
+{
+	struct scmp_arg_cmp cmp = SCMP_CMP((unsigned int)arg, SCMP_CMP_NE, 0, 0);
+
+	return filter_trap(ctx, row->nr, 1, &cmp);
+}
+
+/* Two rules: the caller itself is one kind of name, and 0. */
+static int filter_priority(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	const uint64_t process = row->nr == __NR_ioprio_set ? FILTER_IOPRIO_PROCESS : PRIO_PROCESS;
+	struct scmp_arg_cmp other_kind = SCMP_CMP((unsigned int)row->path, SCMP_CMP_NE, process, 0);
+	int r = filter_trap(ctx, row->nr, 1, &other_kind);
+
+	return r < 0 ? r : filter_nonzero(ctx, row, row->dirfd);
+}
+
+static int filter_limit(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	struct scmp_arg_cmp sets_other[] = {
+		SCMP_CMP((unsigned int)row->dirfd, SCMP_CMP_NE, 0, 0),
+		SCMP_CMP((unsigned int)row->path, SCMP_CMP_NE, 0, 0),
+	};
+
+	return filter_trap(ctx, row->nr, ARRAY_SIZE(sets_other), sets_other);
+}
+
+static int filter_owner(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	struct scmp_arg_cmp set[] = {
+		SCMP_CMP((unsigned int)row->path, SCMP_CMP_MASKED_EQ, LOW32, F_SETOWN),
+		SCMP_CMP((unsigned int)row->dirfd, SCMP_CMP_NE, 0, 0),
+	};
+	int r = filter_trap(ctx, row->nr, ARRAY_SIZE(set), set);
+
+	if (r < 0)
+		return r;
+	return seccomp_rule_add(
+		ctx, SCMP_ACT_ERRNO(EINVAL), row->nr, 1,
+		SCMP_CMP((unsigned int)row->path, SCMP_CMP_MASKED_EQ, LOW32, F_SETOWN_EX));
+}
+
+/* What other processes can be done to with signals. */
+static int filter_signal(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	if (row->class == TRAP_SIGNAL)
+		return filter_nonzero(ctx, row, row->dirfd);
+	if (row->class == TRAP_OWNER)
+		return filter_owner(ctx, row);
+	return filter_fail(ctx, row->nr, ENOSYS);
+}
+
 static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		      const struct filter_plan *plan)
 {
 	static const uint64_t ptrace_attaching[] = {PTRACE_ATTACH, PTRACE_SEIZE};
-	static const uint64_t ioctl_typing[] = {TIOCSTI, TIOCLINUX};
+	static const uint64_t prctl_memory[] = {PR_SET_MM};
 	struct scmp_arg_cmp has_destination = SCMP_CMP(4, SCMP_CMP_NE, 0, 0);
 
 	switch (row->class) {
@@ -186,7 +289,23 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		return filter_trap_values(ctx, row->nr, 0, ptrace_attaching,
 					  ARRAY_SIZE(ptrace_attaching));
 	case TRAP_IOCTL:
-		return filter_trap_values(ctx, row->nr, 1, ioctl_typing, ARRAY_SIZE(ioctl_typing));
+		return filter_ioctl(ctx, row, plan);
+	case TRAP_PRCTL:
+		return filter_trap_values(ctx, row->nr, 0, prctl_memory, ARRAY_SIZE(prctl_memory));
+	case TRAP_NAMESPACE:
+		return filter_namespace(ctx, row);
+	case TRAP_ABSENT:
+		return filter_fail(ctx, row->nr, ENOSYS);
+	case TRAP_PID:
+		return filter_nonzero(ctx, row, row->dirfd);
+	case TRAP_LIMIT:
+		return filter_limit(ctx, row);
+	case TRAP_PRIORITY:
+		return filter_priority(ctx, row);
+	case TRAP_SIGNAL:
+	case TRAP_SIGNAL_ABSENT:
+	case TRAP_OWNER:
+		return plan->trap_signals ? filter_signal(ctx, row) : 0;
 	case _TRAP_CLASS_MAX:
 		break;
 	}

@@ -14,7 +14,8 @@ struct filter_plan {
 	bool trap_reads; /* opens that only read; else only those that write, create or truncate */
 	bool trap_changes; /* the path operations that change something */
 	bool trap_network;
-	bool trap_creds; /* the session has capabilities, so its tasks can change their IDs */
+	bool trap_signals; /* Landlock does not keep the session's signals inside */
+	bool trap_creds;   /* the session has capabilities, so its tasks can change their IDs */
 };
 
 struct filter {

@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "loader/caps.h"
+#include "loader/landlock.h"
+
 #include "loader/spawn.h"
 
 /* What the child tells before it executes. */
@@ -99,6 +102,23 @@ static void child_exec(const struct spawn_config *c)
 	free(sh);
 }
 
+/* Everything that binds the command, before any of its code runs. Return: 0, -errno. */
+static int child_confine(const struct spawn_config *c, struct spawn_report *report)
+{
+	int r = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (c->drops_caps)
+		r = caps_keep(c->kept_caps);
+	if (r == 0 && c->ruleset >= 0)
+		r = landlock_enter(c->ruleset);
+	if (r < 0)
+		return r;
+	report->listener = filter_load(c->filter, &report->wait_killable);
+	return MIN(report->listener, 0);
+}
+
 static _Noreturn void child_main(const struct spawn_config *c, int report_fd, int exec_status,
 				 pid_t parent)
 {
@@ -111,13 +131,7 @@ static _Noreturn void child_main(const struct spawn_config *c, int report_fd, in
 	if (getppid() != parent)
 		_exit(125);
 	(void)setpgid(0, c->process_group);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		report.error = errno;
-	} else {
-		report.listener = filter_load(c->filter, &report.wait_killable);
-		if (report.listener < 0)
-			report.error = -report.listener;
-	}
+	report.error = -child_confine(c, &report);
 	child_write(report_fd, &report, sizeof(report));
 	if (report.error)
 		_exit(125);

@@ -33,6 +33,9 @@ struct spawn_config {
 	const struct spawn_limit *limits;
 	size_t n_limits;
 	const struct filter *filter;
+	int ruleset;     /* Landlock's, borrowed; -1: none */
+	bool drops_caps; /* all but @kept_caps */
+	uint64_t kept_caps;
 };
 
 struct spawn_result {

@@ -21,6 +21,14 @@ const struct trap_row trap_table[] = {
 #undef ROW
 };
 
+const struct trap_ioctl trap_ioctls[] = {
+#define IOCTL(word, number, group) {.name = #word, .request = (number), .grant = (group)},
+#include "loader/ioctls.def"
+#undef IOCTL
+};
+
+const size_t trap_ioctls_size = ARRAY_SIZE(trap_ioctls);
+
 const size_t trap_table_size = ARRAY_SIZE(trap_table);
 
 /* The row's index plus one, by number; 0 when there is none. Built by the compiler from the same

@@ -19,9 +19,19 @@ enum trap_class {
 	TRAP_SENDTO,      /* only with a destination address */
 	TRAP_SOCKET,      /* only for families and types outside the list */
 	TRAP_PTRACE,      /* only requests that attach */
-	TRAP_IOCTL,       /* only TIOCSTI and TIOCLINUX */
+	TRAP_IOCTL,       /* only the requests of loader/ioctls.def */
 	TRAP_REFUSED,     /* refused unless granted */
-	TRAP_CREDS,       /* changes of IDs and capabilities: where the session has capabilities */
+	TRAP_PRCTL,       /* only PR_SET_MM: it can say that a process runs another image */
+	TRAP_NAMESPACE,   /* only with flags that make a namespace */
+	TRAP_ABSENT, /* fails with ENOSYS: it keeps its flags in memory, and programs do without */
+	TRAP_PID,    /* only for another process than the caller (0) */
+	TRAP_LIMIT,  /* likewise, and only what sets a limit */
+	TRAP_PRIORITY,      /* likewise; groups and users of processes are others */
+	TRAP_SIGNAL,        /* as TRAP_PID, unless Landlock keeps signals inside */
+	TRAP_SIGNAL_ABSENT, /* fails with ENOSYS unless Landlock does: what a descriptor names may
+			       change */
+	TRAP_OWNER,         /* who gets a descriptor's signals: unless Landlock keeps them inside */
+	TRAP_CREDS, /* changes of IDs and capabilities: where the session has capabilities */
 	_TRAP_CLASS_MAX,
 };
 
@@ -41,6 +51,10 @@ enum trap_shape {
 	SHAPE_SOCKET,   /* family, type, protocol */
 	SHAPE_PID,      /* a process that must be in the session */
 	SHAPE_NONE,     /* nothing but the number is looked at */
+	SHAPE_KILL,     /* a process, a group (negative), or all (-1) */
+	SHAPE_PRIORITY, /* a process, a group or a user */
+	SHAPE_OWNER,    /* as SHAPE_KILL, of fcntl(F_SETOWN) */
+	SHAPE_IOCTL,    /* the request says which group it belongs to */
 	SHAPE_CREDS,    /* nothing to decide: that the caller's credentials change is noted */
 	_SHAPE_MAX,
 };
@@ -58,6 +72,16 @@ struct trap_row {
 	signed char dirfd, path, dirfd2, path2, flags;
 	bool no_follow; /* the last component is never followed */
 };
+
+/* A request of ioctl(2) that is refused unless granted. */
+struct trap_ioctl {
+	const char *name;
+	uint32_t request;
+	enum grant grant;
+};
+
+extern const struct trap_ioctl trap_ioctls[];
+extern const size_t trap_ioctls_size;
 
 extern const struct trap_row trap_table[];
 extern const size_t trap_table_size;

@@ -91,7 +91,8 @@ GOOD = [
      "exec read write create truncate delete rename link symlink mkdir mknod chmod chown xattr times "
      "connect send bind listen change".split()] + [ANY + f"grant: {g}\n" for g in
      "io_uring ptrace bpf perf mount module handle pidfd keyring userfaultfd raw_socket foreign_abi "
-     "admin terminal all".split()]
+     "admin terminal namespaces processes all".split()] + [ANY + f"keep_capabilities: {c}\n" for c in
+     ("net_admin", "CAP_SYS_NICE", "[chown, Cap_Fowner]")]
 
 BAD = [
     "[]", "a", "{}", "version: 1\n", "version: 1\nname: t\n", "name: t\ndefault: deny\n",

@@ -50,6 +50,10 @@ refuses() {
 @test "mount in a user namespace of the agent's own" {
 	run "$REFUSED" unshare+mount
 	[[ $output == OK ]] || skip "user namespaces are not permitted here"
+	refuses unshare+mount EPERM unshare
+	policy_open namespaces < <(
+		echo "grant: [namespaces]"
+	)
 	refuses unshare+mount EPERM mount
 }
 

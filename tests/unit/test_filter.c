@@ -119,9 +119,19 @@ static bool is_trapped_with_zero_arguments(const struct trap_row *row)
 	case TRAP_REFUSED:
 	case TRAP_CREDS:
 		return true;
+	case TRAP_PRIORITY: /* the row of ioprio_set alone: see test_who_is_meant() */
+		return row->nr == __NR_ioprio_set;
 	case TRAP_SENDTO:
 	case TRAP_PTRACE:
 	case TRAP_IOCTL:
+	case TRAP_PRCTL:
+	case TRAP_NAMESPACE:
+	case TRAP_ABSENT:
+	case TRAP_PID:
+	case TRAP_LIMIT:
+	case TRAP_SIGNAL:
+	case TRAP_SIGNAL_ABSENT:
+	case TRAP_OWNER:
 	case _TRAP_CLASS_MAX:
 		return false;
 	}
@@ -140,6 +150,8 @@ static void test_every_number_follows_the_table(void **state)
 		uint32_t want = row && is_trapped_with_zero_arguments(row) ? SECCOMP_RET_USER_NOTIF
 									   : SECCOMP_RET_ALLOW;
 
+		if (row && row->class == TRAP_ABSENT)
+			want = SECCOMP_RET_ERRNO | ENOSYS;
 		if (simulate(&f, &d) != want)
 			fail_msg("number %d (%s): got %#x, want %#x", nr,
 				 row ? row->name : "no row", simulate(&f, &d), want);
@@ -310,6 +322,128 @@ static void test_credentials_are_trapped_only_where_there_are_capabilities(void 
 		}
 }
 
+struct question {
+	const char *what;
+	int nr;
+	uint64_t args[3];
+	uint32_t inside; /* Landlock keeps signals inside */
+	uint32_t loose;  /* it does not */
+};
+
+#define NOTIFY  SECCOMP_RET_USER_NOTIF
+#define ALLOW   SECCOMP_RET_ALLOW
+#define FAIL(e) (SECCOMP_RET_ERRNO | (e))
+#define HIGH    (UINT64_C(7) << 32)
+
+static void test_who_is_meant(void **state)
+{
+	static const struct question rows[] = {
+		{"kill own group", __NR_kill, {0}, ALLOW, ALLOW},
+		{"kill all", __NR_kill, {(uint64_t)-1}, ALLOW, NOTIFY},
+		{"kill all, 32 bits", __NR_kill, {UINT32_MAX}, ALLOW, NOTIFY},
+		{"kill with high bits", __NR_kill, {HIGH | 1}, ALLOW, NOTIFY},
+		{"tkill", __NR_tkill, {7}, ALLOW, NOTIFY},
+		{"tgkill", __NR_tgkill, {7, 7}, ALLOW, NOTIFY},
+		{"rt_sigqueueinfo", __NR_rt_sigqueueinfo, {7}, ALLOW, NOTIFY},
+		{"rt_tgsigqueueinfo", __NR_rt_tgsigqueueinfo, {7}, ALLOW, NOTIFY},
+		{"pidfd_send_signal", 424, {3}, ALLOW, FAIL(ENOSYS)},
+		{"F_SETOWN", __NR_fcntl, {3, F_SETOWN, 7}, ALLOW, NOTIFY},
+		{"F_SETOWN of a group", __NR_fcntl, {3, F_SETOWN, (uint64_t)-7}, ALLOW, NOTIFY},
+		{"F_SETOWN with high bits", __NR_fcntl, {3, HIGH | F_SETOWN, 7}, ALLOW, NOTIFY},
+		{"F_SETOWN of nobody", __NR_fcntl, {3, F_SETOWN, 0}, ALLOW, ALLOW},
+		{"F_SETOWN_EX", __NR_fcntl, {3, 15, 0x1000}, ALLOW, FAIL(EINVAL)},
+		{"F_SETOWN_EX with high bits", __NR_fcntl, {3, HIGH | 15, 0}, ALLOW, FAIL(EINVAL)},
+		{"F_GETFL", __NR_fcntl, {3, F_GETFL, 7}, ALLOW, ALLOW},
+		{"F_SETFL", __NR_fcntl, {3, F_SETFL, O_ASYNC}, ALLOW, ALLOW},
+		{"FIOSETOWN", __NR_ioctl, {3, 0x8901, 0x1000}, ALLOW, FAIL(EPERM)},
+		{"SIOCSPGRP", __NR_ioctl, {3, HIGH | 0x8902, 0x1000}, ALLOW, FAIL(EPERM)},
+		{"prlimit of itself", __NR_prlimit64, {0, 7, 0x1000}, ALLOW, ALLOW},
+		{"prlimit that only asks", __NR_prlimit64, {7, 7, 0}, ALLOW, ALLOW},
+		{"prlimit of another", __NR_prlimit64, {7, 7, 0x1000}, NOTIFY, NOTIFY},
+		{"prlimit of another, high bits",
+		 __NR_prlimit64,
+		 {HIGH | 7, 7, 0x1000},
+		 NOTIFY,
+		 NOTIFY},
+		{"sched_setaffinity of itself",
+		 __NR_sched_setaffinity,
+		 {0, 8, 0x1000},
+		 ALLOW,
+		 ALLOW},
+		{"sched_setaffinity of another",
+		 __NR_sched_setaffinity,
+		 {7, 8, 0x1000},
+		 NOTIFY,
+		 NOTIFY},
+		{"sched_setattr of another", __NR_sched_setattr, {7}, NOTIFY, NOTIFY},
+		{"sched_setscheduler of another", __NR_sched_setscheduler, {7}, NOTIFY, NOTIFY},
+		{"migrate_pages of another", __NR_migrate_pages, {7}, NOTIFY, NOTIFY},
+		{"move_pages of another", __NR_move_pages, {7}, NOTIFY, NOTIFY},
+		{"setpriority of itself", __NR_setpriority, {0, 0, 5}, ALLOW, ALLOW},
+		{"setpriority of another", __NR_setpriority, {0, 7, 5}, NOTIFY, NOTIFY},
+		{"setpriority of a group", __NR_setpriority, {1, 0, 5}, NOTIFY, NOTIFY},
+		{"setpriority of a user", __NR_setpriority, {2, 0, 5}, NOTIFY, NOTIFY},
+		{"setpriority with high bits", __NR_setpriority, {HIGH | 2, 0, 5}, NOTIFY, NOTIFY},
+		{"ioprio_set of itself", __NR_ioprio_set, {1, 0, 5}, ALLOW, ALLOW},
+		{"ioprio_set of another", __NR_ioprio_set, {1, 7, 5}, NOTIFY, NOTIFY},
+		{"ioprio_set of a user", __NR_ioprio_set, {3, 0, 5}, NOTIFY, NOTIFY},
+		{"process_madvise", 440, {3}, NOTIFY, NOTIFY},
+		{"process_mrelease", 448, {3}, NOTIFY, NOTIFY},
+	};
+	struct filter_plan loose = plan_all;
+
+	(void)state;
+	loose.trap_signals = true;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct seccomp_data d = {.nr = rows[i].nr, .arch = NATIVE_ARCH};
+
+		memcpy(d.args, rows[i].args, sizeof(rows[i].args));
+		if (ask(&plan_all, &d) != rows[i].inside || ask(&loose, &d) != rows[i].loose)
+			fail_msg("%s: got %#x and %#x", rows[i].what, ask(&plan_all, &d),
+				 ask(&loose, &d));
+	}
+}
+
+static void test_namespaces_are_trapped_by_each_flag(void **state)
+{
+	/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET */
+	static const uint64_t flags[] = {0x00020000, 0x02000000, 0x04000000, 0x08000000,
+					 0x10000000, 0x20000000, 0x40000000};
+	const uint64_t thread = 0x3d0f00, vfork = 0x4111, forked = 0x1200011;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		assert_int_equal(ask_call(&plan_all, __NR_unshare, 0, flags[i]), NOTIFY);
+		assert_int_equal(ask_call(&plan_all, __NR_unshare, 0, HIGH | flags[i]), NOTIFY);
+		assert_int_equal(ask_call(&plan_all, __NR_clone, 0, flags[i] | 17), NOTIFY);
+	}
+	assert_int_equal(ask_call(&plan_all, __NR_unshare, 0, 0x80), NOTIFY); /* CLONE_NEWTIME */
+	assert_int_equal(ask_call(&plan_all, __NR_unshare, 0, 0x600), ALLOW); /* CLONE_FILES|FS */
+	assert_int_equal(ask_call(&plan_all, __NR_clone, 0, thread), ALLOW);
+	assert_int_equal(ask_call(&plan_all, __NR_clone, 0, vfork), ALLOW);
+	assert_int_equal(ask_call(&plan_all, __NR_clone, 0, forked), ALLOW);
+	/* Its flags are in memory; every libc falls back to clone. */
+	assert_int_equal(ask_call(&plan_all, 435, 0, 0x1000), FAIL(ENOSYS));
+	assert_int_equal(ask_call(&plan_all, __NR_setns, 0, 3), NOTIFY);
+}
+
+static void test_every_listed_ioctl_is_trapped(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < trap_ioctls_size; i++) {
+		assert_int_equal(ask_call(&plan_all, __NR_ioctl, 1, trap_ioctls[i].request),
+				 NOTIFY);
+		assert_int_equal(ask_call(&plan_all, __NR_ioctl, 1, HIGH | trap_ioctls[i].request),
+				 NOTIFY);
+	}
+	assert_int_equal(ask_call(&plan_all, __NR_ioctl, 1, TCGETS), ALLOW);
+	assert_int_equal(ask_call(&plan_all, __NR_ioctl, 1, FIONREAD), ALLOW);
+	assert_int_equal(ask_call(&plan_all, __NR_ioctl, 1, 0x40049409), ALLOW); /* FICLONE */
+	assert_int_equal(ask_call(&plan_all, __NR_prctl, 0, 35), NOTIFY);        /* PR_SET_MM */
+	assert_int_equal(ask_call(&plan_all, __NR_prctl, 0, HIGH | 35), NOTIFY);
+	assert_int_equal(ask_call(&plan_all, __NR_prctl, 0, 15), ALLOW); /* PR_SET_NAME */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +456,9 @@ int main(void)
 		cmocka_unit_test(test_only_ordinary_protocols_pass),
 		cmocka_unit_test(test_sendto_is_trapped_only_with_a_destination),
 		cmocka_unit_test(test_credentials_are_trapped_only_where_there_are_capabilities),
+		cmocka_unit_test(test_who_is_meant),
+		cmocka_unit_test(test_namespaces_are_trapped_by_each_flag),
+		cmocka_unit_test(test_every_listed_ioctl_is_trapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

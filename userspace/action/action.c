@@ -152,24 +152,21 @@ static int decode_by_shape(struct decode *c)
 		[SHAPE_MSGHDR] = decode_msghdr,   [SHAPE_MMSGHDR] = decode_mmsghdr,
 		[SHAPE_LISTEN] = decode_listen,   [SHAPE_SOCKET] = decode_socket,
 		[SHAPE_PID] = decode_pid,         [SHAPE_NONE] = decode_none,
-		[SHAPE_CREDS] = decode_creds,
+		[SHAPE_CREDS] = decode_creds,     [SHAPE_KILL] = decode_kill,
+		[SHAPE_OWNER] = decode_owner,     [SHAPE_PRIORITY] = decode_priority,
+		[SHAPE_IOCTL] = decode_ioctl,
 	};
 
 	return decoders[c->row->shape](c);
 }
 
-static enum action_kind kind_of_class(enum trap_class class)
+static enum action_kind kind_of(enum action_op op)
 {
-	static const enum action_kind kinds[_TRAP_CLASS_MAX] = {
-		[TRAP_TOOL] = KIND_TOOL,        [TRAP_OPEN] = KIND_PATH,
-		[TRAP_OPEN_MEMORY] = KIND_PATH, [TRAP_CHANGE] = KIND_PATH,
-		[TRAP_NETWORK] = KIND_NETWORK,  [TRAP_SENDTO] = KIND_NETWORK,
-		[TRAP_SOCKET] = KIND_SYSTEM,    [TRAP_PTRACE] = KIND_SYSTEM,
-		[TRAP_IOCTL] = KIND_SYSTEM,     [TRAP_REFUSED] = KIND_SYSTEM,
-		[TRAP_CREDS] = KIND_SYSTEM,
-	};
-
-	return kinds[class];
+	if (op == OP_EXEC)
+		return KIND_TOOL;
+	if (OP_BIT(op) & OPS_PATH)
+		return KIND_PATH;
+	return OP_BIT(op) & OPS_NETWORK ? KIND_NETWORK : KIND_SYSTEM;
 }
 
 /* The call's own properties, known without a look at the target. Return: false when foreign. */
@@ -192,7 +189,7 @@ static bool describe(struct decode *c)
 	c->row = trap_find(data->nr);
 	a->act.row = c->row;
 	a->syscall = c->row ? c->row->name : "unknown";
-	a->kind = c->row ? kind_of_class(c->row->class) : KIND_SYSTEM;
+	a->kind = c->row ? kind_of(c->row->op) : KIND_SYSTEM;
 	a->op = c->row ? c->row->op : OP_SYSCALL;
 	if (c->row)
 		a->grant = c->row->grant;
@@ -259,7 +256,7 @@ static void clear(struct action *a)
 	a->syscall = "unknown";
 	a->syscall_nr = -1;
 	a->grant = _GRANT_MAX;
-	a->is_foreign_abi = false;
+	a->is_foreign_abi = a->hits_guard = false;
 	a->tid = a->pid = a->ppid = 0;
 	a->exe = a->cwd = BYTES_NULL;
 	a->object = a->asked = a->object2 = a->interpreter = BYTES_NULL;

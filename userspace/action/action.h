@@ -26,6 +26,7 @@
 #define ACTION_MAX_NAMES        POLICY_MAX_NAMES
 #define ACTION_MAX_INTERPRETERS 5 /* binfmt_script recursion limit, exec(2) */
 #define ACTION_MAX_STEPS        8
+#define ACTION_MAX_GUARDS       2 /* launcher and keeper */
 
 /* One thing the policy must decide on; an action is the conjunction of its steps: the strictest
  * verdict counts. */
@@ -64,6 +65,7 @@ struct action {
 	int syscall_nr;
 	enum grant grant; /* KIND_SYSTEM: the group that would permit it */
 	bool is_foreign_abi;
+	bool hits_guard; /* system: a process that guards the session is meant, too */
 
 	pid_t tid, pid, ppid; /* as the supervisor sees them */
 	struct bytes exe;     /* image of the process, .p NULL if unknown */
@@ -115,7 +117,9 @@ struct action_decoder_config {
 	bool need_cwd;              /* policy_stack_needs_cwd() */
 	bool is_network_open;       /* nothing of the network can be refused: see decode_net.c */
 	pid_t supervisor;           /* its /proc/self must never be taken for the agent's */
-	int listener;               /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */
+	/* Besides it, who guards the session: action.hits_guard. 0: none. */
+	pid_t guards[ACTION_MAX_GUARDS];
+	int listener; /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */
 };
 
 int action_decoder_new(const struct action_decoder_config *config,
@@ -144,6 +148,8 @@ void action_decoder_set_foreign_roots(struct action_decoder *d);
 
 /* The parent of @pid, from /proc. Return: 0, -errno (-ENOENT: there is no such process). */
 int action_pid_parent(pid_t pid, pid_t *ret);
+/* The process group of @pid. Return: as action_pid_parent(). */
+int action_pid_group(pid_t pid, pid_t *ret);
 /* True when @pid is @ancestor or descends from it, by parent links in /proc. Orphans of a session
  * hang on its supervisor, which is their subreaper. Return: 1 yes, 0 no, -errno when it cannot be
  * told (treat as worst case). */

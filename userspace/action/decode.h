@@ -242,6 +242,10 @@ int decode_listen(struct decode *c);
 int decode_socket(struct decode *c);
 int decode_pid(struct decode *c);
 int decode_none(struct decode *c);
+int decode_ioctl(struct decode *c);
+int decode_kill(struct decode *c);
+int decode_owner(struct decode *c);
+int decode_priority(struct decode *c);
 int decode_creds(struct decode *c);
 int decode_foreign(struct decode *c);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that are refused unless granted: only the number, or a pid, is looked at. */
+/* Calls that are refused unless granted: what they name is in registers or not looked at. */
 #include <linux/audit.h>
-#include <sys/syscall.h>
 
 #include "action/decode.h"
 
@@ -35,43 +34,20 @@ int decode_creds(struct decode *c)
 	return 0;
 }
 
-/* Return: 1 when @pid is the caller's own or in its session, 0 when not, ESRCH or a decoder error.
- */
-static int is_inside(struct decode *c, pid_t pid, bool *ret)
+int decode_ioctl(struct decode *c)
 {
+	uint32_t request = (uint32_t)decode_arg(c, c->row->path);
+	const struct trap_ioctl *known = NULL;
 	int r;
 
-	*ret = pid == c->t->tgid || pid == c->t->tid;
-	if (*ret)
-		return 0;
-	if (pid <= 0)
-		return ESRCH;
-	r = action_pid_descends_from(pid, c->d->config.supervisor);
-	if (r == -ESRCH)
-		return ESRCH; /* answered here: nobody can take the number meanwhile */
-	*ret = r == 1 && pid != c->d->config.supervisor;
-	return 0;
-}
-
-int decode_pid(struct decode *c)
-{
-	pid_t pid = decode_arg_int(c, c->row->dirfd);
-	bool inside;
-	int r;
-
-	c->a->object = c->a->asked = bytes_of(c->row->name);
-	r = is_inside(c, pid, &inside);
-	if (r)
-		return r;
-	if (inside && c->row->nr == __NR_kcmp) {
-		pid = decode_arg_int(c, c->row->dirfd + 1);
-		r = is_inside(c, pid, &inside);
-		if (r)
-			return r;
-	}
-	if (inside)
-		return 0;
-	r = decode_format(c, &c->a->asked, "%s(pid %d)", c->row->name, (int)pid);
+	for (size_t i = 0; i < trap_ioctls_size && !known; i++)
+		if (trap_ioctls[i].request == request)
+			known = &trap_ioctls[i];
+	if (!known)
+		return decode_fail(ACTION_UNKNOWN);
+	c->a->grant = known->grant;
+	c->a->object = bytes_of(c->row->name);
+	r = decode_format(c, &c->a->asked, "ioctl(%s)", known->name);
 	return r ? r : add_step(c);
 }
 

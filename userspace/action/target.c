@@ -471,11 +471,12 @@ int target_read_string(struct decode *c, uint64_t address, size_t max, int over,
 	return over;
 }
 
-int action_pid_parent(pid_t pid, pid_t *ret)
+/* The number after @skip others that follow the state in /proc/PID/stat. */
+static int read_stat_number(pid_t pid, unsigned skip, pid_t *ret)
 {
 	char path[32], text[STATUS_MAX];
 	const char *p; /* the name before it, in parentheses, may hold anything */
-	uint64_t ppid;
+	uint64_t number;
 	int r;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
@@ -485,12 +486,25 @@ int action_pid_parent(pid_t pid, pid_t *ret)
 	p = strrchr(text, ')');
 	if (!p || p[1] != ' ' || p[2] == '\0' || p[3] != ' ')
 		return -EIO;
-	p += 4;
-	r = parse_u64((struct bytes){.p = p, .len = strspn(p, "0123456789")}, INT32_MAX, &ppid);
+	for (p += 4; skip; skip--) {
+		p += strcspn(p, " ");
+		p += *p == ' ';
+	}
+	r = parse_u64((struct bytes){.p = p, .len = strspn(p, "0123456789")}, INT32_MAX, &number);
 	if (r < 0)
 		return r;
-	*ret = (pid_t)ppid;
+	*ret = (pid_t)number;
 	return 0;
+}
+
+int action_pid_parent(pid_t pid, pid_t *ret)
+{
+	return read_stat_number(pid, 0, ret);
+}
+
+int action_pid_group(pid_t pid, pid_t *ret)
+{
+	return read_stat_number(pid, 1, ret);
 }
 
 int action_pid_descends_from(pid_t pid, pid_t ancestor)

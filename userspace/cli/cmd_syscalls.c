@@ -34,7 +34,30 @@ static const struct {
 	[TRAP_SOCKET] = {"socket",
 			 "the family is not unix, inet, inet6 or netlink, or the type is raw"},
 	[TRAP_PTRACE] = {"ptrace", "the request attaches (PTRACE_ATTACH, PTRACE_SEIZE)"},
-	[TRAP_IOCTL] = {"ioctl", "the request types into a terminal (TIOCSTI, TIOCLINUX)"},
+	[TRAP_IOCTL] =
+		{"ioctl",
+		 "the request is one of loader/ioctls.def: it types into a terminal, changes a "
+		 "file's attributes through any descriptor, or configures the system"},
+	[TRAP_PRCTL] = {"prctl", "PR_SET_MM: a process would say that it runs another image"},
+	[TRAP_NAMESPACE] = {"namespace", "the flags ask for a namespace"},
+	[TRAP_ABSENT] =
+		{"absent",
+		 "never: it fails with ENOSYS, and programs fall back to what keeps its flags in "
+		 "registers"},
+	[TRAP_PID] = {"pid", "another process than the caller (0) is named"},
+	[TRAP_LIMIT] = {"limit", "another process is named and a limit is set"},
+	[TRAP_PRIORITY] = {"priority",
+			   "another process than the caller is named, or a group or user"},
+	[TRAP_SIGNAL] =
+		{"signal",
+		 "Landlock does not keep the session's signals inside, and another process than "
+		 "the caller's group (0) is named"},
+	[TRAP_SIGNAL_ABSENT] = {"signal-absent",
+				"never: it fails with ENOSYS where Landlock does not keep the "
+				"session's signals inside"},
+	[TRAP_OWNER] = {"owner",
+			"F_SETOWN, where Landlock does not keep the session's signals inside; "
+			"F_SETOWN_EX then fails with EINVAL"},
 	[TRAP_REFUSED] = {"refused", "always"},
 	[TRAP_CREDS] = {"creds", "the session has capabilities, as one of root has: never refused, "
 				 "only noted"},
@@ -48,7 +71,9 @@ static const char *const shapes[_SHAPE_MAX] = {
 	[SHAPE_MSGHDR] = "msghdr",   [SHAPE_MMSGHDR] = "mmsghdr",
 	[SHAPE_LISTEN] = "listen",   [SHAPE_SOCKET] = "socket",
 	[SHAPE_PID] = "pid",         [SHAPE_NONE] = "none",
-	[SHAPE_CREDS] = "creds",
+	[SHAPE_CREDS] = "creds",     [SHAPE_KILL] = "kill",
+	[SHAPE_OWNER] = "owner",     [SHAPE_PRIORITY] = "priority",
+	[SHAPE_IOCTL] = "ioctl",
 };
 
 /* The group that a policy may grant, or @none. */
@@ -59,18 +84,18 @@ static const char *row_group(const struct trap_row *row, const char *none)
 
 static void add_text(struct strbuf *out)
 {
-	strbuf_add_fmt(out, "%-18s %6s %-11s %-8s %-9s %s\n", "NAME", "NUMBER", "CLASS", "SHAPE",
+	strbuf_add_fmt(out, "%-18s %6s %-13s %-8s %-9s %s\n", "NAME", "NUMBER", "CLASS", "SHAPE",
 		       "OPERATION", "GROUP");
 	for (size_t i = 0; i < trap_table_size; i++) {
 		const struct trap_row *row = &trap_table[i];
 
-		strbuf_add_fmt(out, "%-18s %6d %-11s %-8s %-9s %s\n", row->name, row->nr,
+		strbuf_add_fmt(out, "%-18s %6d %-13s %-8s %-9s %s\n", row->name, row->nr,
 			       classes[row->class].name, shapes[row->shape], op_name(row->op),
 			       row_group(row, "-"));
 	}
-	strbuf_add_fmt(out, "\n%-11s %s\n", "CLASS", "TRAPPED WHEN");
+	strbuf_add_fmt(out, "\n%-13s %s\n", "CLASS", "TRAPPED WHEN");
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-		strbuf_add_fmt(out, "%-11s %s\n", classes[i].name, classes[i].when);
+		strbuf_add_fmt(out, "%-13s %s\n", classes[i].name, classes[i].when);
 }
 
 static void add_json(struct strbuf *out)

@@ -297,14 +297,14 @@ void explain_print_json(const struct explanation *e, struct strbuf *out)
 
 void explain_print_plan(const struct policy_use *use, bool is_json, struct strbuf *out)
 {
-	const struct filter_plan plan = plan_of(use->set.stack);
+	const struct plan plan = plan_of(use->set.stack);
 	struct plan_layer layers[PLAN_CLASSES];
 	struct json j = JSON_INIT(out);
 
 	plan_layers(&plan, layers);
 	if (!is_json) {
 		for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
-			strbuf_add_fmt(out, "%-11s %-15s %s\n", layers[i].class, layers[i].layer,
+			strbuf_add_fmt(out, "%-12s %-15s %s\n", layers[i].class, layers[i].layer,
 				       layers[i].why);
 		return;
 	}

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -17,7 +18,7 @@
 #define KILL_TIMEOUT_NS (5 * NS_PER_SEC)
 
 struct launcher {
-	pid_t supervisor;
+	pid_t keeper;  /* which is the supervisor's parent */
 	pid_t command; /* 0 until it is started */
 	int sock;
 	int signals;
@@ -97,14 +98,14 @@ static void launcher_message(struct launcher *l, const struct launch_message *m)
 	case LAUNCH_CUT:
 		say("%s", m->text);
 		/* Nothing runs any more, so it ends at once; until then it has the log. */
-		(void)waitpid(l->supervisor, NULL, 0);
+		(void)waitpid(l->keeper, NULL, 0);
 		l->exit_status = m->value;
 		l->has_result = true;
 		return;
 	case LAUNCH_ENDED:
 		/* The supervisor exits at once: leave no zombie, and nothing that ps(1) would show,
 		 * behind. */
-		(void)waitpid(l->supervisor, NULL, 0);
+		(void)waitpid(l->keeper, NULL, 0);
 		l->exit_status = status_of_wait(m->value);
 		l->has_result = true;
 		return;
@@ -151,15 +152,14 @@ static void terminal_restore(const struct launcher *l)
 }
 
 /*
- * The supervisor died. Calls that the filter notifies fail from now on (ENOSYS), but all others
- * would go on unsupervised; so its tree, which the kernel gave to us as the next subreaper, is
- * killed.
+ * The supervisor died, and the keeper, whose end is waited for, killed its tree. If the keeper was
+ * killed as well, the kernel gave the tree to us, the next subreaper.
  */
 static int launcher_bereaved(struct launcher *l)
 {
 	int left;
 
-	(void)waitpid(l->supervisor, NULL, 0);
+	(void)waitpid(l->keeper, NULL, 0);
 	left = tree_kill(0, KILL_TIMEOUT_NS);
 	terminal_restore(l);
 	if (l->command > 0)
@@ -187,6 +187,37 @@ static int launcher_loop(struct launcher *l)
 	}
 }
 
+/*
+ * The supervisor's parent for as long as it lives, and nothing else. When the supervisor dies,
+ * calls that the filter notifies fail (ENOSYS), but all others would go on unsupervised; so its
+ * tree, which the kernel then gives to the keeper, is killed. The launcher cannot do that: it
+ * leaves with the command, while daemons of the session may live on. Holds no descriptor that
+ * anybody could wait for.
+ */
+static _Noreturn void keeper_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask),
+				 void *arg, int sock, const sigset_t *original)
+{
+	pid_t pid, supervisor_pid;
+	int wait_status;
+
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* Out of the job: neither its end nor its stops are the keeper's. All signals are blocked.
+	 */
+	(void)setpgid(0, 0);
+	supervisor_pid = fork();
+	if (supervisor_pid == 0)
+		_exit(supervisor(arg, sock, original));
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)syscall(__NR_close_range, 0U, ~0U, 0U);
+	if (supervisor_pid < 0)
+		_exit(RUN_EXIT_FAILED);
+	do
+		pid = waitpid(-1, &wait_status, 0);
+	while (pid != supervisor_pid && (pid > 0 || errno == EINTR));
+	_exit(tree_kill(0, KILL_TIMEOUT_NS) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg)
 {
 	struct launcher l = {.sock = -1, .signals = -1, .terminal = -1};
@@ -200,18 +231,20 @@ int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), voi
 		say("cannot start: socketpair: %s", strerror(errno));
 		return RUN_EXIT_FAILED;
 	}
-	l.supervisor = fork();
-	if (l.supervisor < 0) {
+	l.keeper = fork();
+	if (l.keeper < 0) {
 		say("cannot start: fork: %s", strerror(errno));
 		return RUN_EXIT_FAILED;
 	}
-	if (l.supervisor == 0) {
+	if (l.keeper == 0) {
 		fd_close(socks[0]);
-		_exit(supervisor(arg, socks[1], &original));
+		keeper_run(supervisor, arg, socks[1], &original);
 	}
 	/* Dispositions are left as they were until now: the command inherits them through the
 	 * supervisor. */
 	(void)signal(SIGCHLD, SIG_DFL);
+	(void)prctl(PR_SET_DUMPABLE,
+		    0); /* nobody of the same user traces it, or takes its descriptors */
 	terminal_save(&l);
 	fd_close(socks[1]);
 	l.sock = socks[0];

@@ -49,7 +49,8 @@ int launch_send(int sock, enum launch_message_type type, int value, const char *
 	_printf_(4, 5);
 
 /*
- * Forks; runs @supervisor(arg, sock, original mask) in the child, which must not return to the
- * caller's code, and the launcher's loop in the parent. Return: the exit status for the process.
+ * Forks twice; runs @supervisor(arg, sock, original mask) in the grandchild, which must not return
+ * to the caller's code, its keeper in the child, and the launcher's loop in the parent. Return: the
+ * exit status for the process.
  */
 int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg);

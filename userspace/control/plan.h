@@ -6,16 +6,27 @@
 #pragma once
 
 #include "loader/filter.h"
+#include "loader/landlock.h"
 #include "policy/policy.h"
 
-#define PLAN_CLASSES 5
+#define PLAN_CLASSES 8
+
+struct plan {
+	struct filter_plan filter;
+	struct landlock_floor floor;
+	int landlock_abi; /* 0: the kernel has none */
+	/* The session begins with capabilities, and keeps only these. */
+	bool drops_caps;
+	uint64_t kept_caps;
+};
 
 struct plan_layer {
-	const char *class; /* "tool", "path-read", "path-write", "network", "system" */
-	const char *layer; /* "seccomp-notify"; "none": it is not trapped */
+	const char
+		*class; /* "tool", "path-read", "path-write", "network", "system", "signals", ... */
+	const char *layer; /* "seccomp-notify", "landlock"; "none": it is not trapped */
 	const char *why;
 };
 
-/* What the filter of a session under @stack traps. */
-struct filter_plan plan_of(const struct policy_stack *stack);
-void plan_layers(const struct filter_plan *plan, struct plan_layer ret[static PLAN_CLASSES]);
+/* What a session under @stack would be bound by, started by this process on this kernel. */
+struct plan plan_of(const struct policy_stack *stack);
+void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLASSES]);

@@ -7,6 +7,7 @@
 
 #include "audit/keyfile.h"
 #include "base/clock.h"
+#include "base/io.h"
 
 #include "control/session_private.h"
 #include "control/spending.h"
@@ -214,6 +215,7 @@ static int check_can_read(struct session *s)
 static int spawn(struct session *s)
 {
 	const struct session_config *c = s->config;
+	_cleanup_(fd_closep) int ruleset = -1;
 	struct filter filter = {};
 	struct spawn_config config = {
 		.path = c->command,
@@ -233,9 +235,17 @@ static int spawn(struct session *s)
 	if (!config.envp)
 		return fail_errno(s, "cannot make the command's environment", -ENOMEM);
 	s->plan = plan_of(s->config->policies->stack);
-	r = filter_build(&s->plan, &filter);
+	config.drops_caps = s->plan.drops_caps;
+	config.kept_caps = s->plan.kept_caps;
+	r = filter_build(&s->plan.filter, &filter);
 	if (r < 0)
 		return fail_errno(s, "cannot build the seccomp filter", r);
+	ruleset = landlock_prepare(&s->plan.floor);
+	if (ruleset < 0 && ruleset != -ENOENT) {
+		filter_fini(&filter);
+		return fail_errno(s, "cannot make the Landlock ruleset", ruleset);
+	}
+	config.ruleset = ruleset;
 	r = spawn_agent(&config, &result);
 	filter_fini(&filter);
 	if (r < 0)
@@ -247,6 +257,16 @@ static int spawn(struct session *s)
 	s->features.sync_wake_up = features_set_sync_wake_up(s->listener, true);
 	(void)launch_send(s->sock, LAUNCH_STARTED, s->command, "%s", "");
 	return check_can_read(s);
+}
+
+/* The last to go when memory runs out, where we may say so (root); the command has its own value by
+ * now. */
+static void spare_from_oom(void)
+{
+	_cleanup_(fd_closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)io_write_all(fd, "-1000", 5);
 }
 
 /*
@@ -270,6 +290,7 @@ static int harden(struct session *s)
 		(void)signal(ignored[i], SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	spare_from_oom();
 	return 0;
 }
 
@@ -292,6 +313,7 @@ static int start_deciding(struct session *s)
 			   .ask = s->config->ask,
 			   .supervisor = getpid(),
 			   .launcher = s->config->launcher,
+			   .keeper = getppid(),
 			   .agent = s->config->agent,
 			   .log_path = s->config->log_path,
 			   .secret_path = s->config->log_key,

@@ -27,7 +27,7 @@ struct session {
 	int sock; /* to the launcher; -1 once it has gone */
 
 	struct features features;
-	struct filter_plan plan;
+	struct plan plan;
 	struct policy_log log; /* what the stack says of it */
 	struct redact *redact;
 	struct redact_scratch *scratch; /* main thread only */

@@ -44,7 +44,7 @@ static void add_policies(struct json *j, const struct policyset *set)
 }
 
 /* The plan: which layer carries out each class of action, and why. */
-static void add_layers(struct json *j, const struct filter_plan *plan)
+static void add_layers(struct json *j, const struct plan *plan)
 {
 	struct plan_layer layers[PLAN_CLASSES];
 
@@ -61,7 +61,7 @@ static void add_layers(struct json *j, const struct filter_plan *plan)
 	json_end_array(j);
 }
 
-static void add_kernel(struct json *j, const struct features *f)
+static void add_kernel(struct json *j, const struct features *f, const struct plan *plan)
 {
 	json_key(j, "kernel");
 	json_begin_object(j);
@@ -69,6 +69,7 @@ static void add_kernel(struct json *j, const struct features *f)
 	json_key_bool(j, "user_notif", f->user_notif);
 	json_key_bool(j, "wait_killable_recv", f->wait_killable);
 	json_key_bool(j, "sync_wake_up", f->sync_wake_up);
+	json_key_u64(j, "landlock_abi", (uint64_t)plan->landlock_abi);
 	json_end_object(j);
 }
 
@@ -146,7 +147,7 @@ static void add_start(struct json *j, void *arg)
 	json_key_u64(j, "ask_timeout_s", c->ask_timeout_ns / NS_PER_SEC);
 	add_utc_offset(j);
 	add_policies(j, c->policies);
-	add_kernel(j, &s->features);
+	add_kernel(j, &s->features, &s->plan);
 	add_layers(j, &s->plan);
 }
 

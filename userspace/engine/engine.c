@@ -26,6 +26,7 @@ struct engine {
 	struct policy_scratch *scratch;
 	char supervisor_proc[32]; /* "/proc/PID" */
 	char launcher_proc[32];
+	char keeper_proc[32];
 	struct bytes agent;
 	uint64_t minute; /* since 1970, of minute_of_week */
 	int minute_of_week;
@@ -65,6 +66,7 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 	tzset(); /* the local time zone is read here, once */
 	format_proc(e->supervisor_proc, config->supervisor);
 	format_proc(e->launcher_proc, config->launcher);
+	format_proc(e->keeper_proc, config->keeper);
 	e->scratch = policy_scratch_new(config->stack);
 	if (!e->scratch) {
 		engine_free(e);
@@ -154,7 +156,7 @@ static bool is_harmless_proc_read(const struct action_step *s, struct bytes tree
 /* Memory, descriptors and settings of the processes that guard the agent. */
 static bool touches_guard_process(const struct engine *e, const struct action_step *s)
 {
-	const char *const procs[] = {e->supervisor_proc, e->launcher_proc};
+	const char *const procs[] = {e->supervisor_proc, e->launcher_proc, e->keeper_proc};
 
 	for (size_t i = 0; i < ARRAY_SIZE(procs); i++) {
 		struct bytes tree = bytes_of(procs[i]);
@@ -216,6 +218,13 @@ static bool touches_own_files(const struct engine *e, const struct action_step *
 static bool decide_self_protection(const struct engine *e, const struct action *a,
 				   struct decision *d)
 {
+	if (a->hits_guard) {
+		decide_builtin(
+			d, "guard-process",
+			"Holdfast's own processes cannot be signalled, slowed down or limited.",
+			EPERM);
+		return true;
+	}
 	for (size_t i = 0; i < a->n_steps; i++) {
 		const struct action_step *s = &a->steps[i];
 

@@ -24,6 +24,7 @@ struct engine_config {
 	enum ask_mode ask;
 	pid_t supervisor;
 	pid_t launcher;
+	pid_t keeper; /* the supervisor's parent */
 	/* Absolute, resolved paths (files or trees), borrowed. */
 	const char *protected_paths[ENGINE_MAX_PROTECTED];
 	size_t n_protected;

@@ -2,6 +2,7 @@
 /*
  * From nodes to a policy: the top keys and the defaults. rule.c reads the rules.
  */
+#include "policy/capability.h"
 #include "policy/dialect.h"
 #include "policy/document.h"
 #include "policy/example.h"
@@ -191,6 +192,39 @@ static int parse_grant(const struct loader *l, const struct node *n, void *targe
 	return r;
 }
 
+static int parse_one_capability(const struct loader *l, const struct node *n, struct policy *p)
+{
+	const char *words[CAPABILITY_MAX];
+	const char *nearest;
+	struct bytes s = {};
+	unsigned capability;
+	int r = schema_string(l, n, "keep_capabilities", &s);
+
+	if (r < 0)
+		return r;
+	if (capability_parse(s, &capability) == 0) {
+		p->kept_capabilities |= UINT64_C(1) << capability;
+		return 0;
+	}
+	for (unsigned i = 0; i < CAPABILITY_MAX; i++)
+		words[i] = capability_name(i);
+	nearest = schema_nearest(s, words, ARRAY_SIZE(words));
+	return loader_fail(l, n, "there is no capability '%.60s'%s%s%s", s.p,
+			   nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			   nearest ? "'?" : "; capabilities(7) lists them");
+}
+
+static int parse_keep_capabilities(const struct loader *l, const struct node *n, void *target)
+{
+	const struct node *item = NULL;
+	size_t count = 0;
+	int r = schema_list(l, n, "keep_capabilities", &count, &item);
+
+	for (; r == 0 && count; count--, item = item->next)
+		r = parse_one_capability(l, item, target);
+	return r;
+}
+
 /* Understood by source_gather() already. */
 static int parse_gathered(_unused_ const struct loader *l, _unused_ const struct node *n,
 			  _unused_ void *target)
@@ -210,6 +244,7 @@ static const struct field top_fields[] = {
 	{"default", false, parse_default},
 	{"rules", false, rules_check},
 	{"grant", false, parse_grant},
+	{"keep_capabilities", false, parse_keep_capabilities},
 	{"log_reads", false, parse_log_reads},
 	{"budget", false, budget_parse},
 	{"log", false, log_parse},
@@ -239,6 +274,11 @@ static void take_grant(struct policy *to, const struct policy *from)
 	to->grants = from->grants;
 }
 
+static void take_keep_capabilities(struct policy *to, const struct policy *from)
+{
+	to->kept_capabilities = from->kept_capabilities;
+}
+
 static void take_log_reads(struct policy *to, const struct policy *from)
 {
 	to->logs_reads = from->logs_reads;
@@ -258,8 +298,13 @@ static const struct {
 	const char *key;
 	void (*take)(struct policy *to, const struct policy *from);
 } inherited[] = {
-	{"mode", take_mode},           {"default", take_default}, {"grant", take_grant},
-	{"log_reads", take_log_reads}, {"budget", take_budget},   {"log", take_log},
+	{"mode", take_mode},
+	{"default", take_default},
+	{"grant", take_grant},
+	{"keep_capabilities", take_keep_capabilities},
+	{"log_reads", take_log_reads},
+	{"budget", take_budget},
+	{"log", take_log},
 };
 
 static int check_decides(const struct loader *l, const struct node *root)

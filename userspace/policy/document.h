@@ -120,6 +120,7 @@ struct policy {
 	bool logs_reads;
 	const struct policy_log *log;   /* NULL: it says nothing of it */
 	uint32_t grants;                /* bits of enum grant */
+	uint64_t kept_capabilities;     /* bits, as in policy/capability.h */
 	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
 	enum verdict unix_default;      /* network operations on unix sockets */
 	struct rule *rules;

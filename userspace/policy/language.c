@@ -37,6 +37,7 @@ static const struct top_key {
 	{"applies_to", MEANS_NATIVE},
 	{"mode", MEANS_NATIVE},
 	{"grant", MEANS_NATIVE},
+	{"keep_capabilities", MEANS_NATIVE},
 	{"log_reads", MEANS_NATIVE},
 	{"log", MEANS_NATIVE},
 	{"budget", MEANS_BUDGET},

@@ -357,6 +357,9 @@ bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
 				struct policy_source *ret_source);
 
 /* The plan's questions. */
+/* The capabilities (bits, as in policy/capability.h) that every enforcing policy of the stack lets a
+ * session of root keep, by `keep_capabilities` or for the groups that it grants. */
+uint64_t policy_stack_capabilities(const struct policy_stack *s);
 /* OP_BIT()s of the operations on which some rule or default, advice included, says other than a
  * plain allow. */
 uint32_t policy_stack_decided_ops(const struct policy_stack *s);

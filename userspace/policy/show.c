@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "policy/capability.h"
 #include "policy/dialect.h"
 #include "policy/document.h"
 #include "policy/pytext.h"
@@ -64,6 +65,20 @@ static void show_grants(const struct policy *p, struct strbuf *out)
 	for (unsigned int g = 0; g < _GRANT_MAX; g++)
 		if (p->grants >> g & 1) {
 			strbuf_add_fmt(out, "%s%s", separator, grant_name((enum grant)g));
+			separator = ", ";
+		}
+	strbuf_add_str(out, "]\n");
+}
+
+static void show_kept_capabilities(const struct policy *p, struct strbuf *out)
+{
+	const char *separator = "keep_capabilities: [";
+
+	if (!p->kept_capabilities)
+		return;
+	for (unsigned i = 0; i < CAPABILITY_MAX; i++)
+		if (p->kept_capabilities >> i & 1) {
+			strbuf_add_fmt(out, "%s%s", separator, capability_name(i));
 			separator = ", ";
 		}
 	strbuf_add_str(out, "]\n");
@@ -239,6 +254,7 @@ void policy_show(const struct policy *p, struct strbuf *out)
 	strbuf_add_fmt(out, "mode: %s\n", p->mode == POLICY_MODE_AUDIT ? "audit" : "enforce");
 	show_default(p, out);
 	show_grants(p, out);
+	show_kept_capabilities(p, out);
 	if (p->logs_reads)
 		strbuf_add_str(out, "log_reads: true\n");
 	if (p->applies_to)

@@ -3,6 +3,7 @@
  * Several policies as one: the strictest verdict counts; those that only advise are asked too, and
  * their answer is kept apart.
  */
+#include "policy/capability.h"
 #include "policy/dialect.h"
 #include "policy/eval.h"
 #include "policy/keys.h"
@@ -27,6 +28,8 @@ static const char *const grant_reasons[_GRANT_MAX] = {
 	[GRANT_FOREIGN_ABI] = "refused unless this policy says grant: [foreign_abi]",
 	[GRANT_ADMIN] = "refused unless this policy says grant: [admin]",
 	[GRANT_TERMINAL] = "refused unless this policy says grant: [terminal]",
+	[GRANT_NAMESPACES] = "refused unless this policy says grant: [namespaces]",
+	[GRANT_PROCESSES] = "refused unless this policy says grant: [processes]",
 };
 
 struct layer {
@@ -378,6 +381,19 @@ bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
 				struct policy_source *ret_source)
 {
 	return grants(s, g, true, ret_source);
+}
+
+uint64_t policy_stack_capabilities(const struct policy_stack *s)
+{
+	uint64_t kept = CAPABILITY_ALL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct policy *p = s->layers[i].policy;
+
+		if (!s->layers[i].is_audit)
+			kept &= p->kept_capabilities | capability_of_grants(p->grants);
+	}
+	return kept;
 }
 
 static uint32_t decided_by(const struct policy *p)

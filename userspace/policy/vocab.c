@@ -38,6 +38,8 @@ static const char *const grant_names[_GRANT_MAX] = {
 	[GRANT_FOREIGN_ABI] = "foreign_abi",
 	[GRANT_ADMIN] = "admin",
 	[GRANT_TERMINAL] = "terminal",
+	[GRANT_NAMESPACES] = "namespaces",
+	[GRANT_PROCESSES] = "processes",
 };
 
 const char *verdict_name(enum verdict v)

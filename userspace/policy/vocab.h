@@ -69,7 +69,7 @@ enum grant {
 	GRANT_PTRACE, /* ptrace, process_vm_*, kcmp on processes outside the session */
 	GRANT_BPF,
 	GRANT_PERF,
-	GRANT_MOUNT,  /* mount family, chroot, pivot_root, setns */
+	GRANT_MOUNT,  /* mount family, chroot, pivot_root */
 	GRANT_MODULE, /* kernel modules and kexec */
 	GRANT_HANDLE, /* open_by_handle_at */
 	GRANT_PIDFD,  /* pidfd_getfd */
@@ -78,8 +78,10 @@ enum grant {
 	GRANT_RAW_SOCKET, /* raw and packet sockets, and every family but unix, inet, inet6, netlink
 			   */
 	GRANT_FOREIGN_ABI,
-	GRANT_ADMIN,    /* reboot, swap, acct, clock, host name, quota, iopl and the like */
-	GRANT_TERMINAL, /* TIOCSTI, TIOCLINUX: typing into a terminal for somebody else */
+	GRANT_ADMIN,      /* reboot, swap, acct, clock, host name, quota, iopl and the like */
+	GRANT_TERMINAL,   /* TIOCSTI, TIOCLINUX: typing into a terminal for somebody else */
+	GRANT_NAMESPACES, /* unshare, clone and setns of namespaces */
+	GRANT_PROCESSES,  /* signals, limits, priorities of processes outside the session */
 	_GRANT_MAX,
 };
 

@@ -66,6 +66,7 @@ void *supervise_context_new(void *supervise)
 				  policy_stack_can_ask(s->config.engine.stack),
 		.need_cwd = policy_stack_needs_cwd(s->config.engine.stack),
 		.supervisor = s->config.engine.supervisor,
+		.guards = {s->config.engine.launcher, s->config.engine.keeper},
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
 		.is_network_open = !policy_stack_may_refuse(s->config.engine.stack, OPS_NETWORK),
