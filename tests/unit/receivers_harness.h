@@ -33,6 +33,7 @@
 struct seen {
 	int listener;
 	bool keeps; /* the callback does not answer */
+	bool seals; /* it seals its call before it blocks */
 	atomic_uint contexts;
 	atomic_uint handled;
 	atomic_uint failed;
@@ -61,6 +62,11 @@ static int64_t block(struct seen *s)
 	char byte;
 
 	atomic_fetch_add(&s->blocked, 1);
+	if (s->seals) {
+		/* After it was relieved, as a thread that was slow to get there. */
+		(void)usleep(200000);
+		receivers_seal();
+	}
 	n = read(s->release[0], &byte, 1);
 	atomic_fetch_sub(&s->blocked, 1);
 	if (n == 1)

@@ -178,6 +178,25 @@ static void test_a_blocked_call_of_a_signalled_task_is_interrupted(void **state)
 	bench_stop(&b);
 }
 
+static void test_a_sealed_call_is_not_interrupted(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_start(&b, 2);
+	b.seen.seals = true;
+	order(3);
+	wait_for(&b.seen.blocked, 3);
+	(void)usleep(300000);
+	atomic_store(&b.seen.signalled, (unsigned)child_of(b.server));
+	(void)usleep(300000);
+	assert_int_equal(atomic_load(&b.seen.blocked), 3);
+	assert_int_equal(atomic_load(&b.seen.interrupted), 0);
+	release(&b, 3);
+	wait_for(&b.seen.blocked, 0);
+	bench_stop(&b);
+}
+
 /* ---- jobs */
 
 struct test_job {
@@ -294,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_when_all_are_blocked_calls_wait_and_then_are_refused),
 		cmocka_unit_test(test_a_blocked_call_of_a_dead_task_is_interrupted),
 		cmocka_unit_test(test_a_blocked_call_of_a_signalled_task_is_interrupted),
+		cmocka_unit_test(test_a_sealed_call_is_not_interrupted),
 		cmocka_unit_test(test_jobs_run_beside_blocked_calls_and_jobs),
 		cmocka_unit_test(test_jobs_left_over_are_refused),
 		cmocka_unit_test(test_stop_leaves_behind_what_blocks_for_good),

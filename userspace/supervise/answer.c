@@ -63,6 +63,7 @@ static void answer_fd(int listener, uint64_t id, const struct behalf_result *res
 	(void)pthread_sigmask(SIG_BLOCK, &wake, &saved);
 	error = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? errno : 0;
 	(void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	receivers_seal();
 	/* ENOENT: the caller died or was interrupted. */
 	if (error && error != ENOENT)
 		(void)supervise_answer_errno(listener, id, error);
@@ -84,6 +85,7 @@ int supervise_carry_out(struct context *c, const struct seccomp_notif *n, const 
 	    (a->grant == GRANT_MOUNT || a->grant == GRANT_NAMESPACES))
 		atomic_store(&c->supervise->foreign_roots, true);
 	if (a->act.kind == ACT_EXEC) {
+		receivers_seal();
 		supervise_carry_out_exec(c, n, a);
 		return 0;
 	}

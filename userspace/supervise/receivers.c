@@ -40,6 +40,8 @@ bool receivers_listener_has(const struct receivers *r, short events)
 
 /* ---- one call */
 
+static _Thread_local struct receiver *self; /* NULL in other threads */
+
 static void wake_warden(struct receivers *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -55,6 +57,7 @@ static void call_begin(struct receiver *t, uint64_t id, uint32_t task)
 	do
 		t->last_call++;
 	while (t->last_call == CALL_NONE || t->last_call == CALL_RELIEVED);
+	atomic_store_explicit(&t->is_sealed, false, memory_order_relaxed);
 	/* In one order with the warden's "asleep, then look at the calls": one sees the other. */
 	atomic_store(&t->call, t->last_call);
 	if (atomic_load(&t->all->is_warden_asleep))
@@ -67,6 +70,23 @@ static bool call_end(struct receiver *t)
 	uint32_t expected = t->last_call;
 
 	return atomic_compare_exchange_strong(&t->call, &expected, CALL_NONE);
+}
+
+/*
+ * The warden asks for the seal under the lock before it sends the signal. If it missed the seal, it
+ * relieved this thread before and has the lock: then the signal is pending once the lock is ours,
+ * and comes before the next system call returns.
+ */
+void receivers_seal(void)
+{
+	if (!self)
+		return;
+	atomic_store(&self->is_sealed, true);
+	if (atomic_load(&self->call) != CALL_RELIEVED)
+		return;
+	pthread_mutex_lock(&self->all->lock);
+	pthread_mutex_unlock(&self->all->lock);
+	(void)syscall(__NR_gettid);
 }
 
 static void leader_note(struct receivers *r, uint32_t task)
@@ -304,6 +324,7 @@ void *receiver_main(void *receiver)
 	const struct receivers_config *config = &t->all->config;
 	enum duty duty;
 
+	self = t;
 	t->context = config->thread_new(config->arg);
 	if (!t->context) {
 		thread_ends(t, -ENOMEM);

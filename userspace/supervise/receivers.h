@@ -76,6 +76,12 @@ int receivers_start(const struct receivers_config *config, struct receivers **re
 /* Queues @job, which the callee keeps until it runs. Never blocks for longer than a lock. */
 void receivers_post(struct receivers *r, struct receivers_job *job);
 /*
+ * From here on nothing interrupts the call that the calling thread handles; for what waits while it
+ * answers. SECCOMP_IOCTL_NOTIF_ADDFD with SEND above all: interrupted before the task has run, it
+ * leaves the call answered with 0 and without the descriptor (Linux 5.14 to 6.18 at least).
+ */
+void receivers_seal(void);
+/*
  * Lets each thread finish what it handles, then joins them; for after the listener hung up and for
  * a shutdown. Jobs that are left are run as refused. NULL-safe. Return: true, and @r and the
  * contexts are freed; false: some are blocked for good, and what they use must stay until exit(3),

@@ -51,7 +51,9 @@ struct receiver {
 	_Atomic uint32_t call;
 	_Atomic uint64_t id;   /* of the notification of this call */
 	_Atomic uint32_t task; /* that waits for it */
-	uint32_t last_call;    /* its own */
+	/* This call is being answered: it may wait for that, but must not be interrupted. */
+	atomic_bool is_sealed;
+	uint32_t last_call; /* its own */
 	/* Under the lock. */
 	enum thread_state state;
 	enum duty duty;

@@ -165,7 +165,7 @@ static void interrupt_blocked(struct receivers *r)
 	for (size_t i = 0; i < r->n_slots; i++) {
 		struct receiver *t = &r->threads[i];
 
-		if (t->state == THREAD_BLOCKED &&
+		if (t->state == THREAD_BLOCKED && !atomic_load(&t->is_sealed) &&
 		    (is_answered(r, atomic_load(&t->id)) ||
 		     r->config.is_interrupted(r->config.arg, atomic_load(&t->task))))
 			(void)pthread_kill(t->thread, WAKE_SIGNAL);
