@@ -516,7 +516,7 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 	bool is_good = true;
 	int c;
 
-	while (is_good && (c = getopt(argc, argv, "+c:r:lpSx")) != -1) {
+	while (is_good && (c = getopt(argc, argv, "+c:r:lopSx")) != -1) {
 		switch (c) {
 		case 'c':
 			is_good = parse_class(optarg, &o.class);
