@@ -135,3 +135,14 @@ print(os.read(os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), 1))' "$T/fifo"
 	run hf --policy audit-only -- timeout -s KILL 1 cat "$T/fifo"
 	assert_equal "$status" 137
 }
+
+@test "/dev/tty is the terminal of the process that opens it, or none" {
+	cat >"$T/steps" <<-'SH'
+		setsid sh -c 'echo lost >/dev/tty' 2>&1
+		script -qec 'tty; echo into the new terminal >/dev/tty' /dev/null </dev/null | tr -d '\r'
+	SH
+	run hf --policy audit-only -- sh "$T/steps"
+	assert_line --index 0 --partial "No such device or address"
+	assert_line --index 1 --regexp '^/dev/pts/[0-9]+$'
+	assert_line --index 2 "into the new terminal"
+}

@@ -38,3 +38,14 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret) _must_check_;
 int behalf_network(struct behalf *b, const struct action *a,
 		   struct behalf_result *ret) _must_check_;
+
+/* tty.c */
+
+/* Whether a device is /dev/tty, by whatever path. */
+bool behalf_is_tty(const struct act_pin *pin);
+/*
+ * The terminal that this means to the agent. Return: an O_PATH descriptor; -errno (-ENXIO: none);
+ * BEHALF_TTY_OURS: the same as ours, so that /dev/tty can be opened as it is. Gives rights back.
+ */
+#define BEHALF_TTY_OURS (-1000)
+int behalf_find_tty(struct behalf *b, const struct action *a, uint64_t flags) _must_check_;

@@ -104,6 +104,21 @@ static int open_again(const struct behalf *b, const struct action *a, uint64_t f
 	return open_below(b->self_fds, behalf_fd_name(a->act.pin.object, name), flags, o->mode, 0);
 }
 
+static int open_tty(struct behalf *b, const struct action *a, uint64_t flags)
+{
+	_cleanup_(fd_closep) int tty = behalf_find_tty(b, a, flags);
+	char name[BEHALF_FD_NAME_SIZE];
+
+	if (tty == BEHALF_TTY_OURS)
+		return open_named(a, flags);
+	if (tty < 0)
+		return tty;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	flags &= ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW);
+	return open_below(b->self_fds, behalf_fd_name(tty, name), flags, 0, 0);
+}
+
 int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret)
 {
 	const struct act_pin *pin = &a->act.pin;
@@ -122,7 +137,8 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 			return r;
 	}
 	if (pin->parent >= 0)
-		fd = open_named(a, flags);
+		fd = !a->act.open.creates && behalf_is_tty(pin) ? open_tty(b, a, flags)
+								: open_named(a, flags);
 	else if (pin->object >= 0)
 		fd = open_again(b, a, flags);
 	else
