@@ -7,6 +7,8 @@
  * policy/literal.h costs more for one short string than it saves, and a vector of compares for
  * every run more than the loads.)
  */
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "policy/literal.h"
 #include "policy/regex.h"
@@ -25,16 +27,23 @@
 #define PART_TEXT (UINT32_C(1) << _POLICY_LOG_PART_MAX)
 
 struct rule {
-	const char *name; /* borrowed from the table or the policy */
-	const struct regex *regex;
-	struct regex *owned; /* the same, when it is ours */
-	uint64_t anchors;    /* one of them is in every match; 0: not known */
-	uint32_t in;         /* parts */
+	const char *name;          /* borrowed from the table or the policy */
+	const struct regex *regex; /* a policy's */
+	/*
+	 * One of ours, made when a string first has an anchor of it: to compile all of them is half
+	 * a millisecond of a session's start, and most sessions need few. Several threads may come
+	 * to it at once.
+	 */
+	const char *pattern;
+	_Atomic(struct regex *) *owned;
+	uint64_t anchors; /* one of them is in every match; 0: not known */
+	uint32_t in;      /* parts */
 };
 
 struct redact {
 	struct rule *rules;
 	size_t n_rules;
+	_Atomic(struct regex *) *builtins; /* redact_n_builtins of them */
 	/* For one byte, the anchors that may have it as their first, second, third. */
 	uint64_t rows[256][GRAM + 1] __attribute__((aligned(64)));
 	uint64_t letters;              /* redact_argv_letters() */
@@ -140,18 +149,17 @@ static uint64_t scan(const struct redact *r, struct bytes s)
 static int add_builtins(struct redact *r)
 {
 	struct anchors anchors = {};
-	char why[REGEX_WHY_SIZE];
-	size_t offset;
 
+	r->builtins = calloc(redact_n_builtins, sizeof(*r->builtins));
+	if (!r->builtins)
+		return -ENOMEM;
 	for (size_t i = 0; i < redact_n_builtins; i++) {
 		const struct redact_builtin *b = &redact_builtins[i];
 		struct rule *rule = &r->rules[r->n_rules];
-		int rc = regex_new(bytes_of(b->pattern), &rule->owned, why, &offset);
 
-		if (rc < 0)
-			return rc;
 		rule->name = b->name;
-		rule->regex = rule->owned;
+		rule->pattern = b->pattern;
+		rule->owned = &r->builtins[i];
 		rule->anchors = anchor_bits(r, &anchors, b->anchors);
 		rule->in = POLICY_LOG_PARTS_ALL | PART_TEXT;
 		r->n_rules++;
@@ -215,8 +223,9 @@ struct redact *redact_free(struct redact *r)
 {
 	if (!r)
 		return NULL;
-	for (size_t i = 0; i < r->n_rules; i++)
-		regex_free(r->rules[i].owned);
+	for (size_t i = 0; r->builtins && i < redact_n_builtins; i++)
+		regex_free(atomic_load(&r->builtins[i]));
+	free(r->builtins);
 	free(r->rules);
 	free(r);
 	return NULL;
@@ -324,17 +333,41 @@ static bool add_match(const struct redact *r, struct redact_scratch *s, struct b
 	return add_span(s, from, m.end, rule);
 }
 
+/* NULL: out of memory. */
+static const struct regex *regex_of(const struct rule *rule)
+{
+	struct regex *mine = NULL, *theirs = NULL;
+	char why[REGEX_WHY_SIZE];
+	size_t offset;
+
+	if (rule->regex)
+		return rule->regex;
+	mine = atomic_load(rule->owned);
+	if (mine)
+		return mine;
+	if (regex_new(bytes_of(rule->pattern), &mine, why, &offset) < 0)
+		return NULL;
+	if (atomic_compare_exchange_strong(rule->owned, &theirs, mine))
+		return mine;
+	regex_free(mine);
+	return theirs;
+}
+
 /* Return: 0; -E2BIG, nothing is known. */
 static int find(const struct redact *r, struct redact_scratch *s, struct bytes text, uint32_t part,
 		uint64_t seen)
 {
 	for (size_t i = 0; i < r->n_rules; i++) {
 		const struct rule *rule = &r->rules[i];
+		const struct regex *regex;
 		ssize_t n;
 
 		if (!(rule->in & part) || (rule->anchors && !(rule->anchors & seen)))
 			continue;
-		n = regex_find_all(rule->regex, s->regex, text, s->found, ARRAY_SIZE(s->found));
+		regex = regex_of(rule);
+		if (!regex)
+			return -E2BIG;
+		n = regex_find_all(regex, s->regex, text, s->found, ARRAY_SIZE(s->found));
 		if (n < 0)
 			return -E2BIG;
 		for (ssize_t j = 0; j < n; j++)
