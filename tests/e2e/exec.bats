@@ -128,3 +128,162 @@ loses() {
 	assert_output --partial "killed=0"
 	assert_logged '.reason == "exec-changed" and .verdict == "allow" and .would_have == "deny" and .result == "continued"'
 }
+
+# same CASE: what exec_cases prints is the same with and without supervision.
+same() {
+	mkdir "$D"
+	"${CC:-cc}" -static -nostdlib -ffreestanding -fno-stack-protector -fno-pie -no-pie -O1 "-DIMAGE='G'" \
+		-o "$D/true" "$BATS_TEST_DIRNAME/helpers/exec_race.c"
+	policy_open same <<-EOF
+		  - {name: looks-at-arguments, match: {argv: [never, said]}, action: deny}
+	EOF
+	timeout 60 "$HF_HELPERS/exec_cases" "$1" "$D" >"$T/native" 200>/dev/null
+	rm -f "$D/link"
+	hf --policy "$POLICY" --keep-fd 200 -- "$HF_HELPERS/exec_cases" "$1" "$D" >"$T/supervised" 200>/dev/null
+	cat "$T/native"
+	[[ -s $T/native ]]
+	diff "$T/native" "$T/supervised"
+	refute_logged '.reason == "exec-changed"'
+}
+
+@test "an exec that fails in the kernel fails in the same way" {
+	same failures
+}
+
+@test "arguments: 100,000, two megabytes, none, empty ones" {
+	same arguments
+}
+
+@test "1,000 spawns in a process with a signal every half a millisecond" {
+	same spawn
+}
+
+@test "a pending signal stays pending" {
+	same pending
+}
+
+@test "a process that is stopped and continued while it executes" {
+	same stops
+}
+
+@test "a stop while it executes is one for its parent" {
+	same stopped
+}
+
+@test "threads that all execute at once" {
+	same threads
+}
+
+@test "a process that is killed while it executes" {
+	same killed
+}
+
+@test "orphans, which the supervisor adopts, execute" {
+	same orphans
+}
+
+# --- images without a name, and of other kinds -----------------------------------------------------
+
+# A program in memory, executed in the way that is named; prints what came of it.
+from_memory() {
+	cat >"$T/memory.py" <<-'EOF'
+		import os, sys
+		content = open("/bin/echo", "rb").read() if sys.argv[2] == "elf" else b"#!/bin/echo\n"
+		fd = os.memfd_create("payload", 0)
+		os.write(fd, content)
+		way = {"fexecve": fd, "self": f"/proc/self/fd/{fd}", "dev": f"/dev/fd/{fd}",
+		       "pid": f"/proc/{os.getpid()}/fd/{fd}"}[sys.argv[1]]
+		try:
+		    os.execve(way, ["echo", "RAN"], {})
+		except OSError as e:
+		    print(e.strerror)
+	EOF
+	hf --policy "$1" -- /usr/bin/python3 "$T/memory.py" "$2" "$3"
+}
+
+@test "programs in memory: each shipped policy that enforces denies them, by any name" {
+	local policy way kind
+
+	for policy in coding-agent read-only no-network; do
+		for way in fexecve self dev pid; do
+			for kind in elf script; do
+				rm -f "$LOG"
+				run from_memory "$policy" "$way" "$kind"
+				assert_equal "$policy $way $kind: $output" "$policy $way $kind: Permission denied"
+				assert_logged '.verdict == "deny" and .rule == "no-exec-from-memory" and .object == "/memfd:payload (deleted)"'
+			done
+		done
+	done
+}
+
+@test "programs in memory run where the policy allows it" {
+	policy_open memory </dev/null
+	for way in fexecve self dev pid; do
+		run from_memory "$POLICY" "$way" elf
+		assert_output RAN
+		run from_memory "$POLICY" "$way" script
+		assert_output --regexp "/fd/[0-9]+ RAN$"
+	done
+	refute_logged '.reason == "exec-changed"'
+}
+
+@test "files that were deleted, and that are named as if they were" {
+	policy_open deleted </dev/null
+	cp /bin/echo "x (deleted)"
+	run hf --policy "$POLICY" -- "./x (deleted)" RAN
+	assert_output RAN
+	run hf --policy "$POLICY" -- /usr/bin/python3 -c '
+import os, shutil
+shutil.copy("/bin/echo", "gone")
+fd = os.open("gone", os.O_RDONLY)
+os.unlink("gone")
+os.execve(fd, ["echo", "RAN"], {})'
+	assert_output RAN
+	refute_logged '.reason == "exec-changed"'
+}
+
+# An i386 program that makes a file (int 0x80, creat), as 32-bit ELF by hand.
+@test "a program for i386 is not out of reach" {
+	[[ $(uname -m) == x86_64 ]] || skip "x86_64 only"
+	/usr/bin/python3 - "$PROJECT/i386" <<-'EOF'
+		import os, struct, sys
+		name = b"made\0"
+		code = bytes.fromhex("b808000000" "bb00000000" "b9a4010000" "cd80" "b801000000" "31db" "cd80")
+		base = 0x8048000
+		code = code.replace(bytes.fromhex("bb00000000"), b"\xbb" + struct.pack("<I", base + 84 + len(code)))
+		size = 84 + len(code) + len(name)
+		elf = b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + 84, 52, 0, 0, 52, 32, 1, 40, 0, 0)
+		elf += struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 4096)
+		open(sys.argv[1], "wb").write(elf + code + name)
+		os.chmod(sys.argv[1], 0o755)
+	EOF
+	run ./i386
+	[[ $status == 0 && -e made ]] || skip "this kernel runs no programs for i386"
+	rm made
+	policy_open i386 </dev/null
+	run hf --policy "$POLICY" -- ./i386
+	assert_not_exist made
+}
+
+# --- debuggers -------------------------------------------------------------------------------------
+
+@test "gdb runs a program inside the session" {
+	skip_without gdb
+	policy_open gdb < <(echo "  - {name: x, match: {path: [/nonexistent/x]}, action: deny}"; echo "grant: [ptrace]")
+	run hf --policy "$POLICY" -- gdb -q -nx -batch -ex "run" -ex "printf \"done %d\\n\", \$_exitcode" --args /bin/echo RAN
+	assert_output --partial RAN
+	assert_output --partial "done 0"
+	refute_logged '.reason == "exec-changed" or .reason == "exec-unchecked"'
+}
+
+@test "strace -f follows processes inside the session" {
+	skip_without strace
+	run strace -o /dev/null true
+	[[ $status == 0 ]] || skip "strace does not work here without Holdfast either"
+	policy_open strace < <(echo "  - {name: x, match: {path: [/nonexistent/x]}, action: deny}"; echo "grant: [ptrace]")
+	run hf --policy "$POLICY" -- strace -f -o "$T/trace" -e trace=execve sh -c '/bin/echo one; (/bin/echo two)'
+	assert_output $'one\ntwo'
+	run grep -c 'execve.*= 0' "$T/trace"
+	assert_output 3
+	refute_logged '.reason == "exec-changed" or .reason == "exec-unchecked"'
+}

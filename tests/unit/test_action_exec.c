@@ -251,6 +251,8 @@ static void test_long_arguments_are_cut_and_counted(void **state)
 	assert_int_equal(h->a.argc_total, 1000);
 	assert_int_equal(h->a.argc, 1);
 	assert_int_equal(h->a.argv[0].len, ACTION_ARGV_LOG_BYTES);
+	assert_false(h->a.act.exec.is_cmdline_whole);
+	assert_int_equal(h->a.act.exec.cmdline.len, ACTION_ARGV_LOG_BYTES);
 	assert_true(h->a.argv_truncated);
 }
 
@@ -280,8 +282,7 @@ static void test_full_arguments_are_read_or_denied(void **state)
 	for (size_t i = 0; i < 1000; i++)
 		pointers[i] = i ? pointers[0] : put_str(h, big);
 	(void)decode_call(h, __NR_execve, path, put(h, pointers, sizeof(pointers)), 0);
-	assert_int_equal(h->a.error, ACTION_TOO_LONG);
-	assert_int_equal(h->a.n_steps, 0);
+	assert_kernel_errno(h, E2BIG);
 }
 
 static void test_exec_through_proc_self(void **state)
@@ -294,6 +295,75 @@ static void test_exec_through_proc_self(void **state)
 	decode_execve(h, "/proc/self/exe", (const char *[]){"p", NULL});
 	assert_int_equal(h->a.error, ACTION_OK);
 	assert_true(bytes_eq(h->a.object, h->a.exe));
+}
+
+/* What /proc/PID/cmdline will be: "|" for each NUL. */
+static void assert_cmdline(const struct harness *h, const char *text)
+{
+	struct bytes line = h->a.act.exec.cmdline;
+
+	assert_int_equal(h->a.act.kind, ACT_EXEC);
+	assert_int_equal(line.len, strlen(text));
+	for (size_t i = 0; i < line.len; i++)
+		assert_int_equal(line.p[i] ? line.p[i] : '|', text[i]);
+}
+
+static void assert_image(const struct harness *h, const char *name)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", h->dir, name);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(h->a.act.exec.image_dev, st.st_dev);
+	assert_int_equal(h->a.act.exec.image_ino, st.st_ino);
+}
+
+static void test_what_will_run_is_foretold(void **state)
+{
+	struct harness *h = *state;
+
+	make_file(h, "\177ELF", "/i");
+	make_file(h, "\177ELF", "/ld-linux-x86-64.so.2");
+	make_file(h, "#!./i  -x y \n", "/s1");
+	make_file(h, "#!./s1\n", "/s2");
+	decode_execve(h, "./i", (const char *[]){"", "a b", "", NULL});
+	assert_image(h, "i");
+	assert_cmdline(h, "|a b||");
+	decode_execve(h, "./i", (const char *[]){NULL});
+	assert_cmdline(h, "|");
+	decode_execve(h, "./s2", (const char *[]){"zero", "one", NULL});
+	assert_image(h, "i");
+	assert_cmdline(h, "./i|-x y|./s1|./s2|one|");
+	decode_execve(h, "./s1", (const char *[]){NULL});
+	assert_cmdline(h, "./i|-x y|./s1|");
+	decode_execve(h, "./ld-linux-x86-64.so.2", (const char *[]){"ld", "./i", NULL});
+	assert_image(h, "ld-linux-x86-64.so.2");
+	assert_cmdline(h, "ld|./i|");
+	assert_true(h->a.act.exec.is_cmdline_whole);
+}
+
+static long do_open_dir(const void *arg)
+{
+	(void)arg;
+	return open(".", O_PATH | O_DIRECTORY);
+}
+
+static void test_a_script_of_a_descriptor_has_its_name(void **state)
+{
+	struct harness *h = *state;
+	long fd = harness_run(h, do_open_dir, NULL);
+	char text[64];
+
+	make_file(h, "\177ELF", "/i");
+	make_file(h, "#!./i\n", "/s");
+	(void)decode_call(h, __NR_execveat, (uint64_t)fd, put_str(h, "s"), 0, 0, 0);
+	(void)snprintf(text, sizeof(text), "./i|/dev/fd/%ld/s|", fd);
+	assert_cmdline(h, text);
+	/* Nothing runs when it is only asked whether it might. */
+	(void)decode_call(h, __NR_execveat, (uint64_t)fd, put_str(h, "s"), 0, 0, 0x10000);
+	assert_int_equal(h->a.n_steps, 2);
+	assert_int_equal(h->a.act.kind, ACT_CONTINUE);
 }
 
 int main(void)
@@ -316,6 +386,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_arguments_are_read_or_denied, setup_full,
 						harness_teardown),
 		T(test_exec_through_proc_self),
+		T(test_what_will_run_is_foretold),
+		T(test_a_script_of_a_descriptor_has_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

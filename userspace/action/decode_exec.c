@@ -38,7 +38,7 @@ static int count_args(struct decode *c, uint64_t vector, size_t *ret)
 			}
 		n += i;
 	}
-	return decode_fail(ACTION_TOO_LONG);
+	return E2BIG;
 }
 
 /* One argument, of which at most @room bytes are kept. */
@@ -119,8 +119,9 @@ static int read_args(struct decode *c, uint64_t vector)
 	}
 	if (a->argc < a->argc_total)
 		a->argv_truncated = true;
+	/* The kernel's limit is below ours: at most three quarters of _STK_LIM (fs/exec.c). */
 	if (a->argv_truncated && c->d->config.need_full_argv)
-		return decode_fail(ACTION_TOO_LONG);
+		return E2BIG;
 	return 0;
 }
 
