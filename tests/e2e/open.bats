@@ -146,3 +146,27 @@ print(os.read(os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), 1))' "$T/fifo"
 	assert_line --index 1 --regexp '^/dev/pts/[0-9]+$'
 	assert_line --index 2 "into the new terminal"
 }
+
+@test "a process with a user namespace of its own opens as that namespace lets it" {
+	unshare -Ur true 2>/dev/null || skip "no user namespaces here"
+	cat >"$T/namespaces.yaml" <<-YAML
+		version: 1
+		name: namespaces
+		default: allow
+		grant: [mount, namespaces]
+	YAML
+	cat >"$T/steps" <<-'SH'
+		unshare -Ur sh -c 'cat /proc/self/uid_map; grep Uid: /proc/self/status; cat "$1"' sh "$1"
+		unshare -Urpf --mount-proc sh -c 'cut -d" " -f2 /proc/self/stat; exec 5<"$2"; cat /dev/fd/5' sh "$1" "$2"
+		unshare -Ur unshare -Ur id -u
+	SH
+	echo hidden >"$T/hidden"
+	echo open >"$T/open"
+	chmod 0000 "$T/hidden"
+	run sh "$T/steps" "$T/hidden" "$T/open"
+	local native=$output
+
+	assert_line "hidden"
+	run hf --policy "$T/namespaces.yaml" -- sh "$T/steps" "$T/hidden" "$T/open"
+	assert_equal "$output" "$native"
+}

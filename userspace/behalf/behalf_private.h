@@ -49,3 +49,13 @@ bool behalf_is_tty(const struct act_pin *pin);
  */
 #define BEHALF_TTY_OURS (-1000)
 int behalf_find_tty(struct behalf *b, const struct action *a, uint64_t flags) _must_check_;
+
+/* userns.c */
+
+/* Whether @tid lives in another user namespace than we do. */
+bool behalf_is_in_userns(const struct behalf *b, pid_t tid);
+/* @open, made as a member of that namespace. Gives rights back. Return: as @open; -EACCES when it
+ * cannot be entered. */
+int behalf_open_in_userns(struct behalf *b, const struct action *a, uint64_t flags,
+			  int (*open)(struct behalf *b, const struct action *a,
+				      uint64_t flags)) _must_check_;

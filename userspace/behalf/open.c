@@ -50,6 +50,7 @@ static const char *name_of(const struct act_pin *pin, char buf[static NAME_MAX +
 /* By its name. -ESTALE: something else is there than was judged. */
 static int open_named(const struct action *a, uint64_t flags)
 {
+
 	const struct act_open *o = &a->act.open;
 	const struct act_pin *pin = &a->act.pin;
 	bool is_exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
@@ -82,7 +83,7 @@ static int open_named(const struct action *a, uint64_t flags)
 }
 
 /* The object itself. */
-static int open_again(const struct behalf *b, const struct action *a, uint64_t flags)
+static int open_again(struct behalf *b, const struct action *a, uint64_t flags)
 {
 	const struct act_open *o = &a->act.open;
 	char name[BEHALF_FD_NAME_SIZE];
@@ -119,9 +120,34 @@ static int open_tty(struct behalf *b, const struct action *a, uint64_t flags)
 	return open_below(b->self_fds, behalf_fd_name(tty, name), flags, 0, 0);
 }
 
-int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret)
+static int open_pinned(struct behalf *b, const struct action *a, uint64_t flags)
 {
 	const struct act_pin *pin = &a->act.pin;
+
+	if (pin->parent >= 0)
+		return !a->act.open.creates && behalf_is_tty(pin) ? open_tty(b, a, flags)
+								  : open_named(a, flags);
+	if (pin->object >= 0)
+		return open_again(b, a, flags);
+	return pin->error ? -pin->error : -ENOENT;
+}
+
+/* See userns.c for both reasons. A FIFO would block a child that no signal of ours reaches. */
+static bool wants_userns(const struct action *a, int fd)
+{
+	const struct act_pin *pin = &a->act.pin;
+	struct stat st;
+
+	if (bytes_has_prefix(a->object, BYTES_LIT("/proc/")))
+		return true;
+	if ((fd != -EACCES && fd != -EPERM) || pin->parent < 0)
+		return false;
+	return fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       !S_ISFIFO(st.st_mode);
+}
+
+int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret)
+{
 	uint64_t flags = a->act.open.flags & ~(uint64_t)O_CLOEXEC;
 	int fd, r;
 
@@ -136,13 +162,11 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 		if (r < 0)
 			return r;
 	}
-	if (pin->parent >= 0)
-		fd = !a->act.open.creates && behalf_is_tty(pin) ? open_tty(b, a, flags)
-								: open_named(a, flags);
-	else if (pin->object >= 0)
-		fd = open_again(b, a, flags);
-	else
-		fd = pin->error ? -pin->error : -ENOENT;
+	fd = open_pinned(b, a, flags);
+	if (wants_userns(a, fd) && behalf_is_in_userns(b, a->tid)) {
+		(void)fd_close(fd);
+		fd = behalf_open_in_userns(b, a, flags, open_pinned);
+	}
 	if (fd == -ESTALE)
 		return -ESTALE;
 	if (fd == -EINTR)
