@@ -111,6 +111,7 @@ static void run_environment(const struct world *w)
 		{"PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
 		{"LC_ALL", "C"},
 		{"SHELL", "/bin/sh"},
+		{"ATTACK_HOLDFAST", holdfast},
 	};
 	const char *rounds = getenv("ATTACK_ROUNDS");
 	_cleanup_(freep) char *kept = rounds ? strdup(rounds) : NULL;
