@@ -60,6 +60,29 @@ EOF
 	log_has '.op == "connect" and (.object | startswith("unix:")) and .result == "continued"'
 }
 
+@test "an agent that gave up root is nobody to a unix socket's server" {
+	local python=/usr/bin/python3
+
+	skip_unless_root
+	skip_without setpriv "$python"
+	policy_network
+	chmod 755 "$T" "$(dirname "$T")" "$(dirname "$(dirname "$T")")" "$(dirname "$(dirname "$(dirname "$T")")")"
+	cp "$HELPERS/peer.py" "$T/d/peer.py"
+	chmod 755 "$T/d" "$T/d/peer.py"
+	"$python" "$T/d/peer.py" serve "$T/d/s" >"$T/seen" &
+	started $!
+	wait_for test -S "$T/d/s"
+	run hf --policy "$POLICY" -- setpriv --reuid=65534 --regid=65534 --groups=65534 \
+		"$python" "$T/d/peer.py" call "$T/d/s"
+	assert_output "EPERM"
+	wait_for grep -q end "$T/seen"
+	run cat "$T/seen"
+	assert_output "SO_PEERCRED 65534 65534
+b'x' SCM_CREDENTIALS 65534 65534
+b'y' SCM_CREDENTIALS 65534 65534
+end"
+}
+
 # The attack of MODE works natively; its second thread may take a while to get going.
 wins_natively() {
 	rm -rf "$T/d"

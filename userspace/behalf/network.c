@@ -26,6 +26,15 @@ socklen_t network_pinned_address(int object, struct sockaddr_un *ret)
 	return sizeof(*ret);
 }
 
+int network_enter(struct behalf *b, const struct action *a)
+{
+	int r = rights_take(&b->rights, &a->act.creds);
+
+	if (r == 0 && a->act.network.family == AF_UNIX)
+		r = rights_identify(&b->rights, &a->act.creds);
+	return r;
+}
+
 static const struct sockaddr *address_of(struct bytes b)
 {
 	return (const struct sockaddr *)b.p;
@@ -122,7 +131,7 @@ static int64_t perform_batch(struct behalf *b, const struct action *a)
 
 		if (n && behalf_still_waits(b, a) < 0)
 			break;
-		r = network_send(a, m, net->flags);
+		r = network_send(b, a, m, net->flags);
 		if (r == -EPIPE)
 			raise_sigpipe(a);
 		if (r >= 0 && write_result(a, m->result, (unsigned int)r) < 0)
@@ -142,7 +151,7 @@ static int64_t perform_send(struct behalf *b, const struct action *a)
 
 	if (a->act.row->shape == SHAPE_MMSGHDR)
 		return perform_batch(b, a);
-	r = network_send(a, net->messages, net->flags);
+	r = network_send(b, a, net->messages, net->flags);
 	if (r == -EPIPE)
 		raise_sigpipe(a);
 	return r;
@@ -151,15 +160,21 @@ static int64_t perform_send(struct behalf *b, const struct action *a)
 static int64_t perform(struct behalf *b, const struct action *a)
 {
 	const struct trap_row *row = a->act.row;
-	int r = a->act.network.family == AF_UNIX ? rights_identify(&b->rights, &a->act.creds) : 0;
+	int r;
 
+	if (row->op == OP_SEND) {
+		rights_give_back(&b->rights);
+		return perform_send(b, a);
+	}
+	/* The rest was taken on by the caller. */
+	r = a->act.network.family == AF_UNIX ? rights_identify(&b->rights, &a->act.creds) : 0;
 	if (r < 0)
 		return r;
 	if (row->shape == SHAPE_LISTEN)
 		return perform_listen(b, a);
 	if (row->op == OP_CONNECT)
 		return perform_connect(b, a);
-	return row->op == OP_BIND ? perform_bind(b, a) : perform_send(b, a);
+	return perform_bind(b, a);
 }
 
 int behalf_network(struct behalf *b, const struct action *a, struct behalf_result *ret)

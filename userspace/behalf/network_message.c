@@ -256,30 +256,41 @@ static void buffer_fini(struct buffer *b)
 		free(b->p);
 }
 
-static ssize_t send_once(int fd, const struct msghdr *h, int flags)
+static ssize_t send_once(struct behalf *b, const struct action *a, const struct msghdr *h,
+			 int flags)
 {
+	int fd = a->act.network.socket;
+	ssize_t n = network_enter(b, a);
+
+	if (n < 0)
+		errno = (int)-n;
 	/* sendto(2) can give an address of no bytes; sendmsg(2) takes that for none. */
-	if (h->msg_name && h->msg_namelen == 0 && h->msg_controllen == 0)
-		return sendto(fd, h->msg_iov->iov_base, h->msg_iov->iov_len, flags, h->msg_name, 0);
-	return sendmsg(fd, h, flags);
+	else if (h->msg_name && h->msg_namelen == 0 && h->msg_controllen == 0)
+		n = sendto(fd, h->msg_iov->iov_base, h->msg_iov->iov_len, flags, h->msg_name, 0);
+	else
+		n = sendmsg(fd, h, flags);
+	if (n < 0)
+		n = -errno;
+	rights_give_back(&b->rights);
+	return n;
 }
 
 /* A claim to be the agent's process is one to be ours, where the kernel lets us claim no other. */
-static ssize_t send_claiming(const struct action *a, const struct control *c,
+static ssize_t send_claiming(struct behalf *b, const struct action *a, const struct control *c,
 			     const struct msghdr *h, int flags)
 {
-	ssize_t n = send_once(a->act.network.socket, h, flags | MSG_NOSIGNAL);
+	ssize_t n = send_once(b, a, h, flags | MSG_NOSIGNAL);
 
-	if (n < 0 && errno == EPERM && c->creds && c->creds->pid == a->pid) {
+	if (n == -EPERM && c->creds && c->creds->pid == a->pid) {
 		c->creds->pid = getpid();
-		n = send_once(a->act.network.socket, h, flags | MSG_NOSIGNAL);
+		n = send_once(b, a, h, flags | MSG_NOSIGNAL);
 	}
-	return n < 0 ? -errno : n;
+	return n;
 }
 
 /* One chunk after the other. What has gone is the result, whatever stops the rest. */
-static ssize_t send_bytes(const struct action *a, const struct act_message *m, struct msghdr *h,
-			  const struct control *c, struct buffer *buf, int flags)
+static ssize_t send_bytes(struct behalf *b, const struct action *a, const struct act_message *m,
+			  struct msghdr *h, const struct control *c, struct buffer *buf, int flags)
 {
 	struct cursor at = {.iov = m->iov, .n = m->n_iov};
 	struct iovec iov = {.iov_base = buf->p};
@@ -296,7 +307,7 @@ static ssize_t send_bytes(const struct action *a, const struct act_message *m, s
 		iov.iov_len = read_bytes(a->tid, &at, buf->p, want);
 		if (iov.iov_len < want && (!is_stream || iov.iov_len == 0))
 			return sent ? (ssize_t)sent : -EFAULT;
-		n = send_claiming(a, c, h, is_last ? flags : (flags & ~MSG_OOB) | MSG_MORE);
+		n = send_claiming(b, a, c, h, is_last ? flags : (flags & ~MSG_OOB) | MSG_MORE);
 		if (n < 0)
 			return sent ? (ssize_t)sent : n;
 		sent += (size_t)n;
@@ -312,7 +323,8 @@ static ssize_t send_bytes(const struct action *a, const struct act_message *m, s
 	return (ssize_t)sent;
 }
 
-ssize_t network_send(const struct action *a, const struct act_message *m, int flags)
+ssize_t network_send(struct behalf *b, const struct action *a, const struct act_message *m,
+		     int flags)
 {
 	_cleanup_(control_fini) struct control control _uninitialized_;
 	_cleanup_(buffer_fini) struct buffer buf _uninitialized_;
@@ -345,5 +357,5 @@ ssize_t network_send(const struct action *a, const struct act_message *m, int fl
 		return r;
 	h.msg_control = control.len ? control.p : NULL;
 	h.msg_controllen = control.len;
-	return send_bytes(a, m, &h, &control, &buf, flags);
+	return send_bytes(b, a, m, &h, &control, &buf, flags);
 }

@@ -19,7 +19,15 @@
 /* The address that leads to the socket that was pinned, whatever its path leads to by now. Return:
  * its length. */
 socklen_t network_pinned_address(int object, struct sockaddr_un *ret);
-/* network_message.c: sends one message. Return: the bytes sent, -errno. */
-ssize_t network_send(const struct action *a, const struct act_message *m, int flags);
+/*
+ * Takes on the agent's rights for the one call that needs them, up to rights_give_back(). A send
+ * reads the agent's memory and descriptors besides, for which it is the supervisor's that are
+ * needed. Return: 0, -errno.
+ */
+int network_enter(struct behalf *b, const struct action *a) _must_check_;
+/* network_message.c: sends one message, with the supervisor's rights on. Return: the bytes sent,
+ * -errno. */
+ssize_t network_send(struct behalf *b, const struct action *a, const struct act_message *m,
+		     int flags);
 /* network_bind.c: binds to a path. */
 int network_bind_path(struct behalf *b, const struct action *a);
