@@ -22,6 +22,7 @@
 struct control {
 	char *p; /* malloc'd; NULL: none */
 	size_t len;
+	size_t end; /* of the last header and what belongs to it; the rest is too short for one */
 	int fds[SEND_FDS_MAX];
 	size_t n_fds;
 	struct ucred *creds; /* in @p; NULL: none */
@@ -133,9 +134,10 @@ static int take_all(const struct action *a, struct control *c)
 		r = take_one(a, c, h);
 		if (r < 0)
 			return r;
-		if (CMSG_ALIGN(h->cmsg_len) > left)
-			break;
 		at += CMSG_ALIGN(h->cmsg_len);
+		c->end = at;
+		if (at > c->len)
+			break;
 	}
 	return 0;
 }
@@ -146,7 +148,7 @@ static int take_all(const struct action *a, struct control *c)
  */
 static void add_creds(const struct action *a, struct control *c)
 {
-	struct cmsghdr *h = (struct cmsghdr *)(void *)(c->p + CMSG_ALIGN(c->len));
+	struct cmsghdr *h = (struct cmsghdr *)(void *)(c->p + c->end);
 	const struct ucred creds = {
 		.pid = getpid(), .uid = a->act.creds.fsuid, .gid = a->act.creds.fsgid};
 
@@ -154,7 +156,7 @@ static void add_creds(const struct action *a, struct control *c)
 			      .cmsg_level = SOL_SOCKET,
 			      .cmsg_type = SCM_CREDENTIALS};
 	memcpy(CMSG_DATA(h), &creds, sizeof(creds));
-	c->len = CMSG_ALIGN(c->len) + CMSG_SPACE(sizeof(creds));
+	c->len = c->end + CMSG_SPACE(sizeof(creds));
 }
 
 static int control_take(const struct action *a, const struct act_message *m, struct control *c)
@@ -336,7 +338,7 @@ ssize_t network_send(struct behalf *b, const struct action *a, const struct act_
 	int r;
 
 	control.p = NULL;
-	control.n_fds = control.len = 0;
+	control.n_fds = control.len = control.end = 0;
 	control.creds = NULL;
 	buf.p = buf.small;
 	buf.is_mapped = false;
