@@ -14,17 +14,27 @@
 #define LANDLOCK_SCOPE_ABSTRACT_UNIX UINT64_C(1)
 #define LANDLOCK_SCOPE_SIGNALS       UINT64_C(2)
 
+#define LANDLOCK_PORTS_ABI 4 /* Linux 6.7 */
+
 struct landlock_floor {
-	uint64_t scoped; /* LANDLOCK_SCOPE_* */
+	uint64_t scoped;     /* LANDLOCK_SCOPE_* */
+	bool bounds_changes; /* the tree is changed only below landlock_add_directory() */
+	bool bounds_connect; /* TCP, ABI 4 (Linux 6.7): only to landlock_add_port() */
+	bool bounds_bind;
 };
 
 /* The kernel's version of the interface; 0: it has none, or it is switched off. */
 int landlock_abi(void);
 /*
- * A ruleset for @floor, which the kernel of @abi knows in full. Return: a descriptor (O_CLOEXEC);
+ * A ruleset for @floor, as far as the kernel of @abi can hold it. Return: a descriptor (O_CLOEXEC);
  * -ENOENT: there is nothing in it; -errno.
  */
-int landlock_prepare(const struct landlock_floor *floor);
+int landlock_prepare(const struct landlock_floor *floor, int abi);
+/* All changes at and below @path (NUL-terminated, absolute), or below the nearest directory above
+ * it that exists. Return: 0, -errno. */
+int landlock_add_directory(int ruleset, const char *path, int abi);
+/* Return: 0, -errno. */
+int landlock_add_port(int ruleset, uint16_t port, bool is_connect);
 /* Puts the calling thread, and what it starts, under @ruleset; no_new_privs must be set.
  * Async-signal-safe. Return: 0, -errno. */
 int landlock_enter(int ruleset);

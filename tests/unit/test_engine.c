@@ -318,6 +318,73 @@ static void test_the_strictest_policy_of_the_stack_counts(void **state)
 	fixture_fini(&f);
 }
 
+static void test_control_groups_are_left_alone_unless_granted(void **state)
+{
+	static const char *const policies[] = {
+		"version: 1\nname: a\ndefault: allow\n",
+		"version: 1\nname: a\ndefault: allow\ngrant: [admin]\n",
+		"version: 1\nname: a\ndefault: allow\nmode: audit\n",
+	};
+	static const struct {
+		const char *path;
+		enum action_op op;
+		bool is_refused;
+	} rows[] = {
+		{"/sys/fs/cgroup/cgroup.procs", OP_WRITE, true},
+		{"/sys/fs/cgroup/user.slice/a/cgroup.freeze", OP_WRITE, true},
+		{"/sys/fs/cgroup/freezer/x/tasks", OP_WRITE, true},
+		{"/sys/fs/cgroup/a/cgroup.kill", OP_CHMOD, true},
+		{"/sys/fs/cgroup/cgroup.procs", OP_READ, false},
+		{"/sys/fs/cgroup/a/memory.max", OP_WRITE, false},
+		{"/home/u/cgroup.procs", OP_WRITE, false},
+	};
+
+	(void)state;
+	for (size_t p = 0; p < ARRAY_SIZE(policies); p++) {
+		struct fixture f = fixture_new(&policies[p], 1, ASK_DENY);
+
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			struct action a = path_action(rows[i].op, rows[i].path);
+			struct decision d;
+
+			engine_decide(f.engine, &a, &now, &d);
+			if ((d.verdict == VERDICT_DENY) != (p == 0 && rows[i].is_refused))
+				fail_msg("policy %zu, %s: %s", p, rows[i].path,
+					 verdict_name(d.verdict));
+		}
+		fixture_fini(&f);
+	}
+}
+
+static void test_guards_are_out_of_reach_in_every_mode(void **state)
+{
+	static const char *const policies[] = {
+		"version: 1\nname: a\ndefault: allow\ngrant: all\n",
+		"version: 1\nname: a\ndefault: allow\ngrant: all\nmode: audit\n",
+	};
+
+	(void)state;
+	for (size_t p = 0; p < ARRAY_SIZE(policies); p++) {
+		struct fixture f = fixture_new(&policies[p], 1, ASK_ALLOW);
+		struct action a = {.kind = KIND_SYSTEM,
+				   .op = OP_SYSCALL,
+				   .grant = GRANT_PROCESSES,
+				   .hits_guard = true,
+				   .n_steps = 1};
+		struct decision d;
+
+		a.steps[0] = (struct action_step){.kind = KIND_SYSTEM, .op = OP_SYSCALL};
+		engine_decide(f.engine, &a, &now, &d);
+		assert_int_equal(d.verdict, VERDICT_DENY);
+		assert_int_equal(d.deny_errno, EPERM);
+		assert_string_equal(d.source.rule, "guard-process");
+		a.hits_guard = false;
+		engine_decide(f.engine, &a, &now, &d);
+		assert_int_equal(d.verdict, VERDICT_ALLOW);
+		fixture_fini(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +400,8 @@ int main(void)
 		cmocka_unit_test(test_ask_follows_the_mode),
 		cmocka_unit_test(test_the_strictest_step_counts),
 		cmocka_unit_test(test_the_strictest_policy_of_the_stack_counts),
+		cmocka_unit_test(test_control_groups_are_left_alone_unless_granted),
+		cmocka_unit_test(test_guards_are_out_of_reach_in_every_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,9 @@ static int add_step(struct decode *c)
 int decode_none(struct decode *c)
 {
 	c->a->object = c->a->asked = bytes_of(c->row->name);
+	/* In a user namespace of its own a task has no capabilities outside. */
+	if (c->row->grant == GRANT_NAMESPACES)
+		target_note_creds(c);
 	return add_step(c);
 }
 

@@ -2,6 +2,7 @@
 /*
  * `holdfast run`: everything that can go wrong before a process exists is found and said here.
  */
+#include <link.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
@@ -24,7 +25,8 @@
 #define N_OWN_PATHS                                                                                \
 	7 /* log, ring, its key (both halves), runtime directory, cache (the log's index), binary  \
 	   */
-#define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS)
+#define N_LIBRARIES ENGINE_MAX_LIBRARIES
+#define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS + N_LIBRARIES)
 
 extern char **environ;
 
@@ -64,6 +66,8 @@ struct run {
 	char *cache_dir; /* NULL: there is none */
 	char *key_path, *public_path;
 	char *binary;
+	char *libraries[N_LIBRARIES];
+	size_t n_libraries;
 	const char *protected_paths[N_PROTECTED];
 	size_t n_protected;
 	int sinks[RUN_MAX_SINKS];
@@ -84,6 +88,8 @@ static void run_fini(struct run *r)
 	free(r->key_path);
 	free(r->public_path);
 	free(r->binary);
+	for (size_t i = 0; i < r->n_libraries; i++)
+		free(r->libraries[i]);
 }
 
 static const char *agent_name(const struct run *r)
@@ -201,6 +207,21 @@ static void find_key(struct run *r)
 	protect(r, r->public_path);
 }
 
+/* What the binary loads is as good as the binary. */
+static int protect_library(struct dl_phdr_info *info, _unused_ size_t size, void *run)
+{
+	struct run *r = run;
+	char *path = *info->dlpi_name == '/' ? realpath(info->dlpi_name, NULL) : NULL;
+
+	if (path && r->n_libraries < ARRAY_SIZE(r->libraries)) {
+		r->libraries[r->n_libraries++] = path;
+		protect(r, path);
+	} else {
+		free(path);
+	}
+	return 0;
+}
+
 static int run_find_places(struct run *r)
 {
 	_cleanup_(freep) char *log = NULL, *runtime = NULL, *cache = dirs_cache();
@@ -233,6 +254,7 @@ static int run_find_places(struct run *r)
 	/* Who writes to the index decides what questions find. */
 	protect(r, r->cache_dir);
 	protect(r, r->binary);
+	(void)dl_iterate_phdr(protect_library, r);
 	for (size_t i = 0; i < r->policies.n; i++)
 		protect_policy(r, &r->policies.entries[i]);
 	for (size_t i = 0; i < r->policies.n_left_out; i++)

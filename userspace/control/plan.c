@@ -22,7 +22,27 @@ static uint64_t scopes_of(const struct policy_stack *stack, int abi)
 {
 	if (abi < LANDLOCK_SCOPES_ABI || is_granted(stack, GRANT_PROCESSES))
 		return 0;
-	return LANDLOCK_SCOPE_SIGNALS;
+	/* Abstract sockets: only where all that may be connected to is connected by us. */
+	return LANDLOCK_SCOPE_SIGNALS |
+	       (policy_stack_may_refuse(stack, OPS_NETWORK) ? LANDLOCK_SCOPE_ABSTRACT_UNIX : 0);
+}
+
+/*
+ * What no policy would let through wherever it is, so that nothing which was overlooked gets
+ * through either. Whoever handles rights on files refuses every mount as well, so not where mounts
+ * are granted.
+ */
+static struct landlock_floor floor_of(const struct policy_stack *stack, int abi)
+{
+	return (struct landlock_floor){
+		.scoped = scopes_of(stack, abi),
+		.bounds_changes = abi > 0 && !is_granted(stack, GRANT_MOUNT) &&
+				  policy_stack_bound_paths(stack, OPS_CHANGE, NULL, NULL),
+		.bounds_connect = abi >= LANDLOCK_PORTS_ABI &&
+				  policy_stack_bound_ports(stack, OP_CONNECT, NULL, NULL),
+		.bounds_bind = abi >= LANDLOCK_PORTS_ABI &&
+			       policy_stack_bound_ports(stack, OP_BIND, NULL, NULL),
+	};
 }
 
 struct plan plan_of(const struct policy_stack *stack)
@@ -39,9 +59,51 @@ struct plan plan_of(const struct policy_stack *stack)
 	};
 
 	plan.drops_caps = (permitted & ~plan.kept_caps) != 0;
-	plan.floor.scoped = scopes_of(stack, plan.landlock_abi);
+	plan.floor = floor_of(stack, plan.landlock_abi);
 	plan.filter.trap_signals = !(plan.floor.scoped & LANDLOCK_SCOPE_SIGNALS);
 	return plan;
+}
+
+struct adding {
+	int ruleset;
+	int abi;
+	bool is_connect;
+	int error;
+};
+
+static void add_directory(void *ctx, struct bytes dir)
+{
+	struct adding *a = ctx;
+	_cleanup_(freep) char *path = strndup(dir.p, dir.len);
+	int r = path ? landlock_add_directory(a->ruleset, path, a->abi) : -ENOMEM;
+
+	a->error = a->error ? a->error : r;
+}
+
+static void add_port(void *ctx, uint16_t port)
+{
+	struct adding *a = ctx;
+	int r = landlock_add_port(a->ruleset, port, a->is_connect);
+
+	a->error = a->error ? a->error : r;
+}
+
+int plan_ruleset(const struct policy_stack *stack, const struct plan *plan)
+{
+	const struct landlock_floor *f = &plan->floor;
+	_cleanup_(fd_closep) int fd = landlock_prepare(f, plan->landlock_abi);
+	struct adding adding = {.ruleset = fd, .abi = plan->landlock_abi};
+
+	if (fd < 0)
+		return fd;
+	if (f->bounds_changes)
+		(void)policy_stack_bound_paths(stack, OPS_CHANGE, add_directory, &adding);
+	if (f->bounds_bind)
+		(void)policy_stack_bound_ports(stack, OP_BIND, add_port, &adding);
+	adding.is_connect = true;
+	if (f->bounds_connect)
+		(void)policy_stack_bound_ports(stack, OP_CONNECT, add_port, &adding);
+	return adding.error ? adding.error : TAKE_FD(fd);
 }
 
 static const char *layer_of(bool is_trapped)
@@ -59,6 +121,23 @@ static struct plan_layer layer_of_signals(const struct plan *plan)
 		plan->landlock_abi < LANDLOCK_SCOPES_ABI
 			? "this kernel's Landlock has no scope for signals (Linux 6.12 has)"
 			: "no policy refuses signals to processes outside the session; Holdfast's own are out of reach"};
+}
+
+static struct plan_layer layer_of_floor(const struct plan *plan)
+{
+	const struct landlock_floor *f = &plan->floor;
+
+	if (f->bounds_changes)
+		return (struct plan_layer){
+			"floor", LANDLOCK,
+			f->bounds_connect || f->bounds_bind
+				? "changes and TCP ports that no rule could allow; denials inside an allowed tree are the supervisor's"
+				: "changes that no rule could allow; denials inside an allowed tree are the supervisor's"};
+	if (f->bounds_connect || f->bounds_bind)
+		return (struct plan_layer){"floor", LANDLOCK, "TCP ports that no rule could allow"};
+	return (struct plan_layer){
+		"floor", "none",
+		"the policies allow or ask by default, grant mounts, or the kernel has no Landlock"};
 }
 
 static struct plan_layer layer_of_capabilities(const struct plan *plan)
@@ -89,6 +168,7 @@ void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLAS
 		layer_of_signals(plan),
 		{"processes", NOTIFY,
 		 "limits, priorities and memory of processes outside the session are refused unless granted"},
+		layer_of_floor(plan),
 		layer_of_capabilities(plan),
 	};
 

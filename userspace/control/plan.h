@@ -9,7 +9,7 @@
 #include "loader/landlock.h"
 #include "policy/policy.h"
 
-#define PLAN_CLASSES 8
+#define PLAN_CLASSES 9
 
 struct plan {
 	struct filter_plan filter;
@@ -30,3 +30,6 @@ struct plan_layer {
 /* What a session under @stack would be bound by, started by this process on this kernel. */
 struct plan plan_of(const struct policy_stack *stack);
 void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLASSES]);
+/* The Landlock ruleset for @plan, which plan_of() made of @stack. Return: a descriptor (O_CLOEXEC);
+ * -ENOENT: there is nothing to hold; -errno. */
+int plan_ruleset(const struct policy_stack *stack, const struct plan *plan);

@@ -240,7 +240,7 @@ static int spawn(struct session *s)
 	r = filter_build(&s->plan.filter, &filter);
 	if (r < 0)
 		return fail_errno(s, "cannot build the seccomp filter", r);
-	ruleset = landlock_prepare(&s->plan.floor);
+	ruleset = plan_ruleset(c->policies->stack, &s->plan);
 	if (ruleset < 0 && ruleset != -ENOENT) {
 		filter_fini(&filter);
 		return fail_errno(s, "cannot make the Landlock ruleset", ruleset);

@@ -214,6 +214,35 @@ static bool touches_own_files(const struct engine *e, const struct action_step *
 	return false;
 }
 
+/*
+ * Who writes to these moves processes between control groups, or stops and kills a whole group:
+ * also the one that Holdfast is in, which a user may own. What is written is not known when the
+ * file is opened, so this is refused whatever group it is, unless the policies grant
+ * administration.
+ */
+static bool touches_control_groups(const struct engine *e, const struct action_step *s)
+{
+	static const char *const files[] = {"cgroup.procs",  "cgroup.threads", "cgroup.kill",
+					    "cgroup.freeze", "cgroup.type",    "tasks",
+					    "freezer.state"};
+	static const struct bytes tree = BYTES_LIT("/sys/fs/cgroup");
+	struct policy_source source;
+	struct bytes name = s->object;
+
+	if (s->kind != KIND_PATH || !(OP_BIT(s->op) & OPS_CHANGE) ||
+	    !path_is_within(s->object, tree))
+		return false;
+	for (size_t i = name.len; i > 0; i--)
+		if (s->object.p[i - 1] == '/') {
+			name = (struct bytes){.p = s->object.p + i, .len = s->object.len - i};
+			break;
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (bytes_eq_str(name, files[i]))
+			return !policy_stack_grants(e->config.stack, GRANT_ADMIN, &source);
+	return false;
+}
+
 /* Return: whether the built-in protection refused @a. */
 static bool decide_self_protection(const struct engine *e, const struct action *a,
 				   struct decision *d)
@@ -231,6 +260,13 @@ static bool decide_self_protection(const struct engine *e, const struct action *
 		if (s->kind == KIND_PATH && touches_guard_process(e, s)) {
 			decide_builtin(d, "guard-process",
 				       "Holdfast's own processes cannot be opened.", EACCES);
+			return true;
+		}
+		if (touches_control_groups(e, s)) {
+			decide_builtin(
+				d, "control-groups",
+				"Processes are not moved, stopped or killed by control group from a session.",
+				EACCES);
 			return true;
 		}
 		if (touches_secret(e, s)) {

@@ -17,7 +17,8 @@ enum ask_mode {
 
 /* Trees that belong to Holdfast: the agent may not change them, nor reach the sockets in them. */
 /* Every file of every policy in use, and our own places. */
-#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 8)
+#define ENGINE_MAX_LIBRARIES 64 /* that Holdfast's binary loads */
+#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 8 + ENGINE_MAX_LIBRARIES)
 
 struct engine_config {
 	struct policy_stack *stack; /* borrowed */

@@ -357,9 +357,21 @@ bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
 				struct policy_source *ret_source);
 
 /* The plan's questions. */
-/* The capabilities (bits, as in policy/capability.h) that every enforcing policy of the stack lets a
- * session of root keep, by `keep_capabilities` or for the groups that it grants. */
+/* The capabilities (bits, as in policy/capability.h) that every enforcing policy of the stack lets
+ * a session of root keep, by `keep_capabilities` or for the groups that it grants. */
 uint64_t policy_stack_capabilities(const struct policy_stack *s);
+/* The policy of place @i, NULL when it only advises. */
+const struct policy *policy_stack_enforcing(const struct policy_stack *s, size_t i);
+/*
+ * Where the path operations @ops (OP_BIT()s) could be let through at all. Return: false,
+ * everywhere; true, only below the directories that @fn is told: absolute, not NUL-terminated, some
+ * of them perhaps more than once. @fn may be NULL.
+ */
+bool policy_stack_bound_paths(const struct policy_stack *s, uint32_t ops,
+			      void (*fn)(void *ctx, struct bytes dir), void *ctx);
+/* The same of the TCP ports for @op, OP_CONNECT or OP_BIND. */
+bool policy_stack_bound_ports(const struct policy_stack *s, enum action_op op,
+			      void (*fn)(void *ctx, uint16_t port), void *ctx);
 /* OP_BIT()s of the operations on which some rule or default, advice included, says other than a
  * plain allow. */
 uint32_t policy_stack_decided_ops(const struct policy_stack *s);

@@ -383,6 +383,11 @@ bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
 	return grants(s, g, true, ret_source);
 }
 
+const struct policy *policy_stack_enforcing(const struct policy_stack *s, size_t i)
+{
+	return s->layers[i].is_audit ? NULL : s->layers[i].policy;
+}
+
 uint64_t policy_stack_capabilities(const struct policy_stack *s)
 {
 	uint64_t kept = CAPABILITY_ALL;
