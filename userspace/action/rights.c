@@ -88,8 +88,10 @@ static int take_on(struct rights *o, const struct act_creds *from, const struct 
 {
 	int r = 0;
 
-	if (!has_groups(from, to))
+	if (!has_groups(from, to)) {
 		r = set_groups(to->groups, to->n_groups);
+		o->has_groups = r == 0;
+	}
 	if (r == 0 && from->fsgid != to->fsgid)
 		r = set_fsgid(to->fsgid);
 	if (r == 0 && from->fsuid != to->fsuid)
@@ -142,7 +144,8 @@ void rights_give_back(struct rights *o)
 	if (set_caps(o, o->own.cap_effective) < 0 || set_fsuid(o->own.fsuid) < 0 ||
 	    set_fsgid(o->own.fsgid) < 0 || set_caps(o, o->own.cap_effective) < 0)
 		abort();
-	if ((o->own.cap_effective & (UINT64_C(1) << CAP_SETGID)) &&
-	    set_groups(o->own.groups, o->own.n_groups) < 0)
+	/* Only then: a user namespace may forbid it (/proc/PID/setgroups). */
+	if (o->has_groups && set_groups(o->own.groups, o->own.n_groups) < 0)
 		abort();
+	o->has_groups = false;
 }
