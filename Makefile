@@ -7,6 +7,7 @@
 # make fuzz SECONDS=60  each fuzz target for so long
 # make differential CASES=10000000   compiled policies against the naive evaluator
 # make soak-races ROUNDS=200000   agents that change what a call names while it is decided on
+# make soak PARTS="storm kill"   load and faults: tests/soak/soak.py, all parts without PARTS
 # make soak-log ROUNDS=1000   SIGKILL of sessions at random moments: nothing of the log is lost
 # make check-kernel     Debian's kernels in QEMU (ALL=1: more of them)
 # make transparency     other people's test suites, natively and supervised: every outcome compared
@@ -237,7 +238,7 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak-log soak-races transparency format install uninstall \
+	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak soak-log soak-races transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -4,7 +4,8 @@
 random moments of a session whose workload counts in shared memory the directories that it made.
 
 After recovery no decision that took effect may be missing from the log, no line may be torn, and
-`holdfast verify` must find nothing. Prints figures; exit status 1 with the round's seed and the kept
+`holdfast verify` must find nothing. Nothing runs on unsupervised: the
+command, and a daemon that it left behind, are dead within a second. Prints figures; exit status 1 with the round's seed and the kept
 directory when something is missing.
 """
 import json
@@ -26,6 +27,12 @@ WORKLOAD = """
 import mmap, os, struct, sys
 shared = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)
 os.chdir(sys.argv[2])
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        while True:
+            sum(range(1000))
+    os._exit(0)
 n = 0
 while True:
     os.mkdir("d%d" % n)
@@ -33,6 +40,7 @@ while True:
     struct.pack_into("Q", shared, 0, n)
 """
 DEADLINE = 30
+TREE_DEADLINE = 1  # seconds
 
 
 def wait_until(condition):
@@ -48,6 +56,13 @@ def children(pid):
         return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def descendants(pid):
+    found = children(pid)
+    for child in list(found):
+        found += descendants(child)
+    return found
 
 
 def is_dead(pid):
@@ -87,11 +102,17 @@ class Round:
         target = self.rng.choice([0, 1, 1, 10, 100, 300, 1000]) + self.rng.randrange(200)
         wait_until(lambda: self.counted() >= target or launcher.poll() is not None)
         time.sleep(self.rng.random() * 0.006)
-        victims = children(launcher.pid)
+        # The launcher's child is the keeper, and its child the supervisor.
+        wait_until(lambda: any(map(children, children(launcher.pid))) or launcher.poll() is not None)
+        victims = [p for keeper in children(launcher.pid) for p in children(keeper)]
+        agent = [p for v in victims for p in descendants(v)]
         if self.kills_both:
             victims.insert(0, launcher.pid)
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
+        start = time.monotonic()
+        wait_until(lambda: all(is_dead(pid) for pid in agent))
+        self.died_after = time.monotonic() - start
         launcher.wait()
         # Who was killed may take a moment to die; until then the ring is a live session's.
         wait_until(lambda: all(is_dead(pid) for pid in victims))
@@ -138,11 +159,14 @@ def main():
     os.environ.update(XDG_STATE_HOME=str(base / "state"), XDG_RUNTIME_DIR=str(base / "run"), HOME=str(base))
     (base / "run").mkdir(mode=0o700)
     rng = random.Random(seed)
-    effects = records = recovered = 0
+    effects = records = recovered = slowest = 0
     for number in range(rounds):
         r = Round(holdfast, base, number, rng)
         try:
             r.kill()
+            slowest = max(slowest, r.died_after)
+            if r.died_after > TREE_DEADLINE:
+                raise AssertionError(f"processes ran unsupervised for {r.died_after:.2f} s")
             done, n, was_recovered = r.check()
         except AssertionError as e:
             print(f"round {number} of seed {seed}, kept in {r.dir}: {e}", file=sys.stderr)
@@ -151,7 +175,8 @@ def main():
         shutil.rmtree(r.dir)
     shutil.rmtree(base)
     print(f"{rounds} kills (half of them of the launcher too), {effects} actions in effect, {records} records, "
-          f"{recovered} rings recovered: none missing, no line torn, every log verified (seed {seed})")
+          f"{recovered} rings recovered: none missing, no line torn, every log verified; "
+          f"the slowest tree was gone after {1000 * slowest:.0f} ms (seed {seed})")
     return 0
 
 
