@@ -172,14 +172,18 @@ static void test_rename_concerns_both_names(void **state)
 	struct harness *h = *state;
 
 	make_file(h, "x", "/a");
+	make_dir(h, "/d");
 	(void)decode_call(h, __NR_renameat2, AT, put_str(h, "a"), AT, put_path(h, "/b"), 0);
 	assert_object(h, "/a");
-	assert_ops(h, OP_RENAME, OP_RENAME, OP_CREATE);
-	assert_true(bytes_eq(h->a.steps[1].object, h->a.object2));
+	assert_ops(h, OP_RENAME, OP_READ, OP_RENAME, OP_CREATE);
+	assert_true(bytes_eq(h->a.steps[2].object, h->a.object2));
+	assert_false(h->a.moves_directory);
 	assert_true(bytes_eq_str(bytes_base_name(h->a.object2), "b"));
 	(void)decode_call(h, __NR_renameat2, AT, put_str(h, "a"), AT, put_path(h, "/b"),
 			  RENAME_EXCHANGE);
-	assert_ops(h, OP_RENAME, OP_CREATE, OP_RENAME, OP_CREATE);
+	assert_ops(h, OP_RENAME, OP_READ, OP_CREATE, OP_RENAME, OP_READ, OP_CREATE);
+	(void)decode_call(h, __NR_renameat2, AT, put_str(h, "d"), AT, put_str(h, "x"), 0);
+	assert_true(h->a.moves_directory);
 	(void)decode_call(h, __NR_renameat2, AT, put_str(h, "a"), AT, put_path(h, "/b"), 0x80);
 	assert_kernel_errno(h, EINVAL); /* as a kernel that does not know the flag */
 }

@@ -261,6 +261,7 @@ static void clear(struct action *a)
 	a->exe = a->cwd = BYTES_NULL;
 	a->object = a->asked = a->object2 = a->interpreter = BYTES_NULL;
 	a->exists = false;
+	a->moves_directory = false;
 	a->argv = NULL;
 	a->argc = a->argc_total = a->argv_bytes_total = 0;
 	a->argv_truncated = false;

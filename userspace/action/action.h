@@ -86,6 +86,8 @@ struct action {
 	size_t argv_bytes_total;  /* sum of lengths, NULs included, as far as counted */
 	bool argv_truncated;      /* argv holds less than there is */
 
+	bool moves_directory; /* rename: one of the two was a directory when it was looked at */
+
 	struct action_step steps[ACTION_MAX_STEPS];
 	size_t n_steps; /* 0: nothing for the policy to decide (e.g. AF_UNSPEC connect): continue
 			   unrecorded */

@@ -278,8 +278,10 @@ int decode_path(struct decode *c)
 
 /* ---- two places */
 
-/* rename: both names go away and come into being; link: a second name for what it then gives to
- * read. */
+/*
+ * rename: both names go away and come into being; link: a second name. Either way what is there can
+ * then be read under another name, so it must be allowed to be read under its own.
+ */
 static int add_two_steps(struct decode *c, bool is_exchange)
 {
 	struct action *a = c->a;
@@ -289,9 +291,9 @@ static int add_two_steps(struct decode *c, bool is_exchange)
 		enum action_op op;
 		struct bytes path;
 	} steps[] = {
-		{true, c->row->op, a->object},       {is_link, OP_READ, a->object},
+		{true, c->row->op, a->object},       {true, OP_READ, a->object},
 		{is_exchange, OP_CREATE, a->object}, {true, c->row->op, a->object2},
-		{!is_link, OP_CREATE, a->object2},
+		{is_exchange, OP_READ, a->object2},  {!is_link, OP_CREATE, a->object2},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -335,6 +337,15 @@ static int error_before(const struct act_pin *pin)
 	return fstatat(pin->parent, ".", &st, 0) < 0 ? errno : 0;
 }
 
+static bool is_directory(const struct act_pin *pin)
+{
+	struct stat st;
+
+	return pin->parent >= 0 && pin->name.p &&
+	       fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 int decode_two_path(struct decode *c)
 {
 	struct action *a = c->a;
@@ -368,6 +379,9 @@ int decode_two_path(struct decode *c)
 	a->exists = exists;
 	a->act.kind = ACT_CHANGE;
 	a->act.change.flags = is_link ? 0 : flags;
+	a->moves_directory =
+		!is_link && (is_directory(&a->act.pin) ||
+			     ((flags & RENAME_EXCHANGE) && is_directory(&a->act.pin2)));
 	return add_two_steps(c, !is_link && (flags & RENAME_EXCHANGE));
 }
 

@@ -334,6 +334,25 @@ static struct policy_source with_error(struct policy_source s)
 	return s;
 }
 
+/* A rename is also judged by what it does to the names of everything below. */
+static void decide_move(const struct engine *e, const struct action *a, struct decision *d,
+			struct policy_source *advised_source)
+{
+	struct policy_result r;
+
+	if (a->op != OP_RENAME || !a->object2.p ||
+	    !policy_stack_eval_move(e->config.stack, a->object, a->object2, a->moves_directory, &r))
+		return;
+	if (r.verdict > d->verdict) {
+		d->verdict = r.verdict;
+		d->source = r.source;
+	}
+	if (r.advised > d->would_have) {
+		d->would_have = r.advised;
+		*advised_source = r.advised_source;
+	}
+}
+
 /* Keeps the strictest of the steps; the first of equals, so that the record names the action's main
  * object. */
 static void decide_steps(struct engine *e, const struct action *a, struct decision *d)
@@ -363,6 +382,7 @@ static void decide_steps(struct engine *e, const struct action *a, struct decisi
 		}
 		d->charge.cost = MAX(d->charge.cost, r.cost);
 	}
+	decide_move(e, a, d, &advised_source);
 	/* The record names the rule that speaks, also when it only advises. */
 	if (d->would_have > d->verdict)
 		d->source = advised_source;

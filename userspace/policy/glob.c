@@ -151,3 +151,64 @@ bool glob_match(const struct glob *g, struct bytes subject)
 		return false;
 	return run(g, subject);
 }
+
+/* ---- what is below a directory */
+
+/* The states after "DIR/". The first that settles the match is GLOB_BELOW_ALL: only what is at the
+ * end of a pattern and takes everything does so. */
+static enum glob_below run_below(const struct glob *g, struct bytes dir, struct states *ret)
+{
+	size_t n_words = g->n_tokens / 64u + 1;
+	size_t len = dir.len && dir.p[dir.len - 1] == '/' ? dir.len - 1 : dir.len;
+	struct states next;
+	uint64_t alive = 0;
+
+	memset(ret->words, 0, n_words * sizeof(uint64_t));
+	enter(g, ret, 0);
+	for (size_t i = 0; i <= len; i++) {
+		unsigned char byte = i < len ? (unsigned char)dir.p[i] : '/';
+
+		if (i < g->prefix.len) {
+			if ((unsigned char)g->prefix.p[i] != byte)
+				return GLOB_BELOW_NONE;
+			continue;
+		}
+		memset(next.words, 0, n_words * sizeof(uint64_t));
+		if (step_all(g, ret, byte, &next, n_words))
+			return GLOB_BELOW_ALL;
+		memcpy(ret->words, next.words, n_words * sizeof(uint64_t));
+	}
+	if (len + 1 <= g->prefix.len)
+		return GLOB_BELOW_NAMED;
+	/* All matched already is a match of the directory itself, and of nothing below it. */
+	ret->words[g->n_tokens / 64] &= ~(UINT64_C(1) << (g->n_tokens % 64));
+	for (size_t w = 0; w < n_words; w++)
+		alive |= ret->words[w];
+	return alive ? GLOB_BELOW_SOME : GLOB_BELOW_NONE;
+}
+
+enum glob_below glob_match_below(const struct glob *g, struct bytes dir)
+{
+	struct states s;
+
+	return run_below(g, dir, &s);
+}
+
+bool glob_same_below(const struct glob *g, struct bytes a, struct bytes b)
+{
+	struct states x, y;
+	enum glob_below below = run_below(g, a, &x);
+
+	if (below != run_below(g, b, &y))
+		return false;
+	switch (below) {
+	case GLOB_BELOW_NONE:
+	case GLOB_BELOW_ALL:
+		return true;
+	case GLOB_BELOW_NAMED:
+		return bytes_eq(a, b);
+	case GLOB_BELOW_SOME:
+		return memcmp(x.words, y.words, (g->n_tokens / 64u + 1) * sizeof(uint64_t)) == 0;
+	}
+	return false;
+}

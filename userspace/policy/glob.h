@@ -58,6 +58,17 @@ int glob_compile(struct arena *mem, struct bytes pattern, enum glob_kind kind,
 		 const struct policy_vars *vars, struct glob **ret,
 		 char why[static GLOB_WHY_SIZE]) _must_check_;
 bool glob_match(const struct glob *g, struct bytes subject);
+/* What a glob makes of the paths below a directory. */
+enum glob_below {
+	GLOB_BELOW_NONE,  /* it matches none of them */
+	GLOB_BELOW_NAMED, /* it names something there: the directory is above its literal part */
+	GLOB_BELOW_SOME,  /* some, perhaps */
+	GLOB_BELOW_ALL,
+};
+/* @dir has no slash at its end, but for "/". */
+enum glob_below glob_match_below(const struct glob *g, struct bytes dir);
+/* True when surely @g matches below @a what it matches below @b, name for name. */
+bool glob_same_below(const struct glob *g, struct bytes a, struct bytes b);
 /* Without wildcards: prefix is all there is. */
 static inline bool glob_is_literal(const struct glob *g)
 {

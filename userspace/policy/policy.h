@@ -331,6 +331,15 @@ void policy_scratch_reset(struct policy_scratch *s);
 void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scratch,
 		       const struct policy_query *q, struct policy_result *ret);
 
+/*
+ * What @from becomes @to means for what is below: true and *ret when a native policy has a rule
+ * that asks or denies there and that this would lead round, in either direction. @is_directory:
+ * false where it was none when it was looked at; then only what a pattern names outright counts,
+ * because a directory may have taken its place meanwhile.
+ */
+bool policy_stack_eval_move(const struct policy_stack *s, struct bytes from, struct bytes to,
+			    bool is_directory, struct policy_result *ret);
+
 /* One rule that matches a query, for `policy explain`. */
 struct policy_match {
 	size_t policy; /* its index in the stack */

@@ -7,6 +7,7 @@
 #include "policy/dialect.h"
 #include "policy/eval.h"
 #include "policy/keys.h"
+#include "policy/moves.h"
 #include "policy/naive.h"
 
 #define REASON_LIMIT    "regex-limit"
@@ -287,6 +288,33 @@ void policy_stack_eval(const struct policy_stack *s, struct policy_scratch *scra
 			is_enforced = true;
 		}
 	}
+}
+
+bool policy_stack_eval_move(const struct policy_stack *s, struct bytes from, struct bytes to,
+			    bool is_directory, struct policy_result *ret)
+{
+	bool found = false;
+
+	*ret = (struct policy_result){.verdict = VERDICT_ALLOW, .advised = VERDICT_ALLOW};
+	for (size_t i = 0; i < s->n; i++) {
+		const struct layer *l = &s->layers[i];
+		const struct rule *rule =
+			l->policy->dialect ? NULL
+					   : moves_find_rule(l->policy, from, to, is_directory);
+
+		if (!rule)
+			continue;
+		found = true;
+		if (rule->action > ret->advised) {
+			ret->advised = rule->action;
+			ret->advised_source = source_of_rule(l->policy, rule, false);
+		}
+		if (!l->is_audit && rule->action > ret->verdict) {
+			ret->verdict = rule->action;
+			ret->source = source_of_rule(l->policy, rule, false);
+		}
+	}
+	return found;
 }
 
 /* ---- every rule that matches */

@@ -168,7 +168,6 @@ CALL(do_setxattr_name, syscall(__NR_setxattr, p, long_name, "v", 1, 0))
 CALL(do_setxattr_noname, syscall(__NR_setxattr, p, "", "v", 1, 0))
 CALL(do_setxattr_badname, syscall(__NR_setxattr, p, BAD_POINTER, "v", 1, 0))
 CALL(do_setxattr_space, syscall(__NR_setxattr, p, "bogus.k", "v", 1, 0))
-CALL(do_setxattr_trusted, syscall(__NR_setxattr, p, "trusted.k", "v", 1, 0))
 CALL(do_lsetxattr, syscall(__NR_lsetxattr, p, "user.k", "value", 5, 0))
 CALL(do_removexattr, syscall(__NR_removexattr, p, "user.had"))
 CALL(do_removexattr_none, syscall(__NR_removexattr, p, "user.none"))
@@ -294,7 +293,7 @@ static const struct call calls[] = {
 	C(setxattr_noname),
 	C(setxattr_badname),
 	C(setxattr_space),
-	C(setxattr_trusted),
+
 	C(lsetxattr),
 	C(removexattr),
 	C(removexattr_none),
