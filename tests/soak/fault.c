@@ -60,8 +60,10 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
 
 	if (r == 0 && fault && clock == CLOCK_REALTIME) {
 		unsigned n = atomic_fetch_add(&turn, 1);
-		long seconds = atol(fault) * (long)(n % 7) / 6;
+		int seconds = 0;
 
+		(void)sscanf(fault, "%d", &seconds);
+		seconds = seconds / 6 * (int)(n % 7);
 		ret->tv_sec += n % 2 ? seconds : -seconds;
 	}
 	return r;
