@@ -63,7 +63,7 @@ static void harness_child(int control)
 }
 
 /* Runs @fn in the child. @arg must be known to it: static, or in the shared page. */
-static long harness_run(struct harness *h, harness_fn fn, const void *arg)
+static _unused_ long harness_run(struct harness *h, harness_fn fn, const void *arg)
 {
 	struct harness_order order = {.fn = fn, .arg = arg};
 	long r;

@@ -81,8 +81,7 @@ int supervise_carry_out(struct context *c, const struct seccomp_notif *n, const 
 	struct behalf_result result = {.fd = -1};
 	int r;
 
-	if (a->kind == KIND_SYSTEM &&
-	    (a->grant == GRANT_MOUNT || a->grant == GRANT_NAMESPACES))
+	if (a->kind == KIND_SYSTEM && (a->grant == GRANT_MOUNT || a->grant == GRANT_NAMESPACES))
 		atomic_store(&c->supervise->foreign_roots, true);
 	if (a->act.kind == ACT_EXEC) {
 		receivers_seal();
