@@ -391,7 +391,7 @@ static const struct attack_row rows[] = {
 	REACHES("udp_connect_and_send_is_denied", "G5", udp_connect, SHIP | NO_NETWORK | PN,
 		ATTACK_FAR4),
 	REACHES("udp_over_ipv6_is_denied", "G5", udp_connect6, SHIP | NO_NETWORK | PN, ATTACK_FAR6),
-	{"udplite_is_denied", "G4", udplite, SHIP | NO_NETWORK | PN, .object = ATTACK_FAR4},
+	{"udplite_is_refused", "G4", udplite, SHIP | NO_NETWORK | PN, .object = "socket"},
 	REACHES("udp_sendto_is_denied", "T016 G5 P18", udp_sendto, SHIP | NO_NETWORK | PN,
 		ATTACK_FAR4),
 	REACHES("udp_sendto_over_ipv6_is_denied", "G5", udp_sendto6, SHIP | NO_NETWORK | PN,
