@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record of an exec that came to something else than was judged. */
+#include <stdio.h>
+
 #include "base/clock.h"
 
 #include "supervise/supervise_private.h"
@@ -55,6 +57,17 @@ static void record_change(struct context *c, const struct action *a, const struc
 			       &r); /* what was done is done whether or not it can be recorded */
 }
 
+/* So that a session that cannot start says why. */
+static void note_command_unchecked(struct supervise *s, const struct action *a)
+{
+	if (a->pid == s->config.command)
+		(void)snprintf(
+			s->command_denial, sizeof(s->command_denial),
+			"ptrace(2) is not permitted here (a container, or "
+			"kernel.yama.ptrace_scope), so what runs cannot be compared with what "
+			"was judged");
+}
+
 void supervise_carry_out_exec(struct context *c, const struct seccomp_notif *n,
 			      const struct action *a)
 {
@@ -68,6 +81,8 @@ void supervise_carry_out_exec(struct context *c, const struct seccomp_notif *n,
 		return;
 	case EXECS_UNCHECKED:
 		record_change(c, a, NULL);
+		note_command_unchecked(c->supervise, a);
+		(void)supervise_answer_errno(c->supervise->config.listener, n->id, EACCES);
 		return;
 	}
 }

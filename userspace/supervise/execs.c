@@ -207,7 +207,6 @@ static enum execs_end go_unwatched(struct execs *e, const struct action *a, uint
 		(void)supervise_answer_continue(e->config.listener, id);
 		return EXECS_FINE;
 	}
-	(void)supervise_answer_errno(e->config.listener, id, EACCES);
 	return EXECS_UNCHECKED;
 }
 

@@ -47,7 +47,7 @@ enum execs_end {
 	EXECS_FINE,      /* what was judged runs; or nothing does: the call failed by itself, or the
 			    process died */
 	EXECS_CHANGED,   /* something else would have run. It was killed, unless only audited */
-	EXECS_UNCHECKED, /* it could not be watched; the call was answered EACCES */
+	EXECS_UNCHECKED, /* it cannot be watched; the call is not answered yet, and must fail */
 };
 
 int execs_new(const struct execs_config *config, struct execs **ret) _must_check_;
