@@ -265,6 +265,31 @@ os.execve(fd, ["echo", "RAN"], {})'
 	assert_not_exist made
 }
 
+@test "a program that may be executed but not read is killed: what runs cannot be seen" {
+	skip_unless_root "makes a program that another user may not read"
+	local place
+
+	place=$(mktemp -d /tmp/hf-exec-XXXXXX)
+	chown 65534:65534 "$place" # mktemp made it 0700
+	cp /bin/true "$place/hidden"
+	cp "$HOLDFAST" "$place/hf"
+	chmod 0711 "$place/hidden"
+	policy_open hidden </dev/null
+	cp "$POLICY" "$place/p.yaml"
+	chmod 0644 "$place/p.yaml"
+	cd "$place"
+	for i in {1..20}; do
+		run timeout -k 5 60 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME="$place" \
+			XDG_STATE_HOME="$place" XDG_RUNTIME_DIR="$place" \
+			./hf run --quiet --log "$place/log$i" --policy p.yaml -- ./hidden
+		assert_equal "$status" 137
+		run grep -c '"reason":"exec-changed".*"result":"killed"' "$place/log$i"
+		assert_output 1
+	done
+	cd /
+	rm -rf "$place"
+}
+
 # --- debuggers -------------------------------------------------------------------------------------
 
 @test "gdb runs a program inside the session" {

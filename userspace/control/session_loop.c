@@ -486,7 +486,9 @@ static bool wait_for_command(struct session *s)
 {
 	siginfo_t si;
 
-	while (waitid(P_PID, (id_t)s->command, &si, WEXITED | WNOWAIT | __WNOTHREAD) == 0) {
+	/* Without __WNOTHREAD, with which the kernel would not wake us at the end of a command that
+	 * a receiver traces. */
+	while (waitid(P_PID, (id_t)s->command, &si, WEXITED | WNOWAIT) == 0) {
 		if (si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED)
 			return waitpid(s->command, &s->wait_status, __WNOTHREAD) == s->command;
 		(void)sched_yield(); /* it executes; whoever watches that lets it go */
