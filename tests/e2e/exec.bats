@@ -76,7 +76,8 @@ loses() {
 
 @test "a thread flips the path" {
 	loses path-thread
-	[[ $(log_select '.reason == "exec-changed"' | head -1 | jq -r .object) == "$D/evil" ]]
+	# Or it is the same image, but its argv[0], which is the same text, was flipped.
+	log_has ".reason == \"exec-changed\" and .object == \"$D/evil\""
 }
 
 @test "another process flips the path in shared memory" {
