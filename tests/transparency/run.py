@@ -127,7 +127,8 @@ def one_run(name, work, mode, who, only=()):
     env.pop("XDG_RUNTIME_DIR")
     started = time.monotonic()
     with open(work / f"output-{mode}.txt", "wb") as output:
-        subprocess.run([*prefix, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, check=False)
+        subprocess.run([*prefix, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, check=False,
+                       timeout=60 * (5 + 10 * SUITES[name].minutes))
     seconds = time.monotonic() - started
     shutil.rmtree(log, ignore_errors=True)
     if not out.exists():

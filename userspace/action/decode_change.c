@@ -68,6 +68,7 @@ static int set_times(struct decode *c, const struct timespec times[2])
 	return r;
 }
 
+#ifdef __NR_utime /* newer architectures have utimensat alone */
 static int prepare_utime(struct decode *c, uint64_t address)
 {
 	struct timespec times[2] = {};
@@ -95,6 +96,7 @@ static int prepare_timevals(struct decode *c, uint64_t address)
 	}
 	return set_times(c, times);
 }
+#endif
 
 static int prepare_timespecs(struct decode *c, uint64_t address)
 {

@@ -41,7 +41,10 @@ static const struct {
 
 static const struct {
 	const char *result, *outcome;
-} outcomes[] = {{"continued", "success"}, {"performed", "success"}, {"refused", "failure"}, {"killed", "failure"}};
+} outcomes[] = {{"continued", "success"},
+		{"performed", "success"},
+		{"refused", "failure"},
+		{"killed", "failure"}};
 
 struct ecs {
 	const json_t *root, *start;
