@@ -21,6 +21,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR = $(PREFIX)/bin
+LIBEXECDIR = $(PREFIX)/libexec/holdfast
 SHAREDIR = $(PREFIX)/share/holdfast
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/holdfast
@@ -68,6 +69,19 @@ ALL_CFLAGS = $(BASE_FLAGS) $(WARNINGS) $(if $(is_gcc),$(GCC_WARNINGS)) \
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack \
 	$(if $(filter 1,$(SANITIZE) $(FUZZING)),$(SANITIZERS))
 
+# ---- eBPF
+
+# holdfast-loader and what it embeds is built where clang, bpftool and libbpf are. Without them, and
+# for another machine than this one, there is no loader, and `holdfast doctor` says so.
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) $(shell command -v bpftool))
+BPF_CLANG ?= clang
+has_bpf := $(and $(BPFTOOL),$(shell $(PKG_CONFIG) --exists libbpf && command -v $(BPF_CLANG)),$(is_x86))
+BPF_FLAGS := -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
+	-idirafter /usr/include/$(shell $(CC) -dumpmachine)
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+SKELETONS := $(BPF_SOURCES:%.bpf.c=$(BUILD)/%.skel.h)
+LOADER_SOURCES := $(wildcard loader/bpf/*.c)
+
 # ---- what is built from what
 
 MAIN := userspace/cli/main.c
@@ -87,11 +101,27 @@ DEFINES = -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_POLICY_DIR='"$(SHAREDIR)/
 objects = $(1:%.c=$(BUILD)/%.o)
 programs = $(patsubst %.c,$(BUILD)/%,$(1))
 
-all: $(BUILD)/holdfast
+all: $(BUILD)/holdfast $(if $(has_bpf),$(BUILD)/holdfast-loader)
 
 $(BUILD)/holdfast: $(call objects,$(MAIN)) $(BUILD)/libholdfast.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.bpf.o: %.bpf.c $(wildcard bpf/*.h)
+	$(call say,BPF)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_FLAGS) -c -o $@ $<
+
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(*F))_bpf > $@
+
+# libbpf and the skeletons, whose headers are not ours to warn about, are needed here alone.
+$(call objects,$(LOADER_SOURCES)): private CPPFLAGS += -isystem $(BUILD)
+$(call objects,$(LOADER_SOURCES)): $(SKELETONS)
+$(BUILD)/holdfast-loader: $(call objects,$(LOADER_SOURCES)) $(BUILD)/libholdfast.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lbpf
 
 # Made afresh: an archive that is updated keeps the members of deleted sources.
 $(BUILD)/libholdfast.a: $(call objects,$(SOURCES)) $(BUILD)/.sources
@@ -218,10 +248,11 @@ soak-log: all
 	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
 
 format:
-	clang-format -i $(wildcard userspace/*/*.[ch] loader/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+	clang-format -i $(wildcard bpf/*.[ch] userspace/*/*.[ch] loader/*.[ch] loader/*/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
 install: all $(MANUALS)
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
+	$(if $(has_bpf),install -D -m 755 $(BUILD)/holdfast-loader $(DESTDIR)$(LIBEXECDIR)/holdfast-loader)
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json
@@ -232,7 +263,7 @@ install: all $(MANUALS)
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/man1/holdfast.1 \
 		$(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
-	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 clean:
 	rm -rf build build-asan build-fuzz

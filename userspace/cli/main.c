@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
 	{"policy", cmd_policy, "COMMAND...", "check, test, explain and ask policies"},
 	{"metrics", cmd_metrics, "[OPTIONS] [FILE|SESSION]", "count, for a monitoring system"},
+	{"doctor", cmd_doctor, "[--json]", "try what this machine offers, and say what is missing"},
 	{"sink", cmd_sink, NULL, NULL},
 	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
 };

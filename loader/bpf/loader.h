@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Within holdfast-loader: what its files have in common. One process serves one connection and then
+ * ends; it has one thread, so libbpf's last words can be kept in one place.
+ */
+#pragma once
+
+#include "loader/layers.h"
+
+/* Keeps what libbpf says from here on; the first line of a failure is the one that explains it. */
+void words_reset(void);
+/* "words: error", for people. @error is a positive errno. */
+void words_explain(char *ret, size_t size, int error);
+void words_install(void);
+
+void probe_all(struct layers_finding findings[static _LAYERS_PROBE_MAX]);

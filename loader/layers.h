@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The protocol of holdfast-loader, the program that loads eBPF (loader/bpf/): `holdfast` itself is
+ * not linked with libbpf. Over a SOCK_SEQPACKET connection, one message a packet, each a fixed
+ * structure that begins with struct layers_header; both sides refuse what is of another version,
+ * type or size, and the loader then ends. What it loaded lasts as long as its process, which ends
+ * when the connection does.
+ *
+ *   LAYERS_PROBE    ->  LAYERS_PROBED   each mechanism loaded, attached, tried and taken away
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+#define LAYERS_VERSION    1
+#define LAYERS_REASON_MAX 200
+
+enum layers_type {
+	LAYERS_PROBE = 1,
+	LAYERS_PROBED,
+};
+
+/* What is probed. Numbers of the protocol: never reused. */
+enum layers_probe {
+	LAYERS_PROBE_RING_BUFFER,
+	LAYERS_PROBE_TASK_STORAGE,
+	LAYERS_PROBE_CGROUP,
+	LAYERS_PROBE_TRACE,
+	LAYERS_PROBE_LSM,
+	_LAYERS_PROBE_MAX,
+};
+
+struct layers_header {
+	uint32_t version;
+	uint32_t type; /* enum layers_type */
+	uint32_t size; /* of the message with this header */
+	uint32_t reserved;
+};
+
+/*
+ * loads: the kernel took it. works: it was seen doing what it is for (attached is not enforced);
+ * for maps, which enforce nothing, the same as loads. reason: why not, NUL-terminated; libbpf's or
+ * the verifier's words.
+ */
+struct layers_finding {
+	uint8_t loads;
+	uint8_t works;
+	char reason[LAYERS_REASON_MAX - 2];
+};
+
+struct layers_probed {
+	struct layers_header header;
+	struct layers_finding findings[_LAYERS_PROBE_MAX];
+};
+
+_Static_assert(sizeof(struct layers_header) == 16, "of the protocol");
+_Static_assert(sizeof(struct layers_finding) == LAYERS_REASON_MAX, "of the protocol");
+_Static_assert(sizeof(struct layers_probed) == 16 + 5 * LAYERS_REASON_MAX, "of the protocol");
+
+struct layers {
+	int fd; /* of the connection; -1: none */
+	pid_t pid;
+};
+
+/*
+ * Finds the program: beside our own (a build tree), else where `make install` puts it, below
+ * ../libexec/holdfast. It runs with our privileges, so no variable and no PATH may name it.
+ * Return: 0, -ENOENT (this build has none), -errno.
+ */
+int layers_find(char *ret_path, size_t size);
+/* Starts it as a child. Return: 0, as layers_find(). layers_stop() ends and reaps it. */
+int layers_start(struct layers *ret);
+void layers_stop(struct layers *layers);
+/* Sends @message and waits for an answer of @type and @size into @ret, at most @timeout_ms.
+ * Return: 0, -EPROTO (not what is expected), -ETIMEDOUT, -errno. */
+int layers_ask(const struct layers *layers, const struct layers_header *message, uint32_t type,
+	       void *ret, size_t size, int timeout_ms);
