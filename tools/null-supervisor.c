@@ -13,7 +13,13 @@
  * is read there (the image's device and inode, the arguments). That is the least that makes an exec
  * free of races without privilege; what was read is not used.
  *
- *   null-supervisor [-c CLASS] [-r RECEIVERS] [-l] [-x] [-p] [-S] [--] COMMAND...
+ * With -o it opens: it reads the path, opens it itself and hands the descriptor over. That is the
+ * least that makes an open free of races; nothing is decided.
+ *
+ * With -n it connects: it takes a duplicate of the caller's socket, reads the address, connects and
+ * answers. That is the least that makes a connect free of races.
+ *
+ *   null-supervisor [-c CLASS] [-r RECEIVERS] [-l] [-n] [-o] [-x] [-p] [-S] [--] COMMAND...
  *
  * It uses nothing of Holdfast's own code, so that a mistake there cannot show in both.
  */
@@ -36,6 +42,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -64,6 +71,8 @@
 #error "null-supervisor: this architecture is not known here yet"
 #endif
 
+#define PIDFD_OF_THREAD O_EXCL /* Linux 6.9 */
+
 #define EXIT_OWN_FAILURE 125
 #define EXIT_CANNOT_RUN  126
 #define EXIT_NOT_FOUND   127
@@ -88,7 +97,7 @@ struct options {
 	enum trap_class class;
 	unsigned receivers;
 	bool pin;
-	bool looks, opens;
+	bool looks, opens, connects;
 	bool compares;
 	bool sync_wake_up;
 	char *const *command;
@@ -97,8 +106,7 @@ struct options {
 struct receiver {
 	int listener;
 	int cpu; /* -1: any */
-	bool looks, opens;
-	bool compares;
+	const struct options *options;
 };
 
 struct program {
@@ -339,8 +347,7 @@ static int open_base(const struct seccomp_notif *n)
 static bool open_for(int listener, const struct seccomp_notif *n)
 {
 	int arg = path_argument(n->data.nr);
-	bool is_open = arg >= 0 && n->data.nr != __NR_execve && n->data.nr != __NR_execveat &&
-		       n->data.nr != __NR_openat2;
+	bool is_open = arg >= 0 && !is_exec(n) && n->data.nr != __NR_openat2;
 	int flags = is_open ? (int)n->data.args[arg + 1] : O_PATH;
 	struct seccomp_notif_addfd add = {
 		.id = n->id, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = flags & O_CLOEXEC};
@@ -375,9 +382,37 @@ static bool open_for(int listener, const struct seccomp_notif *n)
 	return true;
 }
 
+/* Connects for the caller and answers. Return: as open_for(). */
+static bool connect_for(int listener, const struct seccomp_notif *n)
+{
+	struct seccomp_notif_resp answer = {.id = n->id};
+	struct sockaddr_storage address;
+	const size_t len = (size_t)n->data.args[2];
+	struct iovec local = {.iov_base = &address, .iov_len = len};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)n->data.args[1], .iov_len = len};
+	uint64_t id = n->id;
+	int pidfd, fd;
+
+	if (n->data.nr != __NR_connect || len > sizeof(address) ||
+	    process_vm_readv((pid_t)n->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
+		return false;
+	pidfd = (int)syscall(__NR_pidfd_open, (pid_t)n->pid, PIDFD_OF_THREAD);
+	fd = (int)syscall(__NR_pidfd_getfd, pidfd, (int)n->data.args[0], 0);
+	(void)close(pidfd);
+	/* It takes effect, and the numbers may be another's by now. */
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
+		answer.error = -EBADF;
+	else if (connect(fd, (const struct sockaddr *)&address, (socklen_t)len) < 0)
+		answer.error = -errno;
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	(void)close(fd);
+	return true;
+}
+
 static void *receive(void *arg)
 {
 	const struct receiver *r = arg;
+	const struct options *o = r->options;
 	cpu_set_t cpus;
 
 	if (r->cpu >= 0) {
@@ -396,12 +431,14 @@ static void *receive(void *arg)
 				return NULL;
 			continue;
 		}
-		if (r->opens && open_for(r->listener, &n))
+		if (o->opens && open_for(r->listener, &n))
 			continue;
-		if (r->looks)
+		if (o->connects && connect_for(r->listener, &n))
+			continue;
+		if (o->looks)
 			look(r->listener, &n);
 		answer.id = n.id;
-		if (r->compares && is_exec(&n)) {
+		if (o->compares && is_exec(&n)) {
 			answer_exec(r->listener, &n, &answer);
 			continue;
 		}
@@ -418,10 +455,8 @@ static int start_receivers(const struct options *o, int listener)
 	int e;
 
 	for (unsigned i = 0; i < o->receivers; i++) {
-		receivers[i] = (struct receiver){.listener = listener,
-						 .cpu = o->pin ? (int)i : -1,
-						 .looks = o->looks,
-						 .compares = o->compares};
+		receivers[i] = (struct receiver){
+			.listener = listener, .cpu = o->pin ? (int)i : -1, .options = o};
 		e = pthread_create(&thread, NULL, receive, &receivers[i]);
 		if (e)
 			return -e;
@@ -476,11 +511,13 @@ static int supervise(const struct options *o)
 }
 
 static const char usage[] =
-	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-l] [-x] [-p] [-S] [--] COMMAND...\n"
+	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-l] [-n] [-o] [-x] [-p] [-S] [--] "
+	"COMMAND...\n"
 	"  -c  which opens are trapped, beside exec and connect (default: all)\n"
 	"  -r  receivers (default: 1)\n"
 	"  -l  look: read the path, resolve it, see that the caller still waits\n"
 	"  -x  compare: stop each exec before the new image's first instruction, read what it is\n"
+	"  -n  connect: read the address, connect a duplicate of the socket\n"
 	"  -o  open: read the path, open it, hand the descriptor over\n"
 	"  -p  pin each receiver to a CPU of its own\n"
 	"  -S  no synchronous wake-ups\n";
@@ -516,7 +553,7 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 	bool is_good = true;
 	int c;
 
-	while (is_good && (c = getopt(argc, argv, "+c:r:lopSx")) != -1) {
+	while (is_good && (c = getopt(argc, argv, "+c:r:lnopSx")) != -1) {
 		switch (c) {
 		case 'c':
 			is_good = parse_class(optarg, &o.class);
@@ -529,6 +566,9 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 			break;
 		case 'x':
 			o.compares = true;
+			break;
+		case 'n':
+			o.connects = true;
 			break;
 		case 'o':
 			o.opens = true;
