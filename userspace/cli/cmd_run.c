@@ -5,6 +5,7 @@
 #include <link.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "audit/keyfile.h"
@@ -15,6 +16,7 @@
 #include "control/session.h"
 #include "loader/features.h"
 
+#include "cli/ask_program.h"
 #include "cli/commands.h"
 #include "cli/log_sinks.h"
 #include "cli/lookup.h"
@@ -26,7 +28,8 @@
 	7 /* log, ring, its key (both halves), runtime directory, cache (the log's index), binary  \
 	   */
 #define N_LIBRARIES ENGINE_MAX_LIBRARIES
-#define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS + N_LIBRARIES)
+#define N_ASKED     8 /* words of --ask command:... that name files */
+#define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS + N_LIBRARIES + N_ASKED)
 
 extern char **environ;
 
@@ -68,9 +71,12 @@ struct run {
 	char *binary;
 	char *libraries[N_LIBRARIES];
 	size_t n_libraries;
+	char *asked[N_ASKED];
+	size_t n_asked;
 	const char *protected_paths[N_PROTECTED];
 	size_t n_protected;
 	int sinks[RUN_MAX_SINKS];
+	char asker_name[ASKER_APPROVER_MAX];
 };
 
 static void run_fini(struct run *r)
@@ -90,6 +96,8 @@ static void run_fini(struct run *r)
 	free(r->binary);
 	for (size_t i = 0; i < r->n_libraries; i++)
 		free(r->libraries[i]);
+	for (size_t i = 0; i < r->n_asked; i++)
+		free(r->asked[i]);
 }
 
 static const char *agent_name(const struct run *r)
@@ -222,6 +230,31 @@ static int protect_library(struct dl_phdr_info *info, _unused_ size_t size, void
 	return 0;
 }
 
+/*
+ * Who can change the program that answers can answer. Every word of the command that names a file
+ * counts, since it may be a script and its interpreter; what that loads in turn is the user's care.
+ */
+static void protect_asked(struct run *r)
+{
+	_cleanup_(freep) char *words =
+		r->options.ask_command ? strdup(r->options.ask_command) : NULL;
+	char *state = NULL;
+
+	for (char *word = words ? strtok_r(words, " \t\n\"'", &state) : NULL;
+	     word && r->n_asked < ARRAY_SIZE(r->asked); word = strtok_r(NULL, " \t\n\"'", &state)) {
+		_cleanup_(freep) char *found = NULL, *path = NULL;
+		struct stat st;
+
+		if (word == words && !strchr(word, '/'))
+			(void)lookup_command(word, &found);
+		path = realpath(found ? found : word, NULL);
+		if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		r->asked[r->n_asked] = TAKE_PTR(path);
+		protect(r, r->asked[r->n_asked++]);
+	}
+}
+
 static int run_find_places(struct run *r)
 {
 	_cleanup_(freep) char *log = NULL, *runtime = NULL, *cache = dirs_cache();
@@ -255,6 +288,7 @@ static int run_find_places(struct run *r)
 	protect(r, r->cache_dir);
 	protect(r, r->binary);
 	(void)dl_iterate_phdr(protect_library, r);
+	protect_asked(r);
 	for (size_t i = 0; i < r->policies.n; i++)
 		protect_policy(r, &r->policies.entries[i]);
 	for (size_t i = 0; i < r->policies.n_left_out; i++)
@@ -283,6 +317,7 @@ static int run_start(struct run *r)
 		.sinks = r->sinks,
 		.sink_names = r->options.sinks,
 		.n_sinks = r->options.n_sinks,
+		.asker = -1,
 		.launcher = getpid(),
 		.protected_paths = r->protected_paths,
 		.n_protected = r->n_protected,
@@ -291,6 +326,11 @@ static int run_start(struct run *r)
 	if (log_sinks_start(r->options.sinks, r->options.n_sinks, r->log_path, r->session,
 			    r->sinks) < 0)
 		return RUN_EXIT_FAILED;
+	if (r->options.ask == ASK_COMMAND) {
+		if (ask_program_start(r->options.ask_command, r->asker_name, &config.asker) < 0)
+			return RUN_EXIT_FAILED;
+		config.asker_name = r->asker_name;
+	}
 	return launch_run(session_run, &config);
 }
 

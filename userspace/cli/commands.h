@@ -29,5 +29,6 @@ int cmd_verify(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
+int cmd_asker(int argc, char **argv);
 int cmd_syscalls(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting the processes of `run --log-sink`: each is this program again, `holdfast sink`, in a
- * session of its own, and nobody's child, so that no job control, no signal of the terminal and no
- * end of the tree reaches it.
+ * Starting the processes of `run --log-sink`: each is a companion, `holdfast sink`.
  */
 #pragma once
 

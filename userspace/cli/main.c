@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{"metrics", cmd_metrics, "[OPTIONS] [FILE|SESSION]", "count, for a monitoring system"},
 	{"doctor", cmd_doctor, "[--json]", "try what this machine offers, and say what is missing"},
 	{"sink", cmd_sink, NULL, NULL},
+	{"asker", cmd_asker, NULL, NULL},
 	{"syscalls", cmd_syscalls, "[--markdown|--json]", "print the table of trapped syscalls"},
 };
 

@@ -13,6 +13,7 @@
 #define ASK_TIMEOUT_DEFAULT_S 300
 #define ASK_TIMEOUT_MAX_S     86400
 #define LOG_KEEP_MAX          100000
+#define ASK_COMMAND_WORD      "command:"
 
 static const char usage[] =
 	"usage: holdfast run [OPTIONS] [--] COMMAND [ARGUMENTS]\n"
@@ -24,7 +25,8 @@ static const char usage[] =
 	"                           (default: coding-agent; `holdfast policy list` shows what ships)\n"
 	"      --mode MODE          enforce, or audit: log what would have happened, refuse nothing\n"
 	"      --ask HOW            where held actions are answered: queue (default; holdfast approve ID),\n"
-	"                           terminal, or at once: deny, allow\n"
+	"                           terminal; command:PROGRAM, which gets the action as JSON on its standard\n"
+	"                           input and answers on its standard output; or at once: deny, allow\n"
 	"      --ask-timeout S      seconds until an unanswered action is denied (default 300)\n"
 	"      --log FILE|DIR       where the log goes (default: $XDG_STATE_HOME/holdfast, root /var/log/holdfast)\n"
 	"      --log-sync WHEN      bring the log to the disk each second (default), always, or none\n"
@@ -116,9 +118,17 @@ static int set_ask(struct run_options *o, const char *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(ask_words); i++)
 		if (streq(arg, ask_words[i].word)) {
 			o->ask = ask_words[i].mode;
+			o->ask_command = NULL;
 			return 0;
 		}
-	say("--ask '%s': expected terminal, queue, deny or allow", arg);
+	if (strncmp(arg, ASK_COMMAND_WORD, strlen(ASK_COMMAND_WORD)) == 0) {
+		o->ask_command = arg + strlen(ASK_COMMAND_WORD);
+		o->ask_command += strspn(o->ask_command, " ");
+		o->ask = ASK_COMMAND;
+		if (o->ask_command[0])
+			return 0;
+	}
+	say("--ask '%s': expected terminal, queue, command:PROGRAM, deny or allow", arg);
 	return -EINVAL;
 }
 

@@ -16,6 +16,7 @@ struct run_options {
 	size_t n_policies;
 	bool is_audit;
 	enum ask_mode ask;
+	const char *ask_command; /* ASK_COMMAND: for sh; else NULL */
 	uint64_t ask_timeout_ns;
 	const char *log; /* NULL: the default place */
 	struct audit_storage log_storage;

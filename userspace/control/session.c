@@ -49,7 +49,7 @@ static bool is_wanted(const struct session *s, int fd)
 		wanted = wanted || fd == c->keep_fds[i];
 	for (size_t i = 0; i < c->n_sinks; i++)
 		wanted = wanted || fd == c->sinks[i];
-	return wanted;
+	return wanted || fd == c->asker;
 }
 
 /* What the launcher's shell left open would live on in a process that outlasts the job. */
@@ -62,6 +62,7 @@ static void close_inherited(const struct session *s)
 		last = MAX(last, c->keep_fds[i]);
 	for (size_t i = 0; i < c->n_sinks; i++)
 		last = MAX(last, c->sinks[i]);
+	last = MAX(last, c->asker);
 	for (int fd = 3; fd <= last; fd++)
 		if (!is_wanted(s, fd))
 			(void)close(fd);
@@ -432,6 +433,7 @@ static void session_teardown(struct session *s)
 	s->stop = fd_close(s->stop);
 	s->sock = fd_close(s->sock);
 	session_sinks_fini(s);
+	session_ask_fini(s);
 }
 
 int session_run(void *config, int sock, const sigset_t *original_mask)
@@ -446,6 +448,7 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 		.signals = -1,
 		.timer = -1,
 		.stop = -1,
+		.asker = {.fd = -1},
 		.started_ns = clock_monotonic_ns(),
 	};
 	int r;

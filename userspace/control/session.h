@@ -32,6 +32,8 @@ struct session_config {
 	const int *sinks; /* sockets to the processes of the log's sinks (audit/sink.h) */
 	const char *const *sink_names; /* as the user wrote them */
 	size_t n_sinks;                /* at most SESSION_MAX_SINKS */
+	int asker;                     /* the socket to the asker (control/asker.h); -1: none */
+	const char *asker_name;        /* for records: "command:NAME"; NULL: there is none */
 	pid_t launcher;
 	const char *const *protected_paths; /* absolute, resolved; files or trees */
 	size_t n_protected;

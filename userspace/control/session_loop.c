@@ -34,6 +34,7 @@ enum source {
 	SOURCE_STOP,
 	SOURCE_SPEND,
 	SOURCE_SINK,
+	SOURCE_ASKER,
 	_SOURCE_MAX,
 };
 
@@ -81,6 +82,8 @@ int session_loop_init(struct session *s)
 		r = watch(s, prompt_fd(s->prompt), SOURCE_PROMPT, EPOLLIN);
 	if (r == 0)
 		r = session_sinks_watch(s, SOURCE_SINK);
+	if (r == 0)
+		r = session_ask_init(s, SOURCE_ASKER);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -171,6 +174,7 @@ void session_hold_ended(void *arg, const struct held *h, enum hold_end end)
 {
 	struct session *s = arg;
 
+	session_ask_ended(s, h->id);
 	control_server_note_end(s->server, h->id, hold_end_names[end].control, h->record.approver);
 	if (s->prompt && prompt_is_active(s->prompt) && streq(prompt_id(s->prompt), h->id))
 		prompt_hide(s->prompt, clock_monotonic_ns(), hold_end_names[end].words);
@@ -214,7 +218,8 @@ static bool announce(const struct held *h, void *arg)
 	uint64_t seconds = (h->deadline_ns - h->since_ns) / NS_PER_SEC;
 
 	s->last_held_seq = h->seq;
-	if ((s->prompt && may_answer(h)) || s->config->is_quiet || s->sock < 0)
+	if ((s->prompt && may_answer(h)) || session_ask_takes(s, h) || s->config->is_quiet ||
+	    s->sock < 0)
 		return true;
 	describe(h, &what);
 	(void)launch_send(
@@ -476,6 +481,9 @@ static void session_event(struct session *s, enum source source)
 	case SOURCE_SINK:
 		session_sinks_dispatch(s);
 		return;
+	case SOURCE_ASKER:
+		session_ask_dispatch(s);
+		return;
 	case _SOURCE_MAX:
 		return;
 	}
@@ -508,6 +516,7 @@ void session_loop(struct session *s)
 		for (int i = 0; i < n && !s->is_over; i++)
 			session_event(s, (enum source)events[i].data.u32);
 		ask_next(s);
+		session_ask_next(s);
 	}
 	/* The exec's result may have come together with the end of the process that failed to
 	 * execute. */

@@ -10,6 +10,7 @@
 #include "approve/prompt.h"
 #include "audit/audit.h"
 #include "audit/redact.h"
+#include "control/asker.h"
 #include "control/plan.h"
 #include "control/server.h"
 #include "control/session.h"
@@ -55,6 +56,11 @@ struct session {
 	int timer;
 
 	int sinks[SESSION_MAX_SINKS]; /* -1: it has gone */
+	struct {
+		int fd;            /* -1: there is none, or it has gone */
+		uint64_t last_seq; /* of the newest hold that it was asked, or is not to be */
+		char asked[ASKER_AT_ONCE][HELD_ID_SIZE]; /* "": a free place */
+	} asker;
 	pid_t command;
 	bool has_exited; /* the command has, with wait_status */
 	bool has_told;   /* the launcher knows the result */
@@ -104,6 +110,17 @@ void session_sinks_dispatch(struct session *s);
  */
 void session_sinks_finish(struct session *s);
 void session_sinks_fini(struct session *s);
+
+/* session_ask.c: the asker's end. */
+/* Return: 0, -errno. */
+int session_ask_init(struct session *s, uint32_t source);
+void session_ask_fini(struct session *s);
+/* Puts what is held and not yet asked to the asker; without one, denies it. */
+void session_ask_next(struct session *s);
+/* Whether the asker is asked about @h, or denies it. */
+bool session_ask_takes(const struct session *s, const struct held *h);
+void session_ask_ended(struct session *s, const char *id);
+void session_ask_dispatch(struct session *s);
 
 /* session_record.c */
 int session_record_start(struct session *s);

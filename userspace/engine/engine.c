@@ -396,6 +396,8 @@ static void decide_ask(const struct engine *e, struct decision *d)
 	switch (e->config.ask) {
 	case ASK_TERMINAL:
 	case ASK_QUEUE:
+	case ASK_COMMAND:
+	case ASK_TMUX:
 		return;
 	case ASK_DENY:
 		d->verdict = VERDICT_DENY;

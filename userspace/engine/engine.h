@@ -11,14 +11,16 @@
 enum ask_mode {
 	ASK_TERMINAL,
 	ASK_QUEUE,
-	ASK_DENY,  /* an ask is a deny */
-	ASK_ALLOW, /* an ask is an allow; for tests and trusted runs, recorded as such */
+	ASK_COMMAND, /* a program is asked */
+	ASK_TMUX,    /* a terminal of the user's own is opened for the question */
+	ASK_DENY,    /* an ask is a deny */
+	ASK_ALLOW,   /* an ask is an allow; for tests and trusted runs, recorded as such */
 };
 
 /* Trees that belong to Holdfast: the agent may not change them, nor reach the sockets in them. */
 /* Every file of every policy in use, and our own places. */
 #define ENGINE_MAX_LIBRARIES 64 /* that Holdfast's binary loads */
-#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 8 + ENGINE_MAX_LIBRARIES)
+#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 16 + ENGINE_MAX_LIBRARIES)
 
 struct engine_config {
 	struct policy_stack *stack; /* borrowed */

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting the asker of `run --ask command:PROGRAM`. */
+#pragma once
+
+#include "control/asker.h"
+
+/*
+ * Starts it. @ret_name is what records call it, "command:NAME", where NAME is the last part of the
+ * first word of @command: options of a command line may hold secrets. Return: 0 and the
+ * supervisor's end in @ret_socket; -errno after saying what is wrong.
+ */
+int ask_program_start(const char *command, char ret_name[static ASKER_APPROVER_MAX],
+		      int *ret_socket);
