@@ -68,10 +68,11 @@ struct target {
 	 * else's. */
 	int dir;
 	unsigned n_looks;
-	int pidfd;        /* -1 until a socket call needed it; of a dead task it says so (ESRCH) */
-	struct bytes exe; /* in exe_text, or in the arena when it is longer */
-	uint64_t checked_ns; /* when exe was read; 0: it cannot be kept */
-	unsigned execs;      /* the epoch's count at that time */
+	int pidfd;            /* -1 until it was needed; of a dead task it says so (ESRCH) */
+	bool is_thread_pidfd; /* false: of its group, whose descriptors may be others */
+	struct bytes exe;     /* in exe_text, or in the arena when it is longer */
+	uint64_t checked_ns;  /* when exe was read; 0: it cannot be kept */
+	unsigned execs;       /* the epoch's count at that time */
 	struct kept_creds creds;
 	char exe_text[TARGET_EXE_KEPT];
 };
@@ -135,8 +136,14 @@ void target_note_creds(struct decode *c);
 void target_note_exec(struct decode *c);
 void target_drop(struct action_decoder *d, pid_t tid);
 void target_drop_all(struct action_decoder *d);
-/* A pidfd of the target's thread. Return: a descriptor, -errno. */
-int target_open_pidfd(struct decode *c);
+/* A duplicate of the target's descriptor @fd. Return: a descriptor, -errno. */
+int target_take_fd(struct decode *c, int fd);
+/*
+ * The same where relative paths start from: a third of the cost of opening /proc/TID/fd/N, which
+ * makes an inode each time. Return: a descriptor; -EBADF: it has none of that number; another
+ * -errno: it is to be had in /proc.
+ */
+int target_take_directory(struct decode *c, int fd);
 /* Reads "PPid:" again: orphans get a new parent. Keeps the old one when it cannot be read. */
 void target_refresh_parent(struct decode *c);
 /* openat(2) below the target's /proc directory; makes room once when descriptors run out. Return:

@@ -107,9 +107,9 @@ bool resolve_names_us(const struct decode *c, struct bytes text)
 	return false;
 }
 
-/* The directory that relative paths start from. Return: a descriptor or, for no descriptor, as a
- * decoder with the value in *ret_error. */
-static int open_base(struct decode *c, int dirfd, int *ret_error)
+/* What the target has as @dirfd, O_PATH. Return: a descriptor or, for no descriptor, as a decoder
+ * with the value in *ret_error. */
+static int open_thing(struct decode *c, int dirfd, int *ret_error)
 {
 	char name[FD_NAME_SIZE] = "cwd";
 	int fd;
@@ -131,6 +131,17 @@ static int open_base(struct decode *c, int dirfd, int *ret_error)
 	return -1;
 }
 
+/* The directory that relative paths start from. Return: as open_thing(), perhaps not O_PATH. */
+static int open_base(struct decode *c, int dirfd, int *ret_error)
+{
+	int fd = dirfd < 0 ? -EAGAIN : target_take_directory(c, dirfd);
+
+	*ret_error = fd == -EBADF ? EBADF : 0;
+	if (fd >= 0 || fd == -EBADF)
+		return MAX(fd, -1);
+	return open_thing(c, dirfd, ret_error);
+}
+
 /* A pipe, a socket, an anonymous file: the fd is the target's own. */
 static int keep_found(struct decode *c, int *fd, struct look look, struct resolved *ret)
 {
@@ -149,7 +160,7 @@ int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret)
 	_cleanup_(fd_closep) int base = -1;
 	int r;
 
-	base = open_base(c, fd, &r);
+	base = open_thing(c, fd, &r);
 	if (base < 0)
 		return r;
 	r = look.flags & LOOK_PIN ? pin_object(c, &base, ret) : keep_found(c, &base, look, ret);

@@ -5,7 +5,6 @@
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "action/decode.h"
@@ -14,25 +13,6 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-
-/* A duplicate of the target's descriptor. Return: a descriptor, -errno. */
-static int duplicate(struct decode *c, int fd)
-{
-	int copy;
-
-	for (int i = 0; i < 2; i++) {
-		if (c->t->pidfd < 0)
-			c->t->pidfd = target_open_pidfd(c);
-		if (c->t->pidfd < 0)
-			return c->t->pidfd;
-		copy = (int)syscall(SYS_pidfd_getfd, c->t->pidfd, fd, 0);
-		if (copy >= 0 || errno != ESRCH)
-			break;
-		/* What was kept is of an earlier task with the same id. */
-		c->t->pidfd = fd_close(c->t->pidfd);
-	}
-	return copy < 0 ? -errno : copy;
-}
 
 static int socket_option(int fd, int option)
 {
@@ -50,7 +30,7 @@ int endpoint_take_socket(struct decode *c, int fd)
 	*net = (struct act_network){.socket = -1};
 	if (fd < 0)
 		return EBADF;
-	copy = duplicate(c, fd);
+	copy = target_take_fd(c, fd);
 	if (copy == -EBADF)
 		return EBADF;
 	if (copy < 0)

@@ -260,7 +260,7 @@ const struct action_source action_source_kernel = {
 	.read_identity = kernel_read_identity,
 };
 
-int target_open_pidfd(struct decode *c)
+static int open_pidfd(struct decode *c)
 {
 	/* By thread where the kernel can: a thread may have a descriptor table of its own. */
 	int fd = (int)syscall(SYS_pidfd_open, c->t->tid, PIDFD_OPEN_THREAD);
@@ -269,9 +269,43 @@ int target_open_pidfd(struct decode *c)
 		make_room(c);
 		fd = (int)syscall(SYS_pidfd_open, c->t->tid, PIDFD_OPEN_THREAD);
 	}
+	c->t->is_thread_pidfd = fd >= 0 || c->t->tid == c->t->tgid;
 	if (fd < 0)
 		fd = (int)syscall(SYS_pidfd_open, c->t->tgid, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+int target_take_fd(struct decode *c, int fd)
+{
+	int copy;
+
+	for (int i = 0; i < 2; i++) {
+		if (c->t->pidfd < 0)
+			c->t->pidfd = open_pidfd(c);
+		if (c->t->pidfd < 0)
+			return c->t->pidfd;
+		copy = (int)syscall(SYS_pidfd_getfd, c->t->pidfd, fd, 0);
+		if (copy >= 0 || errno != ESRCH)
+			break;
+		/* What was kept is of an earlier task with the same id. */
+		c->t->pidfd = fd_close(c->t->pidfd);
+	}
+	return copy < 0 ? -errno : copy;
+}
+
+int target_take_directory(struct decode *c, int fd)
+{
+	int copy;
+
+	/* As for the directory in /proc: not worth it for a task that makes a few calls. */
+	if (!c->d->source.has_proc_paths || (c->t->pidfd < 0 && c->t->dir < 0))
+		return -EAGAIN;
+	copy = target_take_fd(c, fd);
+	if (copy >= 0 && !c->t->is_thread_pidfd) {
+		(void)fd_close(copy);
+		return -EAGAIN;
+	}
+	return copy;
 }
 
 static size_t oldest_slot(const struct action_decoder *d)

@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 
 #include "supervise/receivers_private.h"
@@ -45,7 +44,8 @@ int supervise_answer_continue(int listener, uint64_t id)
  * WAKE_SIGNAL must not interrupt that step: the kernel then takes the descriptor back, but not the
  * answer, and the call returns 0, which is another descriptor (seccomp_notify_addfd() in
  * kernel/seccomp.c). The warden sends it to whoever is slow, as this is where the agent's task has
- * to be given a CPU first.
+ * to be given a CPU first; but to nobody who has sealed the call. receivers_stop() sends it to all,
+ * when no task is left that could see what the call returned.
  */
 static void answer_fd(int listener, uint64_t id, const struct behalf_result *result)
 {
@@ -55,15 +55,10 @@ static void answer_fd(int listener, uint64_t id, const struct behalf_result *res
 		.srcfd = (uint32_t)result->fd,
 		.newfd_flags = result->is_cloexec ? O_CLOEXEC : 0,
 	};
-	sigset_t wake, saved;
 	int error;
 
-	(void)sigemptyset(&wake);
-	(void)sigaddset(&wake, WAKE_SIGNAL);
-	(void)pthread_sigmask(SIG_BLOCK, &wake, &saved);
-	error = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? errno : 0;
-	(void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	receivers_seal();
+	error = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? errno : 0;
 	/* ENOENT: the caller died or was interrupted. */
 	if (error && error != ENOENT)
 		(void)supervise_answer_errno(listener, id, error);
