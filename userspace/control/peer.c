@@ -51,6 +51,13 @@ void control_peer_fini(struct control_peer *p)
 	p->pidfd = fd_close(p->pidfd);
 }
 
+void control_peer_become(struct control_peer *p, pid_t pid)
+{
+	(void)fd_close(p->pidfd);
+	p->pid = pid;
+	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 static bool is_alive(int pidfd)
 {
 	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};

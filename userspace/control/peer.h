@@ -51,6 +51,12 @@ void control_peer_fini(struct control_peer *p);
 /* Looks anew at each call. */
 enum control_peer_verdict control_peer_check(const struct control_peer *p,
 					     const struct control_users *u, pid_t supervisor);
+/*
+ * The supervisor itself connects for processes of its session, and for nobody else
+ * (behalf/network.c): who it was for is told by the credentials on the first packet. This makes
+ * @pid, which they name, the peer; it is alive until then.
+ */
+void control_peer_become(struct control_peer *p, pid_t pid);
 /* The other way round: it is alive, and surely in the session. */
 bool control_peer_is_inside(const struct control_peer *p, pid_t supervisor);
 /* Whether the peer at @fd is one of @approvers (user_is_among()), by its groups when it connected.

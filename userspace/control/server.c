@@ -128,7 +128,8 @@ static const char *use_words(const struct control_server *s)
 
 static bool check_inside(struct control_server *s, const struct control_peer *p, int fd)
 {
-	if (control_peer_is_inside(p, s->supervisor))
+	/* Ourselves: a connection that was made for a process of the session, see client_read(). */
+	if (p->pid == s->supervisor || control_peer_is_inside(p, s->supervisor))
 		return true;
 	server_tell_attempt(s, p, "A process that is not of the session", use_words(s));
 	return server_send_error(
@@ -187,13 +188,17 @@ static bool client_read(struct control_server *s, struct client *c)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	ssize_t len = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	pid_t sender;
 
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (len == 0)
 		return false;
 	c->heard_ns = clock_monotonic_ns();
-	if (sender_of(&msg) != c->peer.pid) {
+	sender = sender_of(&msg);
+	if (s->is_inside && c->peer.pid == s->supervisor && sender > 0 && sender != s->supervisor)
+		control_peer_become(&c->peer, sender);
+	if (sender != c->peer.pid) {
 		server_tell_attempt(s, &c->peer,
 				    "A process that was handed the connection of another",
 				    use_words(s));
