@@ -8,7 +8,7 @@ static uint64_t clock_read(clockid_t id)
 {
 	struct timespec ts;
 
-	(void)clock_gettime(id, &ts); /* cannot fail for the two clocks used here */
+	(void)clock_gettime(id, &ts); /* cannot fail for the clocks used here */
 	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
@@ -20,6 +20,11 @@ uint64_t clock_monotonic_ns(void)
 uint64_t clock_realtime_ns(void)
 {
 	return clock_read(CLOCK_REALTIME);
+}
+
+uint64_t clock_boottime_ns(void)
+{
+	return clock_read(CLOCK_BOOTTIME);
 }
 
 void clock_format_rfc3339(uint64_t realtime_ns, char out[static CLOCK_RFC3339_SIZE])

@@ -247,6 +247,7 @@ static const struct field top_fields[] = {
 	{"keep_capabilities", false, parse_keep_capabilities},
 	{"log_reads", false, parse_log_reads},
 	{"budget", false, budget_parse},
+	{"denials", false, denials_parse},
 	{"log", false, log_parse},
 };
 
@@ -289,6 +290,11 @@ static void take_budget(struct policy *to, const struct policy *from)
 	to->budget = from->budget;
 }
 
+static void take_denials(struct policy *to, const struct policy *from)
+{
+	to->denials = from->denials;
+}
+
 static void take_log(struct policy *to, const struct policy *from)
 {
 	to->log = from->log;
@@ -298,13 +304,10 @@ static const struct {
 	const char *key;
 	void (*take)(struct policy *to, const struct policy *from);
 } inherited[] = {
-	{"mode", take_mode},
-	{"default", take_default},
-	{"grant", take_grant},
-	{"keep_capabilities", take_keep_capabilities},
-	{"log_reads", take_log_reads},
-	{"budget", take_budget},
-	{"log", take_log},
+	{"mode", take_mode},           {"default", take_default},
+	{"grant", take_grant},         {"keep_capabilities", take_keep_capabilities},
+	{"log_reads", take_log_reads}, {"budget", take_budget},
+	{"denials", take_denials},     {"log", take_log},
 };
 
 static int check_decides(const struct loader *l, const struct node *root)

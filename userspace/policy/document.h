@@ -109,7 +109,8 @@ struct policy {
 	const struct dialect
 		*dialect; /* NULL: native; else only @doc, @file, @name and @mode count */
 	void *doc;
-	const struct policy_budget *budget;  /* NULL: none */
+	const struct policy_budget *budget; /* NULL: none */
+	struct policy_denials denials;
 	const struct applies_to *applies_to; /* NULL: to everybody */
 	struct arena mem;                    /* holds everything but the regexes' own memory */
 	struct owned_regex *regexes;
@@ -152,6 +153,8 @@ struct field {
 	bool is_required;
 	int (*parse)(const struct loader *l, const struct node *value, void *target);
 };
+
+int denials_parse(const struct loader *l, const struct node *n, void *target) _must_check_;
 
 #define SCHEMA_MAX_FIELDS 32
 

@@ -17,14 +17,15 @@
 
 #include "base/diag.h"
 #include "base/strbuf.h"
-#include "policy/vocab.h"
+#include "policy/answer.h"
 
 /* Limits; past one the document is refused. */
-#define POLICY_MAX_BYTES ((size_t)16 * 1024 * 1024)
-#define POLICY_MAX_DEPTH 32
-#define POLICY_MAX_RULES 100000
-#define POLICY_MAX_STACK 16
-#define POLICY_MAX_FILES 64 /* that one policy is made of, with what it includes and extends */
+#define POLICY_MAX_BYTES     ((size_t)16 * 1024 * 1024)
+#define POLICY_MAX_DEPTH     32
+#define POLICY_MAX_RULES     100000
+#define POLICY_MAX_STACK     16
+#define POLICY_MAX_APPROVALS 8  /* that a rule can ask for */
+#define POLICY_MAX_FILES     64 /* that one policy is made of, with what it includes and extends */
 #define POLICY_REGEX_MATCHES                                                                       \
 	1000000u /* PCRE2 match limit: hitting it denies with reason regex-limit */
 
@@ -189,7 +190,16 @@ struct policy_ask {
 	uint64_t timeout_ns;          /* 0: the session's --ask-timeout */
 	const char *const *approvers; /* user names, or "@group"; none: whoever may anyway */
 	size_t n_approvers;
+	unsigned count;     /* so many of them must approve; 0: one */
+	bool has_max_scope; /* else any */
+	bool has_max_term;  /* likewise */
+	enum answer_scope max_scope;
+	struct answer_term max_term;
 };
+
+/* Whether who answers a rule's question may give so much. @ask may be NULL. */
+bool policy_ask_permits(const struct policy_ask *ask, enum answer_scope scope,
+			const struct answer_term *term);
 
 struct policy_result {
 	enum verdict verdict;        /* to carry out: enforcing policies only */
@@ -236,6 +246,20 @@ struct policy_budget {
 	const char *account; /* spend is shared by sessions that name the same; NULL: this one's own
 			      */
 };
+
+/* ---- the loop breaker (`denials`) */
+
+#define POLICY_DENIAL_REPEATS 5 /* where no policy says anything */
+
+struct policy_denials {
+	bool is_said;
+	bool is_off;
+	unsigned repeats; /* equal denials of one agent that begin to slow it down; 0: not said */
+	bool stops;       /* at last the session ends */
+};
+
+/* What the enforcing policies of the stack come to: the strictest. @ret_repeats 0: no breaker. */
+void policy_stack_denials(const struct policy_stack *s, unsigned *ret_repeats, bool *ret_stops);
 
 /* NULL: it has none. */
 const struct policy_budget *policy_get_budget(const struct policy *p);

@@ -126,15 +126,59 @@ static int parse_approvers(const struct loader *l, const struct node *n, void *t
 	return r;
 }
 
+static int parse_approver_count(const struct loader *l, const struct node *n, void *target)
+{
+	uint64_t count = 0;
+	int r = schema_count(l, n, "count", POLICY_MAX_APPROVALS, &count);
+
+	((struct policy_ask *)target)->count = (unsigned)count;
+	return r;
+}
+
+static int parse_max_scope(const struct loader *l, const struct node *n, void *target)
+{
+	struct policy_ask *ask = target;
+
+	ask->has_max_scope = true;
+	if (n->type != NODE_SCALAR || answer_scope_parse(n->text, &ask->max_scope) < 0)
+		return loader_fail(l, n,
+				   "'max_scope' must be exact, tool, dir, address or agent: the "
+				   "most that one answer may cover");
+	return 0;
+}
+
+static int parse_max_duration(const struct loader *l, const struct node *n, void *target)
+{
+	struct policy_ask *ask = target;
+
+	ask->has_max_term = true;
+	if (n->type != NODE_SCALAR || answer_term_parse(n->text, &ask->max_term) < 0)
+		return loader_fail(l, n,
+				   "'max_duration' must be once, session, restart, always or a "
+				   "time from 30s to 12h: how long one answer may hold");
+	return 0;
+}
+
 static const struct field ask_fields[] = {
-	{"timeout", false, parse_timeout},
-	{"approvers", false, parse_approvers},
+	{"timeout", false, parse_timeout},           {"approvers", false, parse_approvers},
+	{"count", false, parse_approver_count},      {"max_scope", false, parse_max_scope},
+	{"max_duration", false, parse_max_duration},
 };
+
+bool policy_ask_permits(const struct policy_ask *ask, enum answer_scope scope,
+			const struct answer_term *term)
+{
+	if (!ask)
+		return true;
+	return (!ask->has_max_scope || answer_scope_is_within(scope, ask->max_scope)) &&
+	       (!ask->has_max_term || answer_term_is_within(term, &ask->max_term));
+}
 
 static int parse_ask(const struct loader *l, const struct node *n, void *target)
 {
 	struct policy_ask *ask = arena_alloc(&l->policy->mem, sizeof(*ask));
 	struct rule *rule = target;
+	int r;
 
 	if (!ask)
 		return -ENOMEM;
@@ -142,7 +186,10 @@ static int parse_ask(const struct loader *l, const struct node *n, void *target)
 	rule->ask = ask;
 	if (n->type == NODE_MAP && n->n == 0)
 		return loader_fail(l, n, "'ask' is empty; give it 'timeout' or 'approvers'");
-	return schema_map(l, n, "'ask'", ask_fields, ARRAY_SIZE(ask_fields), ask);
+	r = schema_map(l, n, "'ask'", ask_fields, ARRAY_SIZE(ask_fields), ask);
+	if (r == 0 && ask->count > 1 && ask->n_approvers == 0)
+		return loader_fail(l, n, "'count' needs 'approvers': who the %u are", ask->count);
+	return r;
 }
 
 /* Read by parse_rule(), into memory that lives only as long as the reading. */

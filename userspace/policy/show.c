@@ -171,6 +171,20 @@ static void show_budget(const struct policy_budget *b, struct strbuf *out)
 	strbuf_add_fmt(out, "%s}\n", limits[b->on_limit]);
 }
 
+static void show_denials(const struct policy_denials *d, struct strbuf *out)
+{
+	static const char *const words[] = {"none", "slow", "stop"};
+	bool is_first = true;
+
+	strbuf_add_str(out, "denials: {");
+	if (d->repeats) {
+		add_key(out, "repeats", &is_first);
+		strbuf_add_fmt(out, "%u", d->repeats);
+	}
+	add_key(out, "on_limit", &is_first);
+	strbuf_add_fmt(out, "%s}\n", words[d->is_off ? 0 : 1 + d->stops]);
+}
+
 /* ---- rules */
 
 static void show_ask(const struct policy_ask *ask, struct strbuf *out)
@@ -185,6 +199,21 @@ static void show_ask(const struct policy_ask *ask, struct strbuf *out)
 	if (ask->n_approvers) {
 		add_key(out, "approvers", &is_first);
 		yaml_add_words(out, ask->approvers, ask->n_approvers);
+	}
+	if (ask->count) {
+		add_key(out, "count", &is_first);
+		strbuf_add_fmt(out, "%u", ask->count);
+	}
+	if (ask->has_max_scope) {
+		add_key(out, "max_scope", &is_first);
+		strbuf_add_str(out, answer_scope_name(ask->max_scope));
+	}
+	if (ask->has_max_term) {
+		char word[ANSWER_TERM_SIZE];
+
+		answer_term_write(&ask->max_term, word);
+		add_key(out, "max_duration", &is_first);
+		strbuf_add_str(out, word);
 	}
 	strbuf_add_str(out, "}\n");
 }
@@ -261,6 +290,8 @@ void policy_show(const struct policy *p, struct strbuf *out)
 		show_applies(p->applies_to, out);
 	if (p->budget)
 		show_budget(p->budget, out);
+	if (p->denials.is_said)
+		show_denials(&p->denials, out);
 	if (p->log)
 		log_show(p->log, out);
 	show_rules(p, out);
