@@ -37,6 +37,8 @@ struct fixture {
 	bool is_inside;
 	char source[64];
 	bool approve;
+	enum answer_scope scope;
+	struct answer_term term;
 	char reason[64], approver[256], note[512];
 };
 
@@ -47,21 +49,25 @@ static _unused_ void keep(char *to, size_t size, struct bytes s)
 	(void)snprintf(to, size, "%.*s", (int)s.len, s.p ? s.p : "");
 }
 
-static _unused_ int on_answer(void *arg, const char *id, bool approve, struct bytes reason,
-			      struct bytes approver)
+static _unused_ int on_answer(void *arg, const struct control_answer *a,
+			      struct control_outcome *ret)
 {
 	struct fixture *f = arg;
-	struct held *h = held_table_take(f->held, id);
+	struct held *h = held_table_take(f->held, a->id);
 
 	if (!h)
 		return -ENOENT;
 	held_free(h);
 	f->answers++;
-	f->approve = approve;
-	keep(f->reason, sizeof(f->reason), reason);
-	keep(f->approver, sizeof(f->approver), approver);
-	control_server_note_end(f->server, id, approve ? CONTROL_END_APPROVED : CONTROL_END_DENIED,
-				approver);
+	f->approve = a->approve;
+	f->scope = a->scope;
+	f->term = a->term;
+	ret->answered = 1;
+	keep(f->reason, sizeof(f->reason), a->reason);
+	keep(f->approver, sizeof(f->approver), a->approver);
+	control_server_note_end(f->server, a->id,
+				a->approve ? CONTROL_END_APPROVED : CONTROL_END_DENIED,
+				a->approver);
 	return 0;
 }
 
@@ -90,7 +96,42 @@ static _unused_ void on_spend(void *arg, const struct control_report *report, st
 	json_key_double(j, "spent", report->amount);
 }
 
-static const struct control_ops ops = {on_answer, on_status, on_attempt, on_spend};
+static _unused_ bool on_grant(void *arg, size_t i, struct json *j)
+{
+	(void)arg;
+	if (i >= 3)
+		return false;
+	json_begin_object(j);
+	json_key_u64(j, "place", i);
+	json_end_object(j);
+	return true;
+}
+
+static _unused_ int on_revoke(void *arg, const char *id, struct bytes approver,
+			      struct control_outcome *ret)
+{
+	struct fixture *f = arg;
+
+	(void)ret;
+	keep(f->approver, sizeof(f->approver), approver);
+	return streq(id, "aaaaaaaa") ? 0 : -ENOENT;
+}
+
+static _unused_ void on_why(void *arg, const char *id, struct json *j)
+{
+	(void)arg;
+	json_key_cstr(j, "asked", id);
+}
+
+static const struct control_ops ops = {
+	.answer = on_answer,
+	.grant = on_grant,
+	.revoke = on_revoke,
+	.why = on_why,
+	.status = on_status,
+	.attempt = on_attempt,
+	.spend = on_spend,
+};
 
 /* ---- fixture */
 

@@ -6,37 +6,12 @@
  */
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/escape.h"
 
-#include "approve/held.h"
+#include "approve/held_private.h"
 
-#define HELD_BUCKETS  4096 /* a power of two */
-#define HELD_ID_LEN   (HELD_ID_SIZE - 1)
 #define HELD_HEAP_MIN 64
-#define HELD_ARGC_MAX                                                                              \
-	1024 /* arguments kept: many empty ones cost no string bytes, but cost vector */
-
-struct entry {
-	struct held held; /* first: what the callers see */
-	struct entry *hash_next;
-	struct entry *older, *newer;
-	size_t heap_index;
-};
-
-struct held_table {
-	pthread_mutex_t lock;
-	uint64_t timeout_ns;
-	uint64_t last_seq;
-	int event_fd;
-	size_t count;
-	size_t heap_cap;
-	struct entry **heap;
-	struct entry *oldest, *newest;
-	struct entry *buckets[HELD_BUCKETS];
-};
 
 /* ---- the index by id */
 
@@ -129,133 +104,9 @@ static int heap_reserve(struct held_table *t)
 	return 0;
 }
 
-/* ---- entries */
-
-/* The members of a record that are byte strings of their own; `held` is set to the entry's id. */
-static const size_t record_strings[] = {
-	offsetof(struct audit_record, exe),         offsetof(struct audit_record, object),
-	offsetof(struct audit_record, asked),       offsetof(struct audit_record, object2),
-	offsetof(struct audit_record, interpreter), offsetof(struct audit_record, cwd),
-	offsetof(struct audit_record, policy),      offsetof(struct audit_record, rule),
-	offsetof(struct audit_record, reason),      offsetof(struct audit_record, approver),
-	offsetof(struct audit_record, note),        offsetof(struct audit_record, suggest),
-	offsetof(struct audit_record, steps),
-};
-
-static struct bytes string_at(const struct audit_record *r, size_t offset)
-{
-	struct bytes s;
-
-	memcpy(&s, (const char *)r + offset, sizeof(s));
-	return s;
-}
-
-/* Return: how many of @r's arguments fit; *ret_len: the bytes to keep of them, NULs included. */
-static size_t argv_fit(const struct audit_record *r, size_t *ret_len)
-{
-	size_t n = 0, len = 0;
-
-	while (r->argv && n < r->argc && n < HELD_ARGC_MAX && len < AUDIT_STRING_MAX) {
-		len += MIN(r->argv[n].len + 1, AUDIT_STRING_MAX - len);
-		n++;
-	}
-	*ret_len = len;
-	return n;
-}
-
-static struct bytes put(char **storage, struct bytes s, size_t max)
-{
-	struct bytes copy = {.p = *storage, .len = MIN(s.len, max)};
-
-	if (copy.len)
-		memcpy(*storage, s.p, copy.len);
-	(*storage)[copy.len] = '\0';
-	*storage += copy.len + 1;
-	return copy;
-}
-
-static void copy_argv(struct held *h, const struct audit_record *r, struct bytes *argv, size_t argc,
-		      char **storage)
-{
-	size_t left = AUDIT_STRING_MAX;
-
-	for (size_t i = 0; i < argc; i++) {
-		argv[i] = put(storage, r->argv[i], left - 1);
-		if (argv[i].len < r->argv[i].len)
-			h->record.argv_truncated = true;
-		left -= argv[i].len + 1;
-	}
-	if (argc < r->argc)
-		h->record.argv_truncated = true;
-	h->record.argv = argv;
-	h->record.argc = argc;
-}
-
-static struct entry *entry_new(const struct audit_record *r)
-{
-	size_t argv_len, argc = argv_fit(r, &argv_len);
-	size_t size = sizeof(struct entry) + argc * sizeof(struct bytes) + argv_len;
-	struct entry *e;
-	char *storage;
-
-	for (size_t i = 0; i < ARRAY_SIZE(record_strings); i++)
-		size += MIN(string_at(r, record_strings[i]).len, AUDIT_STRING_MAX) + 1;
-	e = malloc(size);
-	if (!e)
-		return NULL;
-	*e = (struct entry){.held = {.tid = r->tid, .record = *r}};
-	storage = (char *)(e + 1) + argc * sizeof(struct bytes);
-	copy_argv(&e->held, r, (struct bytes *)(e + 1), argc, &storage);
-	for (size_t i = 0; i < ARRAY_SIZE(record_strings); i++) {
-		struct bytes s = string_at(r, record_strings[i]);
-
-		if (s.p)
-			s = put(&storage, s, AUDIT_STRING_MAX);
-		memcpy((char *)&e->held.record + record_strings[i], &s, sizeof(s));
-	}
-	return e;
-}
-
-static void set_id(struct held *h, const char *id)
-{
-	memcpy(h->id, id, HELD_ID_SIZE);
-	h->record.held = (struct bytes){.p = h->id, .len = HELD_ID_LEN};
-}
-
-struct held *held_free(struct held *h)
-{
-	free(h);
-	return NULL;
-}
-
 static void entry_freep(struct entry **e)
 {
 	free(*e);
-}
-
-/* An id that nobody can guess: whoever knows it has seen the list, or the log. Return: 0, -errno.
- */
-static int make_id(char id[static HELD_ID_SIZE])
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz23456789";
-	const unsigned n_letters = sizeof(letters) - 1, fair = 256 / n_letters * n_letters;
-	size_t n = 0;
-
-	while (n < HELD_ID_LEN) {
-		unsigned char random[16];
-		ssize_t got = getrandom(random, sizeof(random), 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		for (ssize_t i = 0; i < got && n < HELD_ID_LEN; i++) {
-			if (random[i] < fair) /* the rest would favour the first letters */
-				id[n++] = letters[random[i] % n_letters];
-		}
-	}
-	id[HELD_ID_LEN] = '\0';
-	return 0;
 }
 
 /* ---- the table */
@@ -285,6 +136,7 @@ struct held_table *held_table_free(struct held_table *t)
 		return NULL;
 	for (struct entry *e = t->oldest, *next; e; e = next) {
 		next = e->newer;
+		held_group_remove(t, e);
 		free(e);
 	}
 	fd_close(t->event_fd);
@@ -327,6 +179,7 @@ static struct held *unlink_entry(struct held_table *t, struct entry *e)
 	struct entry *last = t->heap[--t->count];
 
 	hash_remove(t, e);
+	held_group_remove(t, e);
 	if (e->older)
 		e->older->newer = e->newer;
 	else
@@ -355,14 +208,19 @@ static int add_locked(struct held_table *t, struct entry *e, const struct held_r
 	if (r < 0)
 		return r;
 	do {
-		r = make_id(id);
+		r = held_entry_make_id(id);
 		if (r < 0)
 			return r;
 	} while (find(t, id));
-	r = q->before ? q->before(q->arg, id) : 0;
-	if (r != 0)
+	r = held_group_add(t, e);
+	if (r < 0)
 		return r;
-	set_id(&e->held, id);
+	r = q->before ? q->before(q->arg, id) : 0;
+	if (r != 0) {
+		held_group_remove(t, e);
+		return r;
+	}
+	held_entry_set_id(&e->held, id);
 	e->held.seq = ++t->last_seq;
 	link_entry(t, e);
 	memcpy(ret_id, id, HELD_ID_SIZE);
@@ -373,7 +231,7 @@ int held_table_add(struct held_table *t, const struct held_request *q,
 		   char ret_id[static HELD_ID_SIZE])
 {
 	static const uint64_t one = 1;
-	_cleanup_(entry_freep) struct entry *e = entry_new(q->record);
+	_cleanup_(entry_freep) struct entry *e = held_entry_new(q->record, q->subject);
 	uint64_t timeout_ns = q->ask && q->ask->timeout_ns ? q->ask->timeout_ns : t->timeout_ns;
 	int ret;
 
@@ -421,6 +279,65 @@ struct held *held_table_take(struct held_table *t, const char *id)
 	return h;
 }
 
+struct held *held_table_take_same(struct held_table *t, const char *id)
+{
+	struct held *first = NULL, **end = &first;
+	struct entry *e;
+	struct group *g;
+
+	pthread_mutex_lock(&t->lock);
+	e = find(t, id);
+	g = e ? e->group : NULL;
+	for (unsigned n = g ? g->n : 0; e; n--) {
+		*end = unlink_entry(t, e);
+		end = &(*end)->next;
+		e = n > 1 ? g->first : NULL; /* with its last member the group goes */
+	}
+	*end = NULL;
+	pthread_mutex_unlock(&t->lock);
+	return first;
+}
+
+struct held *held_table_take_if(struct held_table *t, bool (*fn)(const struct held *h, void *arg),
+				void *arg)
+{
+	struct held *first = NULL, **end = &first;
+
+	pthread_mutex_lock(&t->lock);
+	for (struct entry *e = t->oldest, *newer; e; e = newer) {
+		newer = e->newer;
+		if (!fn(held_group_show(e), arg))
+			continue;
+		*end = unlink_entry(t, e);
+		end = &(*end)->next;
+	}
+	*end = NULL;
+	pthread_mutex_unlock(&t->lock);
+	return first;
+}
+
+int held_table_approve(struct held_table *t, const char *id, uid_t uid)
+{
+	int ret = -ENOENT;
+	struct entry *e;
+	struct group *g;
+
+	pthread_mutex_lock(&t->lock);
+	e = find(t, id);
+	g = e ? e->group : NULL;
+	if (g)
+		ret = g->n_approved < POLICY_MAX_APPROVALS ? 0 : -ENOSPC;
+	for (unsigned i = 0; ret == 0 && i < g->n_approved; i++)
+		if (g->approved_by[i] == uid)
+			ret = -EALREADY;
+	if (ret == 0) {
+		g->approved_by[g->n_approved++] = uid;
+		ret = (int)g->n_approved;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return ret;
+}
+
 struct held *held_table_take_expired(struct held_table *t, uint64_t now_ns)
 {
 	struct held *h = NULL;
@@ -443,28 +360,51 @@ struct held *held_table_take_any(struct held_table *t)
 	return h;
 }
 
-struct held *held_table_copy_oldest(struct held_table *t)
+static struct held *copy(struct entry *from)
 {
-	struct entry *e = NULL;
+	const struct held *h = held_group_show(from);
+	struct entry *e = held_entry_new(&h->record, &h->subject);
+
+	if (!e)
+		return NULL;
+	held_entry_set_id(&e->held, h->id);
+	e->held.seq = h->seq;
+	e->held.notif = h->notif;
+	e->held.identity = h->identity;
+	e->held.since_ns = h->since_ns;
+	e->held.deadline_ns = h->deadline_ns;
+	e->held.ask = h->ask;
+	e->held.charge = h->charge;
+	e->held.is_first = h->is_first;
+	e->held.n_same = h->n_same;
+	e->held.n_before = h->n_before;
+	e->held.n_approved = h->n_approved;
+	memcpy(e->held.approved_by, h->approved_by, sizeof(h->approved_by));
+	return &e->held;
+}
+
+struct held *held_table_copy(struct held_table *t, const char *id)
+{
+	struct held *h = NULL;
+	struct entry *e;
 
 	pthread_mutex_lock(&t->lock);
-	if (t->oldest) {
-		const struct held *h = &t->oldest->held;
-
-		e = entry_new(&h->record);
-		if (e) {
-			set_id(&e->held, h->id);
-			e->held.seq = h->seq;
-			e->held.notif = h->notif;
-			e->held.identity = h->identity;
-			e->held.since_ns = h->since_ns;
-			e->held.deadline_ns = h->deadline_ns;
-			e->held.ask = h->ask;
-			e->held.charge = h->charge;
-		}
-	}
+	e = find(t, id);
+	if (e)
+		h = copy(e);
 	pthread_mutex_unlock(&t->lock);
-	return e ? &e->held : NULL;
+	return h;
+}
+
+struct held *held_table_copy_oldest(struct held_table *t)
+{
+	struct held *h = NULL;
+
+	pthread_mutex_lock(&t->lock);
+	if (t->oldest)
+		h = copy(t->oldest);
+	pthread_mutex_unlock(&t->lock);
+	return h;
 }
 
 size_t held_table_count(struct held_table *t)
@@ -492,7 +432,7 @@ void held_table_each_after(struct held_table *t, uint64_t after_seq,
 {
 	pthread_mutex_lock(&t->lock);
 	for (struct entry *e = t->oldest; e; e = e->newer) {
-		if (e->held.seq > after_seq && !fn(&e->held, arg))
+		if (e->held.seq > after_seq && !fn(held_group_show(e), arg))
 			break;
 	}
 	pthread_mutex_unlock(&t->lock);

@@ -36,6 +36,19 @@ struct held {
 	struct audit_record record;
 	const struct policy_ask *ask; /* of the rule; belongs to the policy stack. NULL: none */
 	struct budget_action charge;  /* when it is approved */
+	struct grant_subject subject; /* its strings belong to this struct; n_objects 0: none */
+	/*
+	 * Equal actions under one rule are one question: of those that held_table_each() shows, the
+	 * oldest is_first, and n_same are held. Valid while the function runs, and in a copy.
+	 */
+	bool is_first;
+	unsigned n_same;
+	unsigned n_before; /* how often it was asked before in this session, about; not those that
+			      are held now */
+	/* Those who approved it, where several must. As above. */
+	uid_t approved_by[POLICY_MAX_APPROVALS];
+	unsigned n_approved;
+	struct held *next; /* of those that were taken together */
 };
 
 /* What to put on hold; everything is copied, but for @ask. */
@@ -46,6 +59,7 @@ struct held_request {
 	const struct policy_ask *ask; /* outlives the table; NULL: the table's timeout, and no
 					 approvers */
 	struct budget_action charge;
+	const struct grant_subject *subject; /* NULL: it is like no other, and no grant covers it */
 	/*
 	 * Called, unless NULL, with the id and the table locked, before anybody else can see the
 	 * action: what it records comes before what an answer records. Not 0 from it cancels.
@@ -70,6 +84,18 @@ int held_table_add(struct held_table *t, const struct held_request *q,
 int held_table_get_ask(struct held_table *t, const char *id, const struct policy_ask **ret);
 /* Takes one out, so that nobody else can answer it. Return: owned by the caller, or NULL. */
 struct held *held_table_take(struct held_table *t, const char *id);
+/* Takes it, first, and those that are the same question. Return: a list by ->next, or NULL. */
+struct held *held_table_take_same(struct held_table *t, const char *id);
+/* Takes those for which @fn, called with the table locked, is true. Return: likewise. */
+struct held *held_table_take_if(struct held_table *t, bool (*fn)(const struct held *h, void *arg),
+				void *arg);
+/* A copy, for whoever answers to look at. NULL: not held, or out of memory. */
+struct held *held_table_copy(struct held_table *t, const char *id);
+/*
+ * @uid approves, where several must: the question is asked on. Return: how many different users
+ * have; -ENOENT: not held; -EALREADY: this one had; -ENOSPC.
+ */
+int held_table_approve(struct held_table *t, const char *id, uid_t uid);
 /* Takes any one whose deadline has passed at @now_ns. NULL when none. */
 struct held *held_table_take_expired(struct held_table *t, uint64_t now_ns);
 struct held *held_table_take_any(struct held_table *t);
@@ -85,6 +111,9 @@ void held_table_each(struct held_table *t, bool (*fn)(const struct held *h, void
 /* As above, from the first that arrived after the one with ->seq @after_seq (which may be gone). */
 void held_table_each_after(struct held_table *t, uint64_t after_seq,
 			   bool (*fn)(const struct held *h, void *arg), void *arg);
+/* Whether an answer to @h may be a grant that covers so much and holds so long; @term NULL: for any
+ * time at all. */
+bool held_can_grant(const struct held *h, enum answer_scope scope, const struct answer_term *term);
 /*
  * One JSON object that describes @h for `holdfast held --json`, with seconds left at @now_ns. Of
  * each string, and of all arguments together, at most about @max_bytes raw bytes: head, "...[N

@@ -4,8 +4,11 @@
  * socket. A string that is cut keeps its head and its tail, because either may hold the danger.
  */
 #include "base/clock.h"
+#include "base/user.h"
 
 #include "approve/held.h"
+
+#define HELD_WORDS_MAX ((size_t)2048)
 
 struct cutter {
 	struct json *json;
@@ -84,6 +87,70 @@ static void add_terms(struct cutter *c, const struct held *h)
 	json_end_array(c->json);
 }
 
+bool held_can_grant(const struct held *h, enum answer_scope scope, const struct answer_term *term)
+{
+	static const struct answer_term briefest[] = {
+		{.life = ANSWER_SESSION},
+		{.life = ANSWER_DURATION, .duration_ns = ANSWER_DURATION_MIN_NS},
+	};
+
+	/* What nobody has seen whole is let through once, and asked about again. So is what several
+	 * have to approve. */
+	if (h->record.argv_truncated || h->subject.n_objects == 0 || (h->ask && h->ask->count > 1))
+		return false;
+	if (term)
+		return policy_ask_permits(h->ask, scope, term);
+	return policy_ask_permits(h->ask, scope, &briefest[0]) ||
+	       policy_ask_permits(h->ask, scope, &briefest[1]);
+}
+
+/* How much of this may be granted, and what each scope would cover, in words. A scope that does not
+ * fit the action, or that the rule does not let anybody give, is not there. */
+static void add_answers(struct cutter *c, const struct held *h)
+{
+	char word[ANSWER_TERM_SIZE];
+
+	if (h->ask && h->ask->has_max_term) {
+		answer_term_write(&h->ask->max_term, word);
+		json_key_cstr(c->json, "max_duration", word);
+	}
+	json_key(c->json, "answers");
+	json_begin_array(c->json);
+	for (unsigned scope = 0; scope < _ANSWER_SCOPE_MAX; scope++) {
+		_cleanup_(strbuf_fini) struct strbuf words = STRBUF_INIT(HELD_WORDS_MAX);
+		struct grant_rule g;
+
+		if (!held_can_grant(h, (enum answer_scope)scope, NULL) ||
+		    grant_rule_from(&h->subject, (enum answer_scope)scope, &g) < 0)
+			continue;
+		grant_rule_describe(&g, &words);
+		json_begin_object(c->json);
+		json_key_cstr(c->json, "scope", answer_scope_name((enum answer_scope)scope));
+		json_key_cstr(c->json, "covers", strbuf_str(&words));
+		json_end_object(c->json);
+	}
+	json_end_array(c->json);
+}
+
+static void add_question(struct cutter *c, const struct held *h)
+{
+	char name[USER_NAME_SIZE];
+
+	json_key_u64(c->json, "waiting", MAX(h->n_same, 1U));
+	json_key_u64(c->json, "asked_before", h->n_before);
+	if (h->ask && h->ask->count > 1) {
+		json_key_u64(c->json, "count", h->ask->count);
+		json_key(c->json, "approved_by");
+		json_begin_array(c->json);
+		for (unsigned i = 0; i < h->n_approved; i++) {
+			user_name(h->approved_by[i], name);
+			json_str(c->json, bytes_of(name));
+		}
+		json_end_array(c->json);
+	}
+	add_answers(c, h);
+}
+
 void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struct json *j)
 {
 	const struct audit_record *r = &h->record;
@@ -109,6 +176,7 @@ void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struc
 	key_cut_str(&c, "rule", r->rule);
 	key_cut_str(&c, "reason", r->reason);
 	add_terms(&c, h);
+	add_question(&c, h);
 	json_key_bool(j, "truncated", c.has_cut || r->argv_truncated);
 	json_end_object(j);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `holdfast held`, `approve` and `deny`. What comes over a session's socket is printed escaped: the
+ * `holdfast held`. What comes over a session's socket is printed escaped: the
  * strings are the agent's, and for root the socket may be another user's.
  */
 #include <getopt.h>
@@ -18,28 +18,16 @@
 #define LINE_MAX_BYTES     ((size_t)64 * 1024)
 
 static const char held_usage[] =
-	"usage: holdfast held [--json] [SESSION]\n"
+	"usage: holdfast held [--json] [SESSION|ID]\n"
 	"\n"
-	"Lists the actions that wait for an answer, of all your sessions or of SESSION.\n"
+	"Lists the actions that wait for an answer, of all your sessions or of SESSION; or the one\n"
+	"with that ID, with what each scope of an answer would cover. Equal actions are one question.\n"
 	"Answer with `holdfast approve ID` or `holdfast deny ID`.\n"
 	"\n"
 	"  --json  one JSON object a line for each held action\n"
 	"\n"
-	"Exit status: 0 listed (also when nothing is held), 1 a session did not answer, 2 wrong usage.\n";
-
-static const char approve_usage[] = "usage: holdfast approve ID...\n"
-				    "\n"
-				    "Lets held actions go on. `holdfast held` lists them.\n"
-				    "\n"
-				    "Exit status: 0 all approved, 1 not all, 2 wrong usage.\n";
-
-static const char deny_usage[] = "usage: holdfast deny ID... [--reason TEXT]\n"
-				 "\n"
-				 "Refuses held actions. `holdfast held` lists them.\n"
-				 "\n"
-				 "  --reason TEXT  why, for the log (at most 1024 bytes)\n"
-				 "\n"
-				 "Exit status: 0 all denied, 1 not all, 2 wrong usage.\n";
+	"Exit status: 0 listed (also when nothing is held), 1 a session did not answer, or ID is not\n"
+	"held, 2 wrong usage.\n";
 
 /* ---- reading replies */
 
@@ -86,6 +74,7 @@ struct listing {
 	bool has_session;
 	bool has_failed;
 	size_t count;
+	const char *id; /* only this one; NULL: all */
 };
 
 static void add_row(struct strbuf *out, const char *label, const json_t *o, const char *key)
@@ -145,7 +134,50 @@ static void add_approvers(struct strbuf *out, const json_t *o)
 	strbuf_add_char(out, '\n');
 }
 
-static void print_entry(const json_t *o, const json_t *status)
+/* Where one answer serves many, or many have to answer. */
+static void add_question(struct strbuf *out, const json_t *o)
+{
+	const json_t *by = json_object_get(o, "approved_by");
+	uint64_t waiting = get_u64(o, "waiting"), before = get_u64(o, "asked_before");
+
+	if (waiting > 1)
+		strbuf_add_fmt(out,
+			       "  %-8s %" PRIu64 " equal actions wait; one answer is for all\n", "",
+			       waiting);
+	if (before)
+		strbuf_add_fmt(out, "  %-8s asked %" PRIu64 " times before in this session\n", "",
+			       before);
+	if (get_u64(o, "count") > 1)
+		strbuf_add_fmt(out, "  %-8s %" PRIu64 " have to approve, %zu have\n", "",
+			       get_u64(o, "count"), json_array_size(by));
+}
+
+/* The words of the session that would make the grant: what is shown is what would be granted. */
+static void add_choices(struct strbuf *out, const json_t *o)
+{
+	const json_t *answers = json_object_get(o, "answers");
+
+	strbuf_add_fmt(out, "  %-8s once (what waits now)\n", "choices");
+	for (size_t i = 0; i < json_array_size(answers); i++) {
+		const json_t *a = json_array_get(answers, i);
+
+		strbuf_add_fmt(out, "  %-8s --scope ", "");
+		add_escaped(out, a, "scope", SHOW_STRING_BYTES);
+		strbuf_add_str(out, ": ");
+		add_escaped(out, a, "covers", SHOW_STRING_BYTES);
+		strbuf_add_char(out, '\n');
+	}
+	if (json_array_size(answers) == 0)
+		return;
+	strbuf_add_fmt(out, "  %-8s --for session, 30s to 12h, restart or always", "");
+	if (json_is_string(json_object_get(o, "max_duration"))) {
+		strbuf_add_str(out, "; the rule lets it be at most ");
+		add_escaped(out, o, "max_duration", SHOW_STRING_BYTES);
+	}
+	strbuf_add_char(out, '\n');
+}
+
+static void print_entry(const json_t *o, const json_t *status, bool is_detailed)
 {
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(LINE_MAX_BYTES);
 
@@ -172,6 +204,9 @@ static void print_entry(const json_t *o, const json_t *status)
 	add_row(&out, "reason", o, "reason");
 	add_row(&out, "instead", o, "suggest");
 	add_approvers(&out, o);
+	add_question(&out, o);
+	if (is_detailed)
+		add_choices(&out, o);
 	(void)fputs(strbuf_str(&out), stdout);
 }
 
@@ -193,12 +228,14 @@ static void print_page(struct listing *l, const json_t *reply, const json_t *sta
 	for (size_t i = 0; i < json_array_size(entries); i++) {
 		json_t *o = json_array_get(entries, i);
 
-		if (!json_is_object(o))
+		const char *id = json_string_value(json_object_get(o, "id"));
+
+		if (!json_is_object(o) || (l->id && (!id || !streq(id, l->id))))
 			continue;
 		if (l->is_json)
 			print_json(o, status);
 		else
-			print_entry(o, status);
+			print_entry(o, status, l->id != NULL);
 		l->count++;
 	}
 }
@@ -263,8 +300,14 @@ int cmd_held(int argc, char **argv)
 		(void)fputs(held_usage, stderr);
 		return 2;
 	}
-	r = control_each_session(argv[optind], list_session, list_refused, &l);
-	if (argv[optind] && !l.has_session && r == 0) {
+	if (argv[optind] && control_is_id(argv[optind]))
+		l.id = argv[optind];
+	r = control_each_session(l.id ? NULL : argv[optind], list_session, list_refused, &l);
+	if (l.id && l.count == 0 && r == 0) {
+		say("no held action '%s'; `holdfast held` lists them", l.id);
+		return 1;
+	}
+	if (argv[optind] && !l.id && !l.has_session && r == 0) {
 		say("no session '%.*s' is running", SHOW_STRING_BYTES, argv[optind]);
 		return 1;
 	}
@@ -277,142 +320,4 @@ int cmd_held(int argc, char **argv)
 		r = -EIO;
 	}
 	return r < 0 || l.has_failed ? 1 : 0;
-}
-
-/* ---- approve, deny */
-
-struct answering {
-	struct control_request request;
-	enum {
-		NOT_FOUND,
-		DONE,
-		FAILED, /* and said so */
-	} outcome;
-	bool is_agent; /* some session refused us as its own */
-	int refusals;
-};
-
-static int answer_session(struct control_client *c, void *arg)
-{
-	_cleanup_(json_decrefp) json_t *reply = NULL;
-	struct answering *a = arg;
-	int r = control_call(c, &a->request, &reply);
-
-	if (r == CONTROL_E_UNKNOWN_ID)
-		return 0;
-	if (r == 0) {
-		a->outcome = DONE;
-		return 1;
-	}
-	if (r == CONTROL_E_APPROVER) {
-		say_failure(c->session, r, reply);
-		a->outcome = FAILED;
-		return 1;
-	}
-	if (r == CONTROL_E_ANSWERED) {
-		const char *how = json_string_value(json_object_get(reply, "message"));
-
-		say("held action '%s' %.*s", a->request.id, SHOW_STRING_BYTES, how ? how : "ended");
-		a->outcome = FAILED;
-		return 1;
-	}
-	say_failure(c->session, r, reply);
-	a->refusals++;
-	return 0;
-}
-
-static void answer_refused(const char *session, int error, const char *message, void *arg)
-{
-	struct answering *a = arg;
-
-	(void)session;
-	(void)message; /* a refusal counts only if no other session has the id */
-	a->refusals++;
-	if (error == CONTROL_E_AGENT)
-		a->is_agent = true;
-}
-
-static void say_not_found(const char *id, const struct answering *a)
-{
-	if (a->is_agent) {
-		say("an agent cannot answer its own held actions");
-		return;
-	}
-	say("no held action '%.*s'; `holdfast held` lists them%s", SHOW_STRING_BYTES, id,
-	    a->refusals ? " (not every session could be asked)" : "");
-}
-
-/* Return: true when the action was answered. */
-static bool answer_one(const char *id, const struct control_request *template)
-{
-	struct answering a = {.request = *template};
-	int r = 0;
-
-	if (control_is_id(id)) {
-		memcpy(a.request.id, id, HELD_ID_SIZE);
-		r = control_each_session(NULL, answer_session, answer_refused, &a);
-	}
-	if (r < 0) {
-		say("cannot look for sessions: %s", strerror(-r));
-		return false;
-	}
-	if (a.outcome == NOT_FOUND)
-		say_not_found(id, &a);
-	if (a.outcome == DONE)
-		(void)printf("%s %s\n", template->op == CONTROL_APPROVE ? "approved" : "denied",
-			     id);
-	return a.outcome == DONE;
-}
-
-static int answer_all(char **ids, const struct control_request *template, const char *usage)
-{
-	int status = 0;
-
-	if (!*ids) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
-	for (; *ids; ids++) {
-		if (!answer_one(*ids, template))
-			status = 1;
-	}
-	return fflush(stdout) == 0 ? status : 1;
-}
-
-int cmd_approve(int argc, char **argv)
-{
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {}};
-	const struct control_request q = {.op = CONTROL_APPROVE};
-	int c;
-
-	optind = 0;
-	c = getopt_long(argc, argv, "h", options, NULL);
-	if (c != -1) {
-		(void)fputs(approve_usage, c == 'h' ? stdout : stderr);
-		return c == 'h' ? 0 : 2;
-	}
-	return answer_all(argv + optind, &q, approve_usage);
-}
-
-int cmd_deny(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"reason", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {}};
-	struct control_request q = {.op = CONTROL_DENY};
-	int c;
-
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "hr:", options, NULL)) != -1) {
-		if (c != 'r') {
-			(void)fputs(deny_usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-		q.reason_len = strlen(optarg);
-		if (q.reason_len > sizeof(q.reason)) {
-			say("the reason is longer than %zu bytes", sizeof(q.reason));
-			return 2;
-		}
-		memcpy(q.reason, optarg, q.reason_len);
-	}
-	return answer_all(argv + optind, &q, deny_usage);
 }

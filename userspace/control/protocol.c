@@ -8,7 +8,8 @@
 
 static const char *const op_names[_CONTROL_OP_MAX] = {
 	[CONTROL_STATUS] = "status", [CONTROL_HELD] = "held",   [CONTROL_APPROVE] = "approve",
-	[CONTROL_DENY] = "deny",     [CONTROL_SPEND] = "spend",
+	[CONTROL_DENY] = "deny",     [CONTROL_SPEND] = "spend", [CONTROL_GRANTS] = "grants",
+	[CONTROL_REVOKE] = "revoke", [CONTROL_WHY] = "why",
 };
 
 static const char *const error_names[_CONTROL_E_MAX] = {
@@ -21,6 +22,9 @@ static const char *const error_names[_CONTROL_E_MAX] = {
 	[CONTROL_E_ANSWERED] = "answered",
 	[CONTROL_E_BUSY] = "busy",
 	[CONTROL_E_APPROVER] = "approver",
+	[CONTROL_E_LIMIT] = "limit",
+	[CONTROL_E_REPEATED] = "repeated",
+	[CONTROL_E_STORE] = "store",
 	[CONTROL_E_INTERNAL] = "internal",
 };
 
@@ -116,16 +120,43 @@ static int read_after(struct control_request *q, const json_t *v)
 	return 0;
 }
 
+static int read_for(struct control_request *q, const json_t *v)
+{
+	const struct bytes word = {json_string_value(v), json_string_length(v)};
+
+	return word.p && answer_term_parse(word, &q->term) == 0 ? 0 : CONTROL_E_MALFORMED;
+}
+
+static int read_scope(struct control_request *q, const json_t *v)
+{
+	const struct bytes word = {json_string_value(v), json_string_length(v)};
+
+	return word.p && answer_scope_parse(word, &q->scope) == 0 ? 0 : CONTROL_E_MALFORMED;
+}
+
+static int read_rest(struct control_request *q, const json_t *v)
+{
+	q->rest = json_is_true(v);
+	return json_is_boolean(v) ? 0 : CONTROL_E_MALFORMED;
+}
+
+#define ANSWERS (1U << CONTROL_APPROVE | 1U << CONTROL_DENY)
+#define NAMED   (ANSWERS | 1U << CONTROL_REVOKE | 1U << CONTROL_WHY)
+#define PAGED   (1U << CONTROL_HELD | 1U << CONTROL_GRANTS)
+
 /* Which keys a request may and must have besides "v" and "op". */
 static const struct request_key {
 	const char *name;
 	unsigned required, allowed; /* bits of control_op */
 	int (*read)(struct control_request *q, const json_t *v);
 } request_keys[] = {
-	{"id", 1U << CONTROL_APPROVE | 1U << CONTROL_DENY,
-	 1U << CONTROL_APPROVE | 1U << CONTROL_DENY, read_id},
-	{"reason", 0, 1U << CONTROL_APPROVE | 1U << CONTROL_DENY, read_reason},
-	{"after", 1U << CONTROL_HELD, 1U << CONTROL_HELD, read_after},
+	{"id", ANSWERS | 1U << CONTROL_REVOKE, ANSWERS | 1U << CONTROL_REVOKE | 1U << CONTROL_WHY,
+	 read_id},
+	{"reason", 0, ANSWERS, read_reason},
+	{"for", 0, ANSWERS, read_for},
+	{"scope", 0, ANSWERS, read_scope},
+	{"rest", 0, ANSWERS, read_rest},
+	{"after", PAGED, PAGED, read_after},
 	{"amount", 1U << CONTROL_SPEND, 1U << CONTROL_SPEND, read_amount},
 	{"source", 0, 1U << CONTROL_SPEND, read_source},
 };
@@ -156,6 +187,9 @@ static int read_object(const json_t *root, struct control_request *q)
 			return r;
 		n++;
 	}
+	/* Wider than the action itself, but only once, has no meaning. */
+	if (q->term.life == ANSWER_ONCE && q->scope != ANSWER_EXACT)
+		return CONTROL_E_MALFORMED;
 	return json_object_size(root) == n ? 0 : CONTROL_E_MALFORMED;
 }
 
@@ -176,15 +210,30 @@ int control_request_parse(const char *p, size_t len, struct control_request *ret
 	return r;
 }
 
+static void write_answer(const struct control_request *q, struct json *j)
+{
+	char word[ANSWER_TERM_SIZE];
+
+	if (q->term.life != ANSWER_ONCE) {
+		answer_term_write(&q->term, word);
+		json_key_cstr(j, "for", word);
+		json_key_cstr(j, "scope", answer_scope_name(q->scope));
+	}
+	if (q->rest)
+		json_key_bool(j, "rest", true);
+}
+
 void control_request_write(const struct control_request *q, struct json *j)
 {
 	json_begin_object(j);
 	json_key_u64(j, "v", CONTROL_VERSION);
 	json_key_cstr(j, "op", control_op_name(q->op));
-	if (q->op == CONTROL_HELD)
+	if (1U << q->op & PAGED)
 		json_key_u64(j, "after", q->after);
-	if (q->op == CONTROL_APPROVE || q->op == CONTROL_DENY)
+	if (1U << q->op & NAMED && q->id[0])
 		json_key_cstr(j, "id", q->id);
+	if (1U << q->op & ANSWERS)
+		write_answer(q, j);
 	if (q->op == CONTROL_SPEND) {
 		json_key_double(j, "amount", q->amount);
 		if (q->source_len)

@@ -8,14 +8,29 @@
  *
  *   {"v":1,"op":"status"} {"v":1,"ok":true,"session":"...","pid":12,"held":3,...}
  *   {"v":1,"op":"held","after":0}               {"v":1,"ok":true,"held":[{...},...],"next":17}
- *   {"v":1,"op":"approve","id":"abcd2345"}      {"v":1,"ok":true}
+ *   {"v":1,"op":"approve","id":"abcd2345"}      {"v":1,"ok":true,"answered":1}
  *   {"v":1,"op":"deny","id":"...","reason":""}
+ *   {"v":1,"op":"approve","id":"...","for":"10m","scope":"tool"}
+ *                  {"v":1,"ok":true,"answered":3,"grant":"kfua34zp","covers":"..."}
+ *   {"v":1,"op":"grants","after":0}             {"v":1,"ok":true,"grants":[{...},...],"next":16}
+ *   {"v":1,"op":"revoke","id":"kfua34zp"}       {"v":1,"ok":true}
  *   {"v":1,"op":"spend","amount":0.25,"source":"llm"}
  *                                  {"v":1,"ok":true,"spent":1.5,"remaining":3.5,"exceeded":false}
  * {"v":1,"ok":false,"error":"unknown-id","message":"..."}
  *
- * The spend socket, SESSION.spend, speaks the same, and takes "spend" only: it is what an agent may
- * reach from inside. "remaining" is null when no budget limits spend; when the report exceeds one,
+ * "for" (once, session, a duration, restart, always) and "scope" (exact, tool, dir, address, agent)
+ * of an answer are policy/answer.h's words; without them it holds for what waits now. Both must be
+ * there for more. "rest":true answers alike whatever else waits under the same rule. The reply says
+ * how many calls were answered, which grant was made, and what that covers, in words. Where a rule
+ * wants several approvers, "missing" says how many are still to come, and nothing was answered.
+ *
+ * The spend socket, SESSION.spend, speaks the same, and takes "spend" and "why" only: it is what an
+ * agent may reach from inside.
+ *
+ *   {"v":1,"op":"why"}          {"v":1,"ok":true,"denials":[{...}]}   the last one
+ *   {"v":1,"op":"why","id":"abcd2345"}                                the one of that held action
+ *
+ * "remaining" is null when no budget limits spend; when the report exceeds one,
  * "message" says which.
  *
  * The list comes in pages of as many entries as fit: "next" is what to ask for as "after"; the last
@@ -25,6 +40,7 @@
 #pragma once
 
 #include "approve/held.h"
+#include "policy/answer.h"
 
 #define CONTROL_VERSION      1
 #define CONTROL_PACKET_MAX   ((size_t)64 * 1024) /* bytes of a request or a reply */
@@ -40,6 +56,9 @@ enum control_op {
 	CONTROL_APPROVE,
 	CONTROL_DENY,
 	CONTROL_SPEND,
+	CONTROL_GRANTS,
+	CONTROL_REVOKE,
+	CONTROL_WHY,
 	_CONTROL_OP_MAX,
 };
 
@@ -53,16 +72,22 @@ enum control_error {
 	CONTROL_E_ANSWERED, /* it was held, and has ended: the message says how */
 	CONTROL_E_BUSY,     /* too many clients, or too many reports */
 	CONTROL_E_APPROVER, /* the rule names who may answer, and the peer is not among them */
+	CONTROL_E_LIMIT,    /* more than the rule lets an answer cover, or that fits this action */
+	CONTROL_E_REPEATED, /* this approver has approved it already; others are waited for */
+	CONTROL_E_STORE,    /* the grant could not be kept; nothing was answered */
 	CONTROL_E_INTERNAL,
 	_CONTROL_E_MAX,
 };
 
 struct control_request {
 	enum control_op op;
-	char id[HELD_ID_SIZE];           /* approve, deny */
+	char id[HELD_ID_SIZE];           /* approve, deny, revoke; why: perhaps "" */
 	char reason[CONTROL_REASON_MAX]; /* deny: raw bytes of the person's, not a string */
 	size_t reason_len;
-	uint64_t after;                  /* held */
+	uint64_t after;                  /* held, grants */
+	enum answer_scope scope;         /* approve, deny: ANSWER_EXACT when not said */
+	struct answer_term term;         /* likewise: ANSWER_ONCE */
+	bool rest;                       /* approve, deny */
 	double amount;                   /* spend: finite, not negative */
 	char source[CONTROL_SOURCE_MAX]; /* spend: raw bytes, not a string */
 	size_t source_len;

@@ -12,6 +12,7 @@
 #include "approve/held.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "policy/answer.h"
 
 #define CONTROL_MAX_CLIENTS 32
 #define CONTROL_IDLE_NS     (30 * NS_PER_SEC)
@@ -26,14 +27,44 @@ struct control_report {
 	struct bytes reporter; /* outside: "alice (pid 12 on /dev/pts/3)"; inside: .p NULL */
 };
 
+/* An answer from a person; everything borrowed. */
+struct control_answer {
+	const char *id;
+	bool approve;
+	enum answer_scope scope;
+	struct answer_term term; /* ANSWER_ONCE: what waits now, and no grant is made */
+	bool rest;               /* and whatever else waits under the same rule, once */
+	struct bytes reason;     /* may be empty */
+	struct bytes approver;   /* "alice (pid 12 on /dev/pts/3)" */
+	uid_t uid;               /* theirs, as the kernel says */
+};
+
+#define CONTROL_TEXT_MAX 1024
+
+/* What came of it. */
+struct control_outcome {
+	unsigned answered;        /* calls that went on or were refused */
+	unsigned missing;         /* approvals that are still wanted; then nothing was answered */
+	char grant[HELD_ID_SIZE]; /* "" when none was made */
+	char text[CONTROL_TEXT_MAX]; /* what the grant covers, or why it could not be; clean ASCII
+				      */
+};
+
 struct control_ops {
 	/*
-	 * An answer from a person. @reason may be empty; @approver is "alice (pid 12 on
-	 * /dev/pts/3)". Both borrowed. Return: 0; -ENOENT (not held: never was, or has ended);
-	 * -errno.
+	 * Return: 0; -ENOENT (not held: never was, or has ended); CONTROL_E_LIMIT,
+	 * CONTROL_E_REPEATED, CONTROL_E_STORE with @ret->text; -errno.
 	 */
-	int (*answer)(void *arg, const char *id, bool approve, struct bytes reason,
-		      struct bytes approver);
+	int (*answer)(void *arg, const struct control_answer *a, struct control_outcome *ret);
+	/* Adds the grant of place @i, one object, to the array of a reply. Return: whether there is
+	 * one. */
+	bool (*grant)(void *arg, size_t i, struct json *j);
+	/* Return: 0; -ENOENT; CONTROL_E_STORE with @ret->text. */
+	int (*revoke)(void *arg, const char *id, struct bytes approver,
+		      struct control_outcome *ret);
+	/* Adds `denials` to the open object of the reply: the one of the held action @id, "" the
+	 * last. */
+	void (*why)(void *arg, const char *id, struct json *j);
 	/* Adds keys to the open object of a status reply: agent, command, counts; session and pid
 	 * are there. */
 	void (*status)(void *arg, struct json *j);

@@ -51,6 +51,8 @@ static bool add_to_page(const struct held *h, void *arg)
 	struct page *page = arg;
 	struct strbuf *reply = &page->server->reply;
 
+	if (!h->is_first) /* one question is one entry, however many wait for its answer */
+		return true;
 	write_entry(h, page->now_ns, &entry);
 	if (strbuf_error(&entry) || reply->len + entry.len + PAGE_TAIL_BYTES > CONTROL_PACKET_MAX) {
 		page->has_more = true;
@@ -118,23 +120,124 @@ static bool check_approver(struct control_server *s, struct client *c, const cha
 	return false;
 }
 
+/* Somebody wanted to give more than the policy lets them give. */
+static void tell_limit(struct control_server *s, const struct client *c,
+		       const struct control_request *q)
+{
+	char name[USER_NAME_SIZE], term[ANSWER_TERM_SIZE], message[SERVER_MESSAGE_MAX];
+
+	user_name(c->peer.uid, name);
+	answer_term_write(&q->term, term);
+	(void)snprintf(
+		message, sizeof(message),
+		"tried to %s held action '%s' with scope %s, for %s, which is more than may be "
+		"given,",
+		control_op_name(q->op), q->id, answer_scope_name(q->scope), term);
+	server_tell_attempt(s, &c->peer, name, message);
+}
+
+static bool send_outcome(struct control_server *s, struct client *c,
+			 const struct control_outcome *o)
+{
+	struct json j = server_begin_reply(s, true);
+
+	json_key_u64(&j, "answered", o->answered);
+	if (o->missing)
+		json_key_u64(&j, "missing", o->missing);
+	if (o->grant[0]) {
+		json_key_cstr(&j, "grant", o->grant);
+		json_key_cstr(&j, "covers", o->text);
+	}
+	json_end_object(&j);
+	return server_send_reply(s, c->fd);
+}
+
 static bool handle_answer(struct control_server *s, struct client *c,
 			  const struct control_request *q)
 {
+	struct control_answer a = {
+		.id = q->id,
+		.approve = q->op == CONTROL_APPROVE,
+		.scope = q->scope,
+		.term = q->term,
+		.rest = q->rest,
+		.reason = {.p = q->reason, .len = q->reason_len},
+		.uid = c->peer.uid,
+	};
+	struct control_outcome outcome = {};
 	char approver[CONTROL_APPROVER_MAX];
 	int r;
 
 	if (!check_approver(s, c, q->id))
 		return true;
 	control_peer_describe(&c->peer, &s->users, approver, sizeof(approver));
-	r = s->ops->answer(s->arg, q->id, q->op == CONTROL_APPROVE,
-			   (struct bytes){.p = q->reason, .len = q->reason_len},
-			   bytes_of(approver));
+	a.approver = bytes_of(approver);
+	r = s->ops->answer(s->arg, &a, &outcome);
 	if (r == -ENOENT)
 		return send_not_held(s, c, q->id);
+	if (r == CONTROL_E_LIMIT)
+		tell_limit(s, c, q);
+	if (r > 0) { /* the person's mistake: the connection goes on */
+		(void)server_send_error(s, c->fd, (enum control_error)r, outcome.text);
+		return true;
+	}
 	if (r < 0)
 		return server_send_error(s, c->fd, CONTROL_E_INTERNAL, strerror(-r));
-	return server_send_ok(s, c->fd);
+	return send_outcome(s, c, &outcome);
+}
+
+#define GRANT_BYTES_MAX ((size_t)8192) /* of one in the list */
+
+static bool handle_grants(struct control_server *s, struct client *c, uint64_t after)
+{
+	_cleanup_(strbuf_fini) struct strbuf entry = STRBUF_INIT(GRANT_BYTES_MAX);
+	size_t i = (size_t)MIN(after, (uint64_t)SIZE_MAX);
+	bool is_first = true, has_more = true;
+
+	strbuf_reset(&s->reply);
+	strbuf_add_fmt(&s->reply, "{\"v\":%d,\"ok\":true,\"grants\":[", CONTROL_VERSION);
+	for (;; i++) {
+		struct json j = JSON_INIT(&entry);
+
+		strbuf_reset(&entry);
+		has_more = s->ops->grant(s->arg, i, &j);
+		if (!has_more || strbuf_error(&entry) ||
+		    s->reply.len + entry.len + PAGE_TAIL_BYTES > CONTROL_PACKET_MAX)
+			break;
+		if (!is_first)
+			strbuf_add_char(&s->reply, ',');
+		strbuf_add_bytes(&s->reply, strbuf_bytes(&entry));
+		is_first = false;
+	}
+	strbuf_add_char(&s->reply, ']');
+	if (has_more && !is_first)
+		strbuf_add_fmt(&s->reply, ",\"next\":%zu", i);
+	strbuf_add_char(&s->reply, '}');
+	return server_send_reply(s, c->fd);
+}
+
+static bool handle_revoke(struct control_server *s, struct client *c, const char *id)
+{
+	struct control_outcome outcome = {};
+	char approver[CONTROL_APPROVER_MAX];
+	int r;
+
+	control_peer_describe(&c->peer, &s->users, approver, sizeof(approver));
+	r = s->ops->revoke(s->arg, id, bytes_of(approver), &outcome);
+	if (r == 0)
+		return server_send_ok(s, c->fd);
+	(void)server_send_error(s, c->fd, r > 0 ? (enum control_error)r : CONTROL_E_UNKNOWN_ID,
+				r > 0 ? outcome.text : "no such grant");
+	return true;
+}
+
+static bool handle_why(struct control_server *s, struct client *c, const char *id)
+{
+	struct json j = server_begin_reply(s, true);
+
+	s->ops->why(s->arg, id, &j);
+	json_end_object(&j);
+	return server_send_reply(s, c->fd);
 }
 
 /* Each report is a record, so they are rationed: an agent must not drown the log. */
@@ -193,9 +296,15 @@ bool server_handle_packet(struct control_server *s, struct client *c, size_t len
 	default:
 		return server_send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
 	}
-	if (s->is_inside && q.op != CONTROL_SPEND)
+	if (s->is_inside && q.op != CONTROL_SPEND && q.op != CONTROL_WHY) {
+		/* An agent that tries to answer, to list or to revoke by the way that it has. */
+		if (1U << q.op & ~(1U << CONTROL_STATUS))
+			server_tell_attempt(s, &c->peer, "A process of the session",
+					    "tried to answer, list or revoke through the session's "
+					    "spend socket");
 		return server_send_error(s, c->fd, CONTROL_E_UNKNOWN_OP,
-					 "this socket takes reports of spend only");
+					 "this socket takes reports of spend, and `why`, only");
+	}
 	switch (q.op) {
 	case CONTROL_STATUS:
 		return handle_status(s, c);
@@ -206,6 +315,12 @@ bool server_handle_packet(struct control_server *s, struct client *c, size_t len
 		return handle_answer(s, c, &q);
 	case CONTROL_SPEND:
 		return handle_spend(s, c, &q);
+	case CONTROL_GRANTS:
+		return handle_grants(s, c, q.after);
+	case CONTROL_REVOKE:
+		return handle_revoke(s, c, q.id);
+	case CONTROL_WHY:
+		return handle_why(s, c, q.id);
 	case _CONTROL_OP_MAX:
 		break;
 	}

@@ -319,11 +319,13 @@ static int start_deciding(struct session *s)
 			   .log_path = s->config->log_path,
 			   .secret_path = s->config->log_key,
 			   .spend_socket = control_server_path(s->spend_server),
-			   .budget = s->budget},
+			   .budget = s->budget,
+			   .grants = s->grants},
 		.command = s->command,
 		.post = post_job,
 		.hold_ended = session_hold_ended,
 		.stop = session_stop,
+		.looping = session_looping,
 		.arg = s,
 	};
 	struct receivers_config receivers = {
@@ -343,6 +345,10 @@ static int start_deciding(struct session *s)
 		e->protected_paths[e->n_protected++] = s->config->protected_paths[i];
 	if (spending_dir(s->spending) && e->n_protected < ENGINE_MAX_PROTECTED)
 		e->protected_paths[e->n_protected++] = spending_dir(s->spending);
+	policy_stack_denials(s->config->policies->stack, &config.denial_repeats,
+			     &config.denials_stop);
+	if (session_grants_dir(s) && e->n_protected < ENGINE_MAX_PROTECTED)
+		e->protected_paths[e->n_protected++] = session_grants_dir(s);
 	r = supervise_new(&config, &s->supervise);
 	if (r < 0)
 		return fail_errno(s, "cannot start deciding", r);
@@ -352,6 +358,7 @@ static int start_deciding(struct session *s)
 		r = audit_start(s->audit);
 	if (r < 0)
 		return fail_errno(s, "cannot write the log", r);
+	session_grants_start(s);
 	if (chdir("/") < 0) /* a session that outlasts its command must not keep a mount busy */
 		return fail_errno(s, "cannot change to /", -errno);
 	receivers.arg = s->supervise;
@@ -378,6 +385,8 @@ static int session_setup(struct session *s)
 		r = open_control(s);
 	if (r == 0 && session_budget_init(s, &d) < 0)
 		r = fail_diag(s, &d);
+	if (r == 0)
+		r = session_grants_init(s);
 	if (r == 0)
 		r = spawn(s);
 	if (r == 0)
@@ -415,10 +424,12 @@ static void session_teardown(struct session *s)
 	redact_scratch_free(s->scratch);
 	redact_free(s->redact);
 	session_budget_fini(s);
+	session_grants_fini(s);
 	/* A thread that hangs in a file system may still come back: it finds that its notification
 	 * is gone, and needs these to find that out. */
 	if (has_ended) {
 		supervise_free(s->supervise);
+		grants_free(s->grants);
 		s->listener = fd_close(s->listener);
 	}
 	if (!s->has_told && s->is_cut)

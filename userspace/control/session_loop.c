@@ -35,6 +35,8 @@ enum source {
 	SOURCE_SPEND,
 	SOURCE_SINK,
 	SOURCE_ASKER,
+	SOURCE_GRANTS,
+	SOURCE_DELAYED,
 	_SOURCE_MAX,
 };
 
@@ -48,7 +50,7 @@ static int watch(struct session *s, int fd, enum source source, uint32_t events)
 int session_loop_init(struct session *s)
 {
 	sigset_t handled;
-	int r;
+	int r, grants;
 
 	(void)sigemptyset(&handled);
 	(void)sigaddset(&handled, SIGCHLD);
@@ -84,6 +86,9 @@ int session_loop_init(struct session *s)
 		r = session_sinks_watch(s, SOURCE_SINK);
 	if (r == 0)
 		r = session_ask_init(s, SOURCE_ASKER);
+	grants = session_grants_watch(s);
+	if (r == 0 && grants >= 0)
+		r = watch(s, grants, SOURCE_GRANTS, EPOLLIN);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -121,6 +126,16 @@ void session_stop(void *arg, const char *reason)
 	(void)!write(s->stop, &one, sizeof(one)); /* the first write: there is room */
 }
 
+/* From any thread: the log takes it from all of them, and so does the launcher's socket. */
+void session_looping(void *arg, struct bytes words)
+{
+	struct session *s = arg;
+
+	session_notice(s, words);
+	if (s->sock >= 0)
+		(void)launch_send(s->sock, LAUNCH_NOTICE, 0, "%.*s", (int)words.len, words.p);
+}
+
 static void on_stop(struct session *s)
 {
 	char note[BUDGET_REASON_MAX + 32];
@@ -133,17 +148,11 @@ static void on_stop(struct session *s)
 
 /* ---- held actions */
 
-static int answer_hold(void *arg, const char *id, bool approve, struct bytes reason,
-		       struct bytes approver)
+static void session_why(void *arg, const char *id, struct json *j)
 {
 	struct session *s = arg;
-	struct held *h = held_table_take(s->held, id);
 
-	if (!h)
-		return -ENOENT;
-	supervise_end_hold(s->supervise, h, approve ? HOLD_APPROVED : HOLD_DENIED, reason,
-			   approver);
-	return 0;
+	supervise_why(s->supervise, id, j);
 }
 
 static void note_attempt(void *arg, struct bytes note)
@@ -152,7 +161,10 @@ static void note_attempt(void *arg, struct bytes note)
 }
 
 const struct control_ops session_control_ops = {
-	.answer = answer_hold,
+	.answer = session_answer,
+	.grant = session_grant_json,
+	.revoke = session_revoke,
+	.why = session_why,
 	.status = session_status_json,
 	.attempt = note_attempt,
 	.spend = session_spend,
@@ -180,8 +192,7 @@ void session_hold_ended(void *arg, const struct held *h, enum hold_end end)
 		prompt_hide(s->prompt, clock_monotonic_ns(), hold_end_names[end].words);
 }
 
-/* What a person needs to recognise the action, in one line. */
-static void describe(const struct held *h, struct strbuf *out)
+void session_describe_held(const struct held *h, struct strbuf *out)
 {
 	const struct audit_record *r = &h->record;
 
@@ -218,10 +229,12 @@ static bool announce(const struct held *h, void *arg)
 	uint64_t seconds = (h->deadline_ns - h->since_ns) / NS_PER_SEC;
 
 	s->last_held_seq = h->seq;
+	if (!h->is_first) /* the same question as one that was announced */
+		return true;
 	if ((s->prompt && may_answer(h)) || session_ask_takes(s, h) || s->config->is_quiet ||
 	    s->sock < 0)
 		return true;
-	describe(h, &what);
+	session_describe_held(h, &what);
 	(void)launch_send(
 		s->sock, LAUNCH_NOTICE, 0,
 		"held %s: %s (rule %s); in another terminal: holdfast approve %s | holdfast deny %s; denied in %llu s",
@@ -265,19 +278,24 @@ static void on_held(struct session *s)
 static void on_prompt(struct session *s)
 {
 	uint64_t now_ns = clock_monotonic_ns();
+	struct control_answer a = {.uid = getuid()};
+	struct control_outcome outcome = {};
 	struct prompt_answer answer;
+	enum prompt_result result = prompt_dispatch(s->prompt, now_ns, &answer);
 
-	switch (prompt_dispatch(s->prompt, now_ns, &answer)) {
+	switch (result) {
 	case PROMPT_PENDING:
 		return;
 	case PROMPT_SUSPENDED:
 		s->prompt_retry_ns = now_ns + PROMPT_RETRY_NS;
 		return;
 	case PROMPT_APPROVE:
-		(void)answer_hold(s, answer.id, true, answer.reason, answer.approver);
-		return;
 	case PROMPT_DENY:
-		(void)answer_hold(s, answer.id, false, answer.reason, answer.approver);
+		a.approve = result == PROMPT_APPROVE;
+		a.id = answer.id;
+		a.reason = answer.reason;
+		a.approver = answer.approver;
+		(void)session_answer(s, &a, &outcome);
 		return;
 	case _PROMPT_RESULT_MAX:
 		return;
@@ -377,8 +395,10 @@ static void on_timer(struct session *s)
 	while ((h = held_table_take_expired(s->held, now_ns)))
 		supervise_end_hold(s->supervise, h, HOLD_TIMED_OUT, BYTES_NULL, BYTES_NULL);
 	supervise_scan_holds(s->supervise);
+	supervise_answer_delayed(s->supervise);
 	s->next_scan_ns = 0;
 	session_budget_tick(s);
+	session_grants_tick(s);
 	if (s->next_reap_ns && now_ns >= s->next_reap_ns)
 		reap(s);
 }
@@ -399,6 +419,8 @@ static void set_timer(struct session *s)
 		next = MIN(next, s->next_scan_ns);
 	}
 	next = MIN(next, session_budget_next(s));
+	next = MIN(next, session_grants_next(s));
+	next = MIN(next, supervise_delayed_next(s->supervise));
 	if (s->next_reap_ns)
 		next = MIN(next, s->next_reap_ns);
 	if (next != UINT64_MAX) {
@@ -484,6 +506,12 @@ static void session_event(struct session *s, enum source source)
 	case SOURCE_ASKER:
 		session_ask_dispatch(s);
 		return;
+	case SOURCE_GRANTS:
+		session_grants_dispatch(s);
+		return;
+	case SOURCE_DELAYED:
+		supervise_answer_delayed(s->supervise);
+		return;
 	case _SOURCE_MAX:
 		return;
 	}
@@ -507,6 +535,9 @@ static bool wait_for_command(struct session *s)
 void session_loop(struct session *s)
 {
 	struct epoll_event events[_SOURCE_MAX];
+
+	if (watch(s, supervise_delayed_fd(s->supervise), SOURCE_DELAYED, EPOLLIN) < 0)
+		session_stop(s, "out of memory");
 
 	while (!s->is_over) {
 		int n;

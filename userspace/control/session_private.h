@@ -11,7 +11,9 @@
 #include "audit/audit.h"
 #include "audit/redact.h"
 #include "control/asker.h"
+#include "control/grantstore.h"
 #include "control/plan.h"
+#include "control/protocol.h"
 #include "control/server.h"
 #include "control/session.h"
 #include "loader/features.h"
@@ -48,6 +50,11 @@ struct session {
 	uint64_t next_sample_ns;  /* of what was written */
 	uint64_t next_sync_ns;    /* of the accounts */
 	struct receivers *receivers;
+	struct grants *grants;         /* what the receivers look at */
+	struct grantlist own_grants;   /* for this session only */
+	struct grantlist kept_grants;  /* of the file, those of other agents too */
+	struct grantstore *grantstore; /* NULL: there is none, and grants_trouble says why */
+	struct diag grants_trouble;
 
 	int listener;
 	int exec_status;
@@ -85,8 +92,30 @@ void session_loop(struct session *s);
 /* Wants the session ended, from any thread. */
 void session_stop(void *arg, const char *reason);
 void session_notice(struct session *s, struct bytes note);
+void session_looping(void *arg, struct bytes words);
 void session_hold_ended(void *arg, const struct held *h, enum hold_end end);
 extern const struct control_ops session_control_ops;
+
+/* What a person needs to recognise the action, in one line of clean ASCII. */
+void session_describe_held(const struct held *h, struct strbuf *out);
+
+/* session_grants.c */
+/* Return: 0, -ENOMEM. A file that cannot be used is no failure: the session goes on without. */
+int session_grants_init(struct session *s);
+void session_grants_start(struct session *s);
+/* Return: a descriptor to watch, -errno: there is none. */
+int session_grants_watch(struct session *s);
+void session_grants_dispatch(struct session *s);
+void session_grants_fini(struct session *s);
+/* Borrowed; NULL: there is none. What the engine must protect. */
+const char *session_grants_dir(const struct session *s);
+/* When session_grants_tick() is due, CLOCK_MONOTONIC; UINT64_MAX: never. */
+uint64_t session_grants_next(const struct session *s);
+void session_grants_tick(struct session *s);
+/* The operations of control_ops. */
+int session_answer(void *arg, const struct control_answer *a, struct control_outcome *ret);
+bool session_grant_json(void *arg, size_t i, struct json *j);
+int session_revoke(void *arg, const char *id, struct bytes approver, struct control_outcome *ret);
 
 /* session_budget.c */
 /* Before the command is started. Return: 0; -errno with @reterr_diag. */

@@ -6,7 +6,8 @@
  *   2. the built-in protection of Holdfast itself, which no policy can loosen;
  *   3. refused syscalls: granted by every policy, or denied;
  *   4. the policy stack, once for each step of the action; the strictest step counts;
- *   5. the budgets, which can only tighten that.
+ *   5. the budgets, which can only tighten that;
+ *   6. where that comes to ask: the grants, and then --ask.
  *
  * Audit mode turns 1, 3, 4 and 5 into advice. It does not turn off 2: an agent under audit must not
  * be able to stop its auditor or to edit what the auditor wrote.
@@ -14,6 +15,7 @@
 #include <time.h>
 
 #include "action/steps.h"
+#include "base/clock.h"
 
 #include "engine/engine.h"
 
@@ -30,7 +32,9 @@ struct engine {
 	struct bytes agent;
 	uint64_t minute; /* since 1970, of minute_of_week */
 	int minute_of_week;
-	struct budget_answer budget; /* holds the reason of the last decision */
+	struct budget_answer budget;  /* holds the reason of the last decision */
+	struct grant_subject subject; /* of the last one that came to ask */
+	struct grant_answer grant;    /* likewise, if one covered it */
 };
 
 /* Files below /proc/PID of the supervisor or launcher that anybody may read, as ps(1) does. */
@@ -372,7 +376,10 @@ static void decide_steps(struct engine *e, const struct action *a, struct decisi
 		q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
 		q.address = s->address;
 		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
-		if (i == 0 || r.verdict > d->verdict) {
+		/* Of two that ask, the one that says who may answer, and how much, speaks. */
+		if (i == 0 || r.verdict > d->verdict ||
+		    (r.verdict == VERDICT_ASK && d->verdict == VERDICT_ASK && !d->source.ask &&
+		     r.source.ask)) {
 			d->verdict = r.verdict;
 			d->source = with_error(r.source);
 		}
@@ -389,9 +396,26 @@ static void decide_steps(struct engine *e, const struct action *a, struct decisi
 	d->deny_errno = refusal_errno(a);
 }
 
-static void decide_ask(const struct engine *e, struct decision *d)
+/* Return: whether one covers the action. */
+static bool decide_grant(struct engine *e, struct decision *d)
+{
+	if (!grants_find(e->config.grants, &e->subject, clock_boottime_ns(), true, &e->grant))
+		return false;
+	d->verdict = e->grant.is_deny ? VERDICT_DENY : VERDICT_ALLOW;
+	d->approver = e->grant.approver;
+	if (e->grant.reason[0])
+		d->source.reason = e->grant.reason;
+	return true;
+}
+
+static void decide_ask(struct engine *e, const struct action *a, struct decision *d)
 {
 	if (d->verdict != VERDICT_ASK)
+		return;
+	grant_subject_of(a, &d->source, &e->subject);
+	d->subject = &e->subject;
+	/* An answer that was given ahead is one also where nobody can be asked. */
+	if (decide_grant(e, d))
 		return;
 	switch (e->config.ask) {
 	case ASK_TERMINAL:
@@ -524,7 +548,7 @@ static void decide_budget(struct engine *e, const struct action *a, uint64_t now
 	apply_budget(&e->budget, d);
 	if (d->verdict != VERDICT_ASK)
 		return;
-	decide_ask(e, d);
+	decide_ask(e, a, d);
 	if (d->verdict == VERDICT_ALLOW) {
 		budget_charge(b, &d->charge, true, now_ns, &e->budget);
 		apply_budget(&e->budget, d);

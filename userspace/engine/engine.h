@@ -6,6 +6,7 @@
 
 #include "action/action.h"
 #include "engine/budget.h"
+#include "engine/grants.h"
 #include "policy/policy.h"
 
 enum ask_mode {
@@ -37,6 +38,7 @@ struct engine_config {
 		*spend_socket; /* in a protected tree, and yet to be reached from inside; or NULL */
 	const char *agent;     /* the session's; borrowed, NULL: unknown */
 	struct budget *budget; /* borrowed */
+	struct grants *grants; /* borrowed; NULL: there are none */
 	/* What local time is, for rules on it; false: this machine's. */
 	bool has_utc_offset;
 	int utc_offset_s;
@@ -57,8 +59,11 @@ struct decision {
 	int deny_errno;          /* EACCES, EPERM, ENOSYS: for DENY */
 	struct policy_source source;
 	const char *layer; /* "seccomp-notify" */
-	/* ask resolved at once by --ask deny/allow: what to record as approver, else NULL */
+	/* ask resolved at once by a grant ("grant:ID") or --ask deny/allow: what to record as
+	 * approver, else NULL */
 	const char *approver;
+	/* ASK: what a grant would have to cover; valid as the texts. */
+	const struct grant_subject *subject;
 	struct budget_action charge; /* ASK: what to charge when the hold is approved */
 	double cost;                 /* charged */
 	bool is_stop; /* DENY by a budget that wants the session ended; source.reason says why */

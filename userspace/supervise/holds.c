@@ -197,8 +197,7 @@ static void refuse_approved(struct supervise *s, struct held *h, const char *rea
 	r->error = EACCES;
 	r->reason = bytes_of(reason);
 	r->latency_ns = clock_monotonic_ns() - h->since_ns;
-	(void)supervise_record(s, r); /* refused whether or not it can be recorded */
-	(void)supervise_answer_errno(s->config.listener, h->notif.id, EACCES);
+	supervise_deny(s, h->notif.id, r, EACCES);
 }
 
 static void record_gone(struct supervise *s, struct held *h)
@@ -341,12 +340,16 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 		return;
 	}
 	r->latency_ns = clock_monotonic_ns() - h->since_ns;
-	(void)supervise_record(s, r); /* refused whether or not it can be recorded */
-	if (end == HOLD_INTERRUPTED)
-		(void)supervise_answer_errno(listener, h->notif.id,
-					     supervise_interrupt_errno(h->tid));
-	else if (end != HOLD_GONE)
-		(void)supervise_answer_errno(listener, h->notif.id, EACCES);
+	if (end == HOLD_DENIED || end == HOLD_TIMED_OUT) {
+		supervise_deny(s, h->notif.id, r, EACCES);
+	} else {
+		(void)supervise_record(s, r); /* refused whether or not it can be recorded */
+		if (end == HOLD_INTERRUPTED)
+			(void)supervise_answer_errno(listener, h->notif.id,
+						     supervise_interrupt_errno(h->tid));
+		else if (end != HOLD_GONE)
+			(void)supervise_answer_errno(listener, h->notif.id, EACCES);
+	}
 	held_free(h);
 }
 

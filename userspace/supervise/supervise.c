@@ -33,6 +33,9 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 	r = execs_new(&execs, &s->execs);
 	if (r < 0)
 		goto fail;
+	r = denials_new(config->denial_repeats, config->denials_stop, &s->denials);
+	if (r < 0)
+		goto fail;
 	r = -ENOMEM;
 	if (config->redact) {
 		s->scratch = redact_scratch_new();
@@ -52,6 +55,7 @@ struct supervise *supervise_free(struct supervise *s)
 		return NULL;
 	redact_scratch_free(s->scratch);
 	execs_free(s->execs);
+	denials_free(s->denials);
 	s->proc = fd_close(s->proc);
 	free(s);
 	return NULL;
@@ -201,6 +205,7 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, struct 
 		.record = r,
 		.ask = d->source.ask,
 		.charge = d->charge,
+		.subject = d->subject,
 		.before = record_hold,
 		.arg = &hold,
 	};
@@ -216,8 +221,7 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, struct 
 	r->held = BYTES_NULL;
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = EACCES;
-	(void)supervise_record(c->supervise, r); /* refused whether or not it can be recorded */
-	(void)supervise_answer_errno(config->listener, n->id, EACCES);
+	supervise_deny(c->supervise, n->id, r, EACCES);
 }
 
 static void handle_denied(struct context *c, const struct seccomp_notif *n, const struct action *a,
@@ -228,11 +232,10 @@ static void handle_denied(struct context *c, const struct seccomp_notif *n, cons
 	note_command_denial(c->supervise, a, d);
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = d->deny_errno;
-	(void)supervise_record(c->supervise, r); /* refused whether or not it can be recorded */
 	/* First, so that the end of a command that this denies finds the reason there. */
 	if (d->is_stop && config->stop)
 		config->stop(config->arg, d->source.reason);
-	(void)supervise_answer_errno(config->listener, n->id, d->deny_errno);
+	supervise_deny(c->supervise, n->id, r, d->deny_errno);
 }
 
 /* Return: 0; -ESTALE as supervise_carry_out(). */

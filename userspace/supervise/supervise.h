@@ -13,6 +13,7 @@
 #include "audit/redact.h"
 #include "engine/engine.h"
 
+#include "supervise/denials.h"
 #include "supervise/receivers.h"
 
 enum hold_end {
@@ -40,6 +41,10 @@ struct supervise_config {
 	/* A budget, or a log that cannot be written, wants the session ended; @reason is borrowed.
 	 * In any thread. May be NULL. */
 	void (*stop)(void *arg, const char *reason);
+	/* The agent makes the same denied call again and again. In any thread. May be NULL. */
+	void (*looping)(void *arg, struct bytes words);
+	unsigned denial_repeats; /* that begin the loop breaker; 0: there is none */
+	bool denials_stop;       /* it ends the session at last */
 	void *arg;
 };
 
@@ -78,6 +83,14 @@ void supervise_scan_holds(struct supervise *s);
 
 /* As execs_command_stop(): a stop of the command, for the main thread. */
 int supervise_command_stop(struct supervise *s);
+
+/* As denials_fd(), denials_next(). */
+int supervise_delayed_fd(const struct supervise *s);
+uint64_t supervise_delayed_next(struct supervise *s);
+/* Gives the answers that are due. Main thread; does not block. */
+void supervise_answer_delayed(struct supervise *s);
+/* As denials_why(). */
+void supervise_why(struct supervise *s, const char *id, struct json *j);
 
 /* Why the first exec of the command itself was denied: "policy 'p', rule 'r': reason". Valid once
  * that exec has failed;

@@ -18,6 +18,7 @@ struct supervise {
 	atomic_bool foreign_roots;
 	struct action_epoch epoch;
 	struct execs *execs;
+	struct denials *denials;
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
@@ -38,6 +39,12 @@ struct context {
 
 /* Appends to the log; a log that fails may end the session. Return: 0, -errno. */
 int supervise_record(struct supervise *s, const struct audit_record *r);
+
+/*
+ * Appends the record of a denied action, and answers it with @error: at once, or later where the
+ * agent repeats itself. It is refused whether or not it can be recorded.
+ */
+void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error);
 
 /*
  * Answers. Both may fail with -ENOENT when the process died or was interrupted meanwhile; then

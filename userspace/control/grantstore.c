@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/dirs.h"
+#include "base/io.h"
+
+#include "control/grantstore.h"
+
+#define FILE_NAME     "grants.json"
+#define FRESH_NAME    "grants.json.new"
+#define LOCK_NAME     "lock"
+#define LOCK_WAIT_NS  (200 * NS_PER_MSEC)
+#define LOCK_ROUND_MS 1
+#define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
+
+struct grantstore {
+	char *dir, *path;
+	int dirfd;
+	int inotify; /* -1: not watched */
+	char boot[37];
+};
+
+static int fail(const struct grantstore *s, int error, const char *what, struct diag *d)
+{
+	(void)diag_set(d, s->path, 0, 0, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+static int open_dir(struct grantstore *s, struct diag *d)
+{
+	struct stat st;
+	int r = io_mkdir_p(s->dir, 0700);
+
+	if (r < 0)
+		return fail(s, r, "cannot make the directory of grants", d);
+	s->dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->dirfd < 0 || fstat(s->dirfd, &st) < 0)
+		return fail(s, -errno, "cannot open the directory of grants", d);
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return diag_set(d, s->dir, 0, 0,
+				"the directory of grants must belong to you (uid %u) and be "
+				"writable by nobody else; no grant of it holds",
+				geteuid());
+	return 0;
+}
+
+static void read_boot(struct grantstore *s)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT((size_t)128);
+
+	if (io_read_file_at(AT_FDCWD, BOOT_ID_PATH, &text) == 0 && text.len >= sizeof(s->boot) - 1)
+		memcpy(s->boot, text.p, sizeof(s->boot) - 1);
+}
+
+static void store_freep(struct grantstore **s)
+{
+	grantstore_free(*s);
+}
+
+int grantstore_open(const char *dir, struct grantstore **ret, struct diag *reterr_diag)
+{
+	_cleanup_(store_freep) struct grantstore *s = calloc(1, sizeof(*s));
+	_cleanup_(freep) char *state = dirs_state();
+	int r;
+
+	if (!s || (!dir && !state))
+		return -ENOMEM;
+	s->dirfd = s->inotify = -1;
+	s->dir = dir ? strdup(dir) : str_format("%s/grants", state);
+	s->path = s->dir ? str_format("%s/" FILE_NAME, s->dir) : NULL;
+	if (!s->path)
+		return -ENOMEM;
+	r = open_dir(s, reterr_diag);
+	if (r < 0)
+		return r;
+	read_boot(s);
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+struct grantstore *grantstore_free(struct grantstore *s)
+{
+	if (!s)
+		return NULL;
+	fd_close(s->dirfd);
+	fd_close(s->inotify);
+	free(s->dir);
+	free(s->path);
+	free(s);
+	return NULL;
+}
+
+const char *grantstore_dir(const struct grantstore *s)
+{
+	return s->dir;
+}
+
+const char *grantstore_boot(const struct grantstore *s)
+{
+	return s->boot;
+}
+
+/* Reads from the descriptor whose owner was looked at. */
+static int read_file(struct grantstore *s, struct strbuf *text, struct diag *d)
+{
+	_cleanup_(fd_closep) int fd =
+		openat(s->dirfd, FILE_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : fail(s, -errno, "cannot read the grants", d);
+	if (fstat(fd, &st) < 0)
+		return fail(s, -errno, "cannot read the grants", d);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) ||
+	    st.st_nlink != 1)
+		return diag_set(d, s->path, 0, 0,
+				"the file of grants must be yours alone (uid %u, mode 0600, one "
+				"name), so none of them holds: look who changed that, then remove "
+				"it",
+				geteuid());
+	r = io_read_all(fd, text);
+	return r < 0 ? fail(s, r, "cannot read the grants", d) : 0;
+}
+
+int grantstore_read(struct grantstore *s, struct grantlist *ret, struct diag *reterr_diag)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(GRANTLIST_MAX_BYTES);
+	int r = read_file(s, &text, reterr_diag);
+
+	grantlist_fini(ret);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = grantlist_parse(s->path, strbuf_bytes(&text), ret, reterr_diag);
+	if (r == 0)
+		grantlist_expire(ret, clock_boottime_ns(), s->boot);
+	return r;
+}
+
+static int write_file(struct grantstore *s, const struct grantlist *l)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(GRANTLIST_MAX_BYTES);
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	grantlist_write(l, &text);
+	if (strbuf_error(&text))
+		return strbuf_error(&text);
+	/* Whatever a crash left there is nobody's: we have the lock. */
+	(void)unlinkat(s->dirfd, FRESH_NAME, 0);
+	fd = openat(s->dirfd, FRESH_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	r = io_write_all(fd, text.p, text.len);
+	if (r == 0 && (fsync(fd) < 0 || renameat(s->dirfd, FRESH_NAME, s->dirfd, FILE_NAME) < 0))
+		r = -errno;
+	if (r == 0 && fsync(s->dirfd) < 0)
+		r = -errno;
+	return r;
+}
+
+/* As the lock of accounts (control/ledger.c): mode 0200, and nobody waits for long. */
+static int lock(struct grantstore *s)
+{
+	_cleanup_(fd_closep) int fd =
+		openat(s->dirfd, LOCK_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0200);
+	uint64_t end_ns = clock_monotonic_ns() + LOCK_WAIT_NS;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (clock_monotonic_ns() >= end_ns)
+			return -EBUSY;
+		(void)poll(NULL, 0, LOCK_ROUND_MS);
+	}
+	return TAKE_FD(fd);
+}
+
+int grantstore_change(struct grantstore *s, int (*fn)(struct grantlist *l, void *arg), void *arg,
+		      struct diag *reterr_diag)
+{
+	_cleanup_(grantlist_fini) struct grantlist l = {};
+	_cleanup_(fd_closep) int locked = lock(s);
+	int r;
+
+	if (locked < 0)
+		return fail(s, locked, "cannot lock the grants", reterr_diag);
+	r = grantstore_read(s, &l, reterr_diag);
+	if (r < 0)
+		return r;
+	r = fn(&l, arg);
+	if (r == -ENOSPC)
+		return diag_set(reterr_diag, s->path, 0, 0,
+				"there are %d grants, and no more are kept: revoke some",
+				GRANTS_MAX);
+	if (r < 0)
+		return fail(s, r, "cannot change the grants", reterr_diag);
+	if (r == 0)
+		r = write_file(s, &l);
+	return r < 0 ? fail(s, r, "cannot write the grants", reterr_diag) : r;
+}
+
+int grantstore_watch(struct grantstore *s)
+{
+	_cleanup_(fd_closep) int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd < 0 ||
+	    inotify_add_watch(fd, s->dir, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0)
+		return -errno;
+	s->inotify = TAKE_FD(fd);
+	return s->inotify;
+}
+
+bool grantstore_has_changed(struct grantstore *s)
+{
+	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool has_changed = false;
+	ssize_t n;
+
+	while ((n = read(s->inotify, buffer, sizeof(buffer))) > 0) {
+		for (const char *p = buffer; p < buffer + n;) {
+			const struct inotify_event *e = (const void *)p;
+
+			/* Too many events: some of them may have been ours. */
+			if ((e->mask & IN_Q_OVERFLOW) || (e->len && streq(e->name, FILE_NAME)))
+				has_changed = true;
+			p += sizeof(*e) + e->len;
+		}
+	}
+	return has_changed;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The user's grants that outlive a session, STATE/grants/grants.json: mode 0600 in a directory of
+ * 0700 of the user's own, replaced as a whole and brought to the disk, so that a crash leaves the
+ * old ones or the new. No agent may change it (the engine's built-in protection). Main thread, and
+ * the commands of people; waits for a lock for a moment at most.
+ */
+#pragma once
+
+#include "approve/grantlist.h"
+
+struct grantstore;
+
+/* @dir is made when missing; NULL: STATE/grants. Return: 0; -errno with @reterr_diag. */
+int grantstore_open(const char *dir, struct grantstore **ret,
+		    struct diag *reterr_diag) _must_check_;
+struct grantstore *grantstore_free(struct grantstore *s); /* NULL-safe */
+/* Absolute. Borrowed: what the engine must protect. */
+const char *grantstore_dir(const struct grantstore *s);
+/* What holds now: nothing where there is no file. Return: 0; -errno with @reterr_diag: then @ret is
+ * empty. */
+int grantstore_read(struct grantstore *s, struct grantlist *ret,
+		    struct diag *reterr_diag) _must_check_;
+/*
+ * Has @fn change the list, and keeps it. What @fn returns below 0 is forwarded, and nothing is
+ * written; 1: nothing has changed. Return: 0, 1; -errno with @reterr_diag.
+ */
+int grantstore_change(struct grantstore *s, int (*fn)(struct grantlist *l, void *arg), void *arg,
+		      struct diag *reterr_diag) _must_check_;
+/* Begins to watch. Return: a descriptor, borrowed, readable when the file was replaced; -errno. */
+int grantstore_watch(struct grantstore *s);
+/* Return: whether it was replaced since the last call. */
+bool grantstore_has_changed(struct grantstore *s);
+/* Of this boot, "" when the kernel does not say. */
+const char *grantstore_boot(const struct grantstore *s);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a denied call is answered, and what follows when it is made again and again. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+
+#include "supervise/supervise_private.h"
+
+#define LOOP_SHOW_BYTES 200
+
+static void describe(const struct audit_record *r, struct strbuf *out)
+{
+	strbuf_add_fmt(out, "%s ", op_name(r->op));
+	escape_terminal_max(out, r->object, LOOP_SHOW_BYTES);
+}
+
+static void tell(struct supervise *s, const struct audit_record *r, unsigned n)
+{
+	_cleanup_(strbuf_fini) struct strbuf words = STRBUF_INIT((size_t)2048);
+
+	strbuf_add_str(&words, "the agent repeats what is denied: ");
+	describe(r, &words);
+	strbuf_add_fmt(&words, ", %u times; rule ", n);
+	escape_terminal_max(&words, r->rule.p ? r->rule : BYTES_LIT("default"), LOOP_SHOW_BYTES);
+	s->config.looping(s->config.arg, strbuf_bytes(&words));
+}
+
+static void stop(struct supervise *s, const struct audit_record *r, unsigned n)
+{
+	_cleanup_(strbuf_fini) struct strbuf words = STRBUF_INIT((size_t)1024);
+
+	strbuf_add_fmt(&words, "denied %u times, and tried again: ", n);
+	describe(r, &words);
+	s->config.stop(s->config.arg, strbuf_str(&words));
+}
+
+void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
+{
+	struct denial denial;
+
+	denials_note(s->denials, r, &denial);
+	(void)supervise_record(s, r); /* refused whether or not it can be recorded */
+	if (denial.tells && s->config.looping)
+		tell(s, r, denial.n);
+	if (denial.stops && s->config.stop)
+		stop(s, r, denial.n);
+	if (denial.delay_ns &&
+	    denials_delay(s->denials, id, error, clock_monotonic_ns() + denial.delay_ns))
+		return;
+	(void)supervise_answer_errno(s->config.listener, id, error);
+}
+
+int supervise_delayed_fd(const struct supervise *s)
+{
+	return denials_fd(s->denials);
+}
+
+uint64_t supervise_delayed_next(struct supervise *s)
+{
+	return denials_next(s->denials);
+}
+
+void supervise_answer_delayed(struct supervise *s)
+{
+	uint64_t now_ns = clock_monotonic_ns(), id;
+	int error;
+
+	denials_ack(s->denials);
+	while (denials_take(s->denials, now_ns, &id, &error))
+		(void)supervise_answer_errno(s->config.listener, id, error);
+}
+
+void supervise_why(struct supervise *s, const char *id, struct json *j)
+{
+	denials_why(s->denials, id, j);
+}
