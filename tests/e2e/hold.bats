@@ -397,7 +397,7 @@ wait_prompt() {
 	assert_output --partial "only daemon, @daemon"
 	assert_output --partial "Read the copy."
 	run "$HOLDFAST" approve "$(held_ids)"
-	assert_failure 1
+	assert_failure 3
 	assert_output --partial "the rule lets only daemon, @daemon answer"
 	wait_held 1
 	assert_logged '.event == "notice" and (.note | contains("which only daemon, @daemon may, and was refused"))'
