@@ -176,6 +176,8 @@ static void lose(struct session *s)
 /* Only what it was asked: an asker has no more rights than that. */
 static void take_answer(struct session *s, const char *packet, size_t len)
 {
+	struct control_outcome outcome = {};
+	struct control_answer a = {.uid = getuid()};
 	struct control_request q;
 	char(*slot)[HELD_ID_SIZE];
 
@@ -186,9 +188,12 @@ static void take_answer(struct session *s, const char *packet, size_t len)
 	if (!slot)
 		return; /* it ended meanwhile */
 	*slot[0] = '\0';
-	(void)session_control_ops.answer(s, q.id, q.op == CONTROL_APPROVE,
-					 (struct bytes){.p = q.reason, .len = q.reason_len},
-					 bytes_of(s->config->asker_name));
+	/* Once: what a program says is no grant. */
+	a.id = q.id;
+	a.approve = q.op == CONTROL_APPROVE;
+	a.reason = (struct bytes){.p = q.reason, .len = q.reason_len};
+	a.approver = bytes_of(s->config->asker_name);
+	(void)session_answer(s, &a, &outcome);
 }
 
 void session_ask_dispatch(struct session *s)
