@@ -85,8 +85,11 @@ denied() {
 		{"reason":"allow"}|no 'answer'
 		{"answer":"allow","if":"root agrees"}|a key that is not known
 		{"answer":"allow","reason":7}|a value that is no string
+		{"answer":"allow","for":"ever"}|a 'for' that is not once, session, restart, always or 30s to 12h
+		{"answer":"allow","for":"10m","scope":"all"}|a 'scope' that is not exact, tool, dir, address or agent
+		{"answer":"allow","scope":"dir"}|a wider 'scope' without a 'for'
 	END
-	assert_equal "$n" 10
+	assert_equal "$n" 13
 }
 
 @test "an allow from a program that fails, or is killed, is a deny" {
@@ -256,6 +259,45 @@ denied() {
 	denied $'\e[31mno'
 	run grep -c $'\e' "$LOG"
 	assert_output 0
+}
+
+@test "an answer that holds: the second of its kind is not asked" {
+	bot <<-END
+		echo asked >>"$T/asked"
+		echo '{"answer":"allow","for":"session","scope":"dir"}'
+	END
+	run ask -- sh -c 'cat "$0/file1" && cat "$0/file2"' "$T/ask"
+	assert_success
+	assert_output "asked-for 1
+asked-for 2"
+	assert_equal "$(wc -l <"$T/asked")" 1
+}
+
+@test "an answer that gives more than the rule lets anybody give is a deny" {
+	policy_open asking <<-END
+		  - {name: ask-first, match: {path: ["$T/ask/**"]}, action: ask, ask: {max_duration: session}}
+	END
+	bot <<-'END'
+		echo '{"answer":"allow","for":"always","scope":"dir"}'
+	END
+	run ask -- cat "$T/ask/file1"
+	assert_failure 1
+	assert_logged '.verdict == "deny" and .approver == "command:bot" and (.reason | length > 10)'
+}
+
+@test "equal actions are one question" {
+	bot <<-END
+		echo asked >>"$T/asked"
+		until [ -e "$T/go" ]; do sleep 0.05; done
+		echo '{"answer":"allow"}'
+	END
+	run_held --ask "command:$T/bot" -- sh -c 'cat "$0" & cat "$0" & cat "$0" & wait' "$T/ask/file1"
+	waiting() { [[ $(held_json | jq .waiting) == 3 ]]; }
+	wait_for waiting
+	touch "$T/go"
+	finished 0
+	assert_equal "$(wc -l <"$T/asked")" 1
+	assert_equal "$(wc -l <"$T/out")" 3
 }
 
 @test "--ask command: without a program is wrong usage" {

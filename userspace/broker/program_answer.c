@@ -28,12 +28,28 @@ static const char *read_reason(struct control_request *q, struct bytes word)
 	return NULL;
 }
 
+static const char *read_for(struct control_request *q, struct bytes word)
+{
+	return answer_term_parse(word, &q->term) == 0
+		       ? NULL
+		       : "a 'for' that is not once, session, restart, always or 30s to 12h";
+}
+
+static const char *read_scope(struct control_request *q, struct bytes word)
+{
+	return answer_scope_parse(word, &q->scope) == 0
+		       ? NULL
+		       : "a 'scope' that is not exact, tool, dir, address or agent";
+}
+
 static const struct {
 	const char *name;
 	const char *(*read)(struct control_request *q, struct bytes word);
 } keys[] = {
 	{"answer", read_answer},
 	{"reason", read_reason},
+	{"for", read_for},
+	{"scope", read_scope},
 };
 
 /* Strict: what it meant by a key that we do not know could have been a condition. */
@@ -57,6 +73,8 @@ static const char *read_object(const json_t *root, struct control_request *q)
 		if (problem)
 			return problem;
 	}
+	if (q->term.life == ANSWER_ONCE && q->scope != ANSWER_EXACT)
+		return "a wider 'scope' without a 'for'";
 	return n == json_object_size(root) ? NULL : "a key that is not known";
 }
 

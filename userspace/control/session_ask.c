@@ -90,14 +90,12 @@ static bool ask_one(const struct held *h, void *arg)
 
 	if (!slot)
 		return false;
-	if (may_be_asked(h)) {
-		write_question(s, h, &b);
-		if (strbuf_error(&b) ||
-		    send(s->asker.fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			return false;
-		memcpy(slot, h->id, HELD_ID_SIZE);
-	}
-	s->asker.last_seq = h->seq;
+	if (!may_be_asked(h) || !h->is_first || find(s, h->id))
+		return true;
+	write_question(s, h, &b);
+	if (strbuf_error(&b) || send(s->asker.fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return false;
+	memcpy(slot, h->id, HELD_ID_SIZE);
 	return true;
 }
 
@@ -141,7 +139,7 @@ void session_ask_next(struct session *s)
 	if (s->asker.fd < 0)
 		deny_all(s);
 	else
-		held_table_each_after(s->held, s->asker.last_seq, ask_one, s);
+		held_table_each(s->held, ask_one, s);
 }
 
 void session_ask_ended(struct session *s, const char *id)
@@ -188,11 +186,18 @@ static void take_answer(struct session *s, const char *packet, size_t len)
 	if (!slot)
 		return; /* it ended meanwhile */
 	*slot[0] = '\0';
-	/* Once: what a program says is no grant. */
 	a.id = q.id;
 	a.approve = q.op == CONTROL_APPROVE;
+	a.scope = q.scope;
+	a.term = q.term;
+	a.rest = q.rest;
 	a.reason = (struct bytes){.p = q.reason, .len = q.reason_len};
 	a.approver = bytes_of(s->config->asker_name);
+	if (session_answer(s, &a, &outcome) <= 0)
+		return;
+	/* It wanted to give more than there is to give: nothing was answered, so that is a deny. */
+	a = (struct control_answer){
+		.id = q.id, .approver = a.approver, .reason = bytes_of(outcome.text), .uid = a.uid};
 	(void)session_answer(s, &a, &outcome);
 }
 

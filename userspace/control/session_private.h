@@ -65,7 +65,6 @@ struct session {
 	int sinks[SESSION_MAX_SINKS]; /* -1: it has gone */
 	struct {
 		int fd;            /* -1: there is none, or it has gone */
-		uint64_t last_seq; /* of the newest hold that it was asked, or is not to be */
 		char asked[ASKER_AT_ONCE][HELD_ID_SIZE]; /* "": a free place */
 	} asker;
 	pid_t command;
