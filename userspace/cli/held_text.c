@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "base/escape.h"
+
+#include "cli/held_text.h"
+
+#define SHOW_COMMAND_BYTES 1500
+#define SHOW_STRING_BYTES  400
+#define LINE_MAX_BYTES     ((size_t)64 * 1024)
+
+/* The string at @key as the bytes that the session wrote; the caller frees *@b. NULL bytes when
+ * there is none. */
+static struct bytes get_bytes(const json_t *o, const char *key, struct strbuf *b)
+{
+	const json_t *v = json_object_get(o, key);
+
+	strbuf_reset(b);
+	if (!json_is_string(v))
+		return BYTES_NULL;
+	escape_json_decode(b, (struct bytes){json_string_value(v), json_string_length(v)});
+	return strbuf_bytes(b);
+}
+
+static void add_escaped(struct strbuf *out, const json_t *o, const char *key, size_t max)
+{
+	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
+
+	escape_terminal_max(out, get_bytes(o, key, &b), max);
+}
+
+static uint64_t get_u64(const json_t *o, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(o, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static void add_row(struct strbuf *out, const char *label, const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (!json_is_string(v) || json_string_length(v) == 0)
+		return;
+	strbuf_add_fmt(out, "  %-8s ", label);
+	add_escaped(out, o, key, SHOW_STRING_BYTES);
+	strbuf_add_char(out, '\n');
+}
+
+static void add_command(struct strbuf *out, const json_t *o)
+{
+	const json_t *argv = json_object_get(o, "argv");
+	_cleanup_(strbuf_fini) struct strbuf line = STRBUF_INIT(LINE_MAX_BYTES);
+	_cleanup_(strbuf_fini) struct strbuf arg = STRBUF_INIT(LINE_MAX_BYTES);
+
+	if (json_array_size(argv) == 0)
+		return;
+	for (size_t i = 0; i < json_array_size(argv); i++) {
+		const json_t *v = json_array_get(argv, i);
+
+		if (i)
+			strbuf_add_char(&line, ' ');
+		strbuf_reset(&arg);
+		escape_json_decode(&arg,
+				   (struct bytes){json_string_value(v), json_string_length(v)});
+		strbuf_add_bytes(&line, strbuf_bytes(&arg));
+	}
+	strbuf_add_fmt(out, "  %-8s ", "command");
+	escape_terminal_max(out, strbuf_bytes(&line), SHOW_COMMAND_BYTES);
+	strbuf_add_char(out, '\n');
+	if (json_is_true(json_object_get(o, "truncated")))
+		strbuf_add_fmt(
+			out, "  %-8s NOT ALL OF IT IS SHOWN: it has %" PRIu64 " arguments in all\n",
+			"", get_u64(o, "argc"));
+}
+
+static void add_approvers(struct strbuf *out, const json_t *o)
+{
+	const json_t *approvers = json_object_get(o, "approvers");
+
+	if (json_array_size(approvers) == 0)
+		return;
+	strbuf_add_fmt(out, "  %-8s only ", "answer");
+	for (size_t i = 0; i < json_array_size(approvers); i++) {
+		_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
+		const json_t *v = json_array_get(approvers, i);
+
+		if (i)
+			strbuf_add_str(out, ", ");
+		escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
+		escape_terminal_max(out, strbuf_bytes(&b), SHOW_STRING_BYTES);
+	}
+	strbuf_add_char(out, '\n');
+}
+
+/* Where one answer serves many, or many have to answer. */
+static void add_question(struct strbuf *out, const json_t *o)
+{
+	const json_t *by = json_object_get(o, "approved_by");
+	uint64_t waiting = get_u64(o, "waiting"), before = get_u64(o, "asked_before");
+
+	if (waiting > 1)
+		strbuf_add_fmt(out,
+			       "  %-8s %" PRIu64 " equal actions wait; one answer is for all\n", "",
+			       waiting);
+	if (before)
+		strbuf_add_fmt(out, "  %-8s asked %" PRIu64 " times before in this session\n", "",
+			       before);
+	if (get_u64(o, "count") > 1)
+		strbuf_add_fmt(out, "  %-8s %" PRIu64 " have to approve, %zu have\n", "",
+			       get_u64(o, "count"), json_array_size(by));
+}
+
+/* The words of the session that would make the grant: what is shown is what would be granted. */
+static void add_choices(struct strbuf *out, const json_t *o)
+{
+	const json_t *answers = json_object_get(o, "answers");
+
+	strbuf_add_fmt(out, "  %-8s once (what waits now)\n", "choices");
+	for (size_t i = 0; i < json_array_size(answers); i++) {
+		const json_t *a = json_array_get(answers, i);
+
+		strbuf_add_fmt(out, "  %-8s --scope ", "");
+		add_escaped(out, a, "scope", SHOW_STRING_BYTES);
+		strbuf_add_str(out, ": ");
+		add_escaped(out, a, "covers", SHOW_STRING_BYTES);
+		strbuf_add_char(out, '\n');
+	}
+	if (json_array_size(answers) == 0)
+		return;
+	strbuf_add_fmt(out, "  %-8s --for session, 30s to 12h, restart or always", "");
+	if (json_is_string(json_object_get(o, "max_duration"))) {
+		strbuf_add_str(out, "; the rule lets it be at most ");
+		add_escaped(out, o, "max_duration", SHOW_STRING_BYTES);
+	}
+	strbuf_add_char(out, '\n');
+}
+
+void held_text_entry(const json_t *o, const json_t *status, bool is_detailed, struct strbuf *out)
+{
+	add_escaped(out, o, "id", SHOW_STRING_BYTES);
+	strbuf_add_str(out, "  ");
+	add_escaped(out, o, "op", SHOW_STRING_BYTES);
+	strbuf_add_str(out, " (");
+	add_escaped(out, o, "kind", SHOW_STRING_BYTES);
+	strbuf_add_fmt(out, "), held for %" PRIu64 " s, denied in %" PRIu64 " s\n",
+		       get_u64(o, "age_ms") / 1000, get_u64(o, "left_ms") / 1000);
+	add_command(out, o);
+	add_row(out, "object", o, "object");
+	add_row(out, "to", o, "object2");
+	add_row(out, "in", o, "cwd");
+	strbuf_add_fmt(out, "  %-8s %" PRIu64 " ", "process", get_u64(o, "pid"));
+	add_escaped(out, o, "exe", SHOW_STRING_BYTES);
+	strbuf_add_fmt(out, "\n  %-8s ", "agent");
+	add_escaped(out, status, "agent", SHOW_STRING_BYTES);
+	strbuf_add_str(out, ", session ");
+	add_escaped(out, status, "session", SHOW_STRING_BYTES);
+	strbuf_add_char(out, '\n');
+	add_row(out, "policy", o, "policy");
+	add_row(out, "rule", o, "rule");
+	add_row(out, "reason", o, "reason");
+	add_row(out, "instead", o, "suggest");
+	add_approvers(out, o);
+	add_question(out, o);
+	if (is_detailed)
+		add_choices(out, o);
+}
