@@ -278,6 +278,7 @@ static int list_all(const struct fixture *f, const void *arg)
 static void test_client_removes_dead_sockets(void **state)
 {
 	struct fixture f;
+	const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
 	struct diag d = {};
 	int dirfd, fd;
 
@@ -287,6 +288,10 @@ static void test_client_removes_dead_sockets(void **state)
 	fd = control_socket_listen(dirfd, f.dir, "dead.sock", &d);
 	assert_true(fd >= 0);
 	fd_close(fd);
+	/* One that was just made may be about to listen. */
+	assert_int_equal(client(&f, list_all, NULL), 0);
+	assert_int_equal(faccessat(dirfd, "dead.sock", F_OK, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(utimensat(dirfd, "dead.sock", old, AT_SYMLINK_NOFOLLOW), 0);
 	fd_close(dirfd);
 	assert_int_equal(client(&f, list_all, NULL), 0);
 	teardown(&f);

@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include "base/clock.h"
 #include "base/dirs.h"
 
 #include "control/client.h"
 #include "control/socket.h"
 
+#define STALE_S  3
 #define RUN_USER "/run/user" /* where login sessions have their XDG_RUNTIME_DIR */
 
 static void client_fini(struct control_client *c)
@@ -82,6 +84,12 @@ static int connect_to(int dirfd, const char *dir, const char *name, int *ret_fd)
 	return 0;
 }
 
+/* Between bind() and listen() a session that begins looks like one that died. */
+static bool is_new(const struct stat *st)
+{
+	return clock_realtime_ns() / NS_PER_SEC < (uint64_t)st->st_mtime + STALE_S;
+}
+
 /*
  * Nobody listens, so nobody ever will: a session's name is used once. Only a socket of ours in a
  * directory of ours: root looks into directories that others fill.
@@ -92,7 +100,7 @@ static void remove_stale(int dirfd, const char *name)
 
 	if (fstat(dirfd, &dir) == 0 && dir.st_uid == geteuid() &&
 	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
-	    st.st_uid == geteuid())
+	    st.st_uid == geteuid() && !is_new(&st))
 		(void)unlinkat(dirfd, name, 0);
 }
 
