@@ -40,7 +40,9 @@ say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
 MANUALS = $(BUILD)/holdfast.1 $(BUILD)/holdfast-policy.5
 
 LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libzstd sqlite3
-MISSING := $(strip $(foreach l,$(LIBS) libcrypto,$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
+# Of holdfast-page alone.
+PAGE_LIBS := libmicrohttpd
+MISSING := $(strip $(foreach l,$(LIBS) $(PAGE_LIBS) libcrypto,$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
 
 # ---- flags
 
@@ -85,7 +87,9 @@ LOADER_SOURCES := $(wildcard loader/bpf/*.c)
 # ---- what is built from what
 
 MAIN := userspace/cli/main.c
-SOURCES := $(filter-out $(MAIN),$(wildcard userspace/*/*.c loader/*.c))
+PAGE_MAIN := userspace/page/main.c
+PAGE_WEB := $(wildcard userspace/page/web/*)
+SOURCES := $(filter-out $(MAIN) $(PAGE_MAIN),$(wildcard userspace/*/*.c loader/*.c))
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES := $(wildcard tests/bench/bench_*.c)
@@ -95,13 +99,13 @@ COMPAT := $(wildcard tests/compat/*.c)
 # One program for each group of attacks; the rest of the directory is what they have in common.
 ATTACKS := $(wildcard tests/attack/attack_*.c)
 ATTACK_COMMON := $(filter-out $(ATTACKS),$(wildcard tests/attack/*.c))
-EVERY_SOURCE := $(MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT) $(ATTACKS) $(ATTACK_COMMON)
+EVERY_SOURCE := $(MAIN) $(PAGE_MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT) $(ATTACKS) $(ATTACK_COMMON)
 DEFINES = -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_POLICY_DIR='"$(SHAREDIR)/policies"'
 
 objects = $(1:%.c=$(BUILD)/%.o)
 programs = $(patsubst %.c,$(BUILD)/%,$(1))
 
-all: $(BUILD)/holdfast $(if $(has_bpf),$(BUILD)/holdfast-loader)
+all: $(BUILD)/holdfast $(BUILD)/holdfast-page $(if $(has_bpf),$(BUILD)/holdfast-loader)
 
 $(BUILD)/holdfast: $(call objects,$(MAIN)) $(BUILD)/libholdfast.a
 	$(call say,LD)
@@ -122,6 +126,14 @@ $(call objects,$(LOADER_SOURCES)): $(SKELETONS)
 $(BUILD)/holdfast-loader: $(call objects,$(LOADER_SOURCES)) $(BUILD)/libholdfast.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lbpf
+
+# It speaks HTTP, and shares no process with what supervises.
+$(BUILD)/holdfast-page: $(call objects,$(PAGE_MAIN)) $(BUILD)/libholdfast.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(PAGE_LIBS))
+
+# The page's files are in the object.
+$(BUILD)/userspace/page/assets.o: $(PAGE_WEB)
 
 # Made afresh: an archive that is updated keeps the members of deleted sources.
 $(BUILD)/libholdfast.a: $(call objects,$(SOURCES)) $(BUILD)/.sources
@@ -210,7 +222,7 @@ $(BUILD)/clang/%.o: %.c $(BUILD)/.flags
 
 # The libraries' headers do not depend on the machine, but the C library's do: those of the cross
 # compiler must come first.
-check-aarch64: $(patsubst %.c,$(BUILD)/aarch64/%.o,$(MAIN) $(SOURCES) $(TOOLS))
+check-aarch64: $(patsubst %.c,$(BUILD)/aarch64/%.o,$(MAIN) $(PAGE_MAIN) $(SOURCES) $(TOOLS))
 $(BUILD)/aarch64/%.o: %.c $(BUILD)/.flags
 	$(call say,CC)
 	@mkdir -p $(@D)
@@ -253,6 +265,7 @@ format:
 install: all $(MANUALS)
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
 	$(if $(has_bpf),install -D -m 755 $(BUILD)/holdfast-loader $(DESTDIR)$(LIBEXECDIR)/holdfast-loader)
+	install -D -m 755 $(BUILD)/holdfast-page $(DESTDIR)$(LIBEXECDIR)/holdfast-page
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json

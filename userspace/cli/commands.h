@@ -24,6 +24,7 @@ int cmd_why(int argc, char **argv);
 int cmd_held(int argc, char **argv);
 int cmd_approve(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
+int cmd_page(int argc, char **argv);
 int cmd_spend(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_policy(int argc, char **argv);

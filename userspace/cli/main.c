@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"held", cmd_held, "[--json] [SESSION]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID...", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [--reason TEXT]", "refuse held actions"},
+	{"page", cmd_page, "[OPTIONS]", "serve a local web page to watch and answer"},
 	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
 	{"policy", cmd_policy, "COMMAND...", "check, test, explain and ask policies"},
 	{"metrics", cmd_metrics, "[OPTIONS] [FILE|SESSION]", "count, for a monitoring system"},
