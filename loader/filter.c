@@ -196,10 +196,13 @@ static int filter_namespace(scmp_filter_ctx ctx, const struct trap_row *row)
 	static const uint64_t bits[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
 					CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
 	static const uint64_t time = CLONE_NEWTIME; /* clone() has its signal in these bits */
+	static const uint64_t sibling = CLONE_PARENT;
 	int r = filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, bits, ARRAY_SIZE(bits));
 
 	if (r == 0 && row->nr == __NR_unshare)
 		r = filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, &time, 1);
+	else if (r == 0)
+		r = filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, &sibling, 1);
 	return r;
 }
 
@@ -263,11 +266,12 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		      const struct filter_plan *plan)
 {
 	static const uint64_t ptrace_attaching[] = {PTRACE_ATTACH, PTRACE_SEIZE};
-	static const uint64_t prctl_memory[] = {PR_SET_MM};
+	static const uint64_t prctl_options[] = {PR_SET_MM, PR_SET_CHILD_SUBREAPER};
 	struct scmp_arg_cmp has_destination = SCMP_CMP(4, SCMP_CMP_NE, 0, 0);
 
 	switch (row->class) {
 	case TRAP_TOOL:
+	case TRAP_RESTRICT:
 	case TRAP_REFUSED:
 		return filter_trap(ctx, row->nr, 0, NULL);
 	case TRAP_OPEN:
@@ -291,7 +295,8 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 	case TRAP_IOCTL:
 		return filter_ioctl(ctx, row, plan);
 	case TRAP_PRCTL:
-		return filter_trap_values(ctx, row->nr, 0, prctl_memory, ARRAY_SIZE(prctl_memory));
+		return filter_trap_values(ctx, row->nr, 0, prctl_options,
+					  ARRAY_SIZE(prctl_options));
 	case TRAP_NAMESPACE:
 		return filter_namespace(ctx, row);
 	case TRAP_ABSENT:

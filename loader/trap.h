@@ -21,8 +21,11 @@ enum trap_class {
 	TRAP_PTRACE,      /* only requests that attach */
 	TRAP_IOCTL,       /* only the requests of loader/ioctls.def */
 	TRAP_REFUSED,     /* refused unless granted */
-	TRAP_PRCTL,       /* only PR_SET_MM: it can say that a process runs another image */
-	TRAP_NAMESPACE,   /* only with flags that make a namespace */
+	TRAP_RESTRICT,    /* always: what is done on behalf is to be bound by it, too */
+	TRAP_PRCTL,       /* only PR_SET_MM: it can say that a process runs another image; and
+			     PR_SET_CHILD_SUBREAPER, which is noted */
+	TRAP_NAMESPACE,   /* only with flags that make a namespace; and CLONE_PARENT, which is
+			     noted */
 	TRAP_ABSENT, /* fails with ENOSYS: it keeps its flags in memory, and programs do without */
 	TRAP_PID,    /* only for another process than the caller (0) */
 	TRAP_LIMIT,  /* likewise, and only what sets a limit */
@@ -55,6 +58,9 @@ enum trap_shape {
 	SHAPE_PRIORITY, /* a process, a group or a user */
 	SHAPE_OWNER,    /* as SHAPE_KILL, of fcntl(F_SETOWN) */
 	SHAPE_IOCTL,    /* the request says which group it belongs to */
+	SHAPE_RESTRICT, /* a Landlock ruleset, flags */
+	SHAPE_PRCTL,    /* the first argument says what is done */
+	SHAPE_CLONE,    /* the flags say what is done */
 	SHAPE_CREDS,    /* nothing to decide: that the caller's credentials change is noted */
 	_SHAPE_MAX,
 };

@@ -116,6 +116,7 @@ static bool is_trapped_with_zero_arguments(const struct trap_row *row)
 	case TRAP_CHANGE:
 	case TRAP_NETWORK:
 	case TRAP_SOCKET: /* AF_UNSPEC is no family that policies speak of */
+	case TRAP_RESTRICT:
 	case TRAP_REFUSED:
 	case TRAP_CREDS:
 		return true;

@@ -25,6 +25,7 @@ enum act_kind {
 	ACT_CHANGE,  /* behalf/change.c: changes the tree or an object's attributes */
 	ACT_NETWORK, /* behalf/network.c: on a duplicate of the agent's socket */
 	ACT_EXEC,    /* goes on, and what really ran is compared with this (supervise/execs.h) */
+	ACT_LINEAGE, /* behalf/domains.h: goes on, and is remembered */
 	_ACT_KIND_MAX,
 };
 
@@ -124,6 +125,19 @@ struct act_exec {
 	bool is_cmdline_whole;
 };
 
+/* What changes who is bound by which Landlock ruleset of the agent's own. */
+enum lineage {
+	LINEAGE_RESTRICT, /* landlock_restrict_self(2) */
+	LINEAGE_REAPER,   /* PR_SET_CHILD_SUBREAPER: orphans become its children */
+	LINEAGE_SIBLING,  /* CLONE_PARENT: the child's parent is not who made it */
+};
+
+struct act_lineage {
+	enum lineage what;
+	int ruleset; /* duplicate of the agent's; -1: none */
+	uint32_t flags;
+};
+
 struct act {
 	enum act_kind kind;
 	uint64_t notif_id; /* of the call that waits */
@@ -135,5 +149,6 @@ struct act {
 		struct act_change change;
 		struct act_network network;
 		struct act_exec exec;
+		struct act_lineage lineage;
 	};
 };

@@ -154,7 +154,8 @@ static int decode_by_shape(struct decode *c)
 		[SHAPE_PID] = decode_pid,         [SHAPE_NONE] = decode_none,
 		[SHAPE_CREDS] = decode_creds,     [SHAPE_KILL] = decode_kill,
 		[SHAPE_OWNER] = decode_owner,     [SHAPE_PRIORITY] = decode_priority,
-		[SHAPE_IOCTL] = decode_ioctl,
+		[SHAPE_IOCTL] = decode_ioctl,     [SHAPE_RESTRICT] = decode_restrict,
+		[SHAPE_PRCTL] = decode_prctl,     [SHAPE_CLONE] = decode_clone,
 	};
 
 	return decoders[c->row->shape](c);

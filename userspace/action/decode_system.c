@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that are refused unless granted: what they name is in registers or not looked at. */
 #include <linux/audit.h>
+#include <sched.h>
+#include <sys/prctl.h>
 
 #include "action/decode.h"
 
@@ -23,6 +25,52 @@ int decode_none(struct decode *c)
 	if (c->row->grant == GRANT_NAMESPACES)
 		target_note_creds(c);
 	return add_step(c);
+}
+
+static int note_lineage(struct decode *c, enum lineage what)
+{
+	c->a->object = c->a->asked = bytes_of(c->row->name);
+	c->a->act.kind = ACT_LINEAGE;
+	c->a->act.lineage = (struct act_lineage){.what = what, .ruleset = -1};
+	return 0;
+}
+
+/* No step: nobody is asked whether a task may be bound by more. */
+int decode_restrict(struct decode *c)
+{
+	struct act_lineage *lineage = &c->a->act.lineage;
+	int fd = decode_arg_int(c, c->row->dirfd);
+
+	(void)note_lineage(c, LINEAGE_RESTRICT);
+	lineage->flags = (uint32_t)decode_arg(c, c->row->flags);
+	if (fd < 0)
+		return 0;
+	fd = target_take_fd(c, fd);
+	if (fd < 0)
+		return fd == -EBADF ? EBADF : decode_fail(ACTION_UNREADABLE);
+	lineage->ruleset = act_own(c, fd);
+	return 0;
+}
+
+/* All in registers. */
+int decode_prctl(struct decode *c)
+{
+	if (decode_arg_int(c, 0) == PR_SET_CHILD_SUBREAPER)
+		return note_lineage(c, LINEAGE_REAPER);
+	return decode_none(c);
+}
+
+int decode_clone(struct decode *c)
+{
+	uint64_t flags = decode_arg(c, c->row->flags);
+	int r = 0;
+
+	if (flags & CLONE_PARENT)
+		r = note_lineage(c, LINEAGE_SIBLING);
+	if (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+		     CLONE_NEWPID | CLONE_NEWNET))
+		r = decode_none(c);
+	return r;
 }
 
 /*

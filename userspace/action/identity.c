@@ -158,6 +158,7 @@ static void add_act(struct action_identity *id, const struct act *act)
 		add_numbers(id, (const uint64_t[]){act->exec.image_dev, act->exec.image_ino}, 2);
 		add_string(id, act->exec.cmdline);
 		return;
+	case ACT_LINEAGE:
 	case ACT_CONTINUE:
 	case _ACT_KIND_MAX:
 		return;

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#include "behalf/behalf_private.h"
+#include "behalf/domain.h"
+#include "behalf/domains.h"
 
 int behalf_new(const struct behalf_config *config, struct behalf **ret)
 {
@@ -47,6 +48,19 @@ const char *behalf_fd_name(int fd, char out[static BEHALF_FD_NAME_SIZE])
 	return out;
 }
 
+int behalf_call(struct behalf *b, const struct action *a, behalf_fn *fn, void *arg)
+{
+	int r;
+
+	if (b->domain)
+		return domain_run(b->domain, b, a, fn, arg);
+	r = rights_take(&b->rights, &a->act.creds);
+	if (r == 0)
+		r = fn(b, a, arg);
+	rights_give_back(&b->rights);
+	return r;
+}
+
 int behalf_perform(struct behalf *b, const struct action *a, struct behalf_result *ret)
 {
 	static int (*const performers[_ACT_KIND_MAX])(struct behalf *, const struct action *,
@@ -59,9 +73,18 @@ int behalf_perform(struct behalf *b, const struct action *a, struct behalf_resul
 
 	if (!performers[a->act.kind])
 		return -EINVAL;
-	r = rights_take(&b->rights, &a->act.creds);
-	if (r == 0)
-		r = performers[a->act.kind](b, a, ret);
-	rights_give_back(&b->rights);
+	r = b->config.domains ? domains_get(b->config.domains, a, &b->domain) : 0;
+	if (r < 0)
+		return r;
+	r = performers[a->act.kind](b, a, ret);
+	domains_put(b->config.domains, b->domain);
+	b->domain = NULL;
 	return r;
+}
+
+int behalf_note(struct behalf *b, const struct action *a)
+{
+	if (a->act.kind == ACT_EXEC)
+		return domains_note_exec(b->config.domains, a);
+	return domains_note(b->config.domains, &b->config, a);
 }

@@ -10,14 +10,20 @@
  */
 #pragma once
 
+#include <signal.h>
+
 #include "action/action.h"
 
 struct behalf;
+
+struct domains;
 
 struct behalf_config {
 	int listener; /* borrowed; to ask whether the call is still waiting before anything takes
 			 effect */
 	int proc;     /* borrowed: O_PATH of our /proc */
+	/* Borrowed: which task put itself under Landlock. */
+	struct domains *domains;
 };
 
 /* What the call returned. */
@@ -32,13 +38,20 @@ struct behalf_result {
 int behalf_new(const struct behalf_config *config, struct behalf **ret) _must_check_;
 struct behalf *behalf_free(struct behalf *b);
 
+/* Makes what blocks return; its handler does nothing, and it is not blocked in the threads. */
+#define BEHALF_WAKE_SIGNAL SIGRTMAX
+
 /*
- * Performs @a->act, which is not ACT_CONTINUE or ACT_EXEC. May block for as long as the call would,
- * in a FIFO or a connect; WAKE_SIGNAL of supervise/receivers.h then makes it return with
- * BEHALF_INTERRUPTED. Return: 0 and *ret, also where the call failed; -ENOENT: nobody waits any
- * more, and nothing was done; -ESTALE: what was judged is there no longer (a file appeared or
- * went): decode and decide anew.
+ * Performs @a->act: an open, a change, a network call. May block for as long as the call would, in
+ * a FIFO or a connect; BEHALF_WAKE_SIGNAL then makes it return with BEHALF_INTERRUPTED. Return: 0
+ * and *ret, also where the call failed; -ENOENT: nobody waits any more, and nothing was done;
+ * -ESTALE: what was judged is there no longer (a file appeared or went): decode and decide anew.
  */
 #define BEHALF_INTERRUPTED 1
+/*
+ * An ACT_LINEAGE or ACT_EXEC is about to go on. Return: 0; -errno: it must not, and fails with
+ * that.
+ */
+int behalf_note(struct behalf *b, const struct action *a) _must_check_;
 int behalf_perform(struct behalf *b, const struct action *a,
 		   struct behalf_result *ret) _must_check_;

@@ -16,7 +16,18 @@ struct behalf {
 	bool has_own_fs;
 	mode_t umask; /* the thread's now, valid with has_own_fs */
 	struct rights rights;
+	struct domain *domain; /* of the task whose call is performed; NULL: none */
+	/* A thread of a domain's: what it has is somebody else's, who looked it up. */
+	bool is_hand;
 };
+
+/* Something to be done with the agent's rights, as one of its own tasks would. */
+typedef int behalf_fn(struct behalf *b, const struct action *a, void *arg);
+/*
+ * @fn under the rulesets that @a's task entered, with its rights on, which are not on before and
+ * after. Return: what @fn returned; -errno: it was not called.
+ */
+int behalf_call(struct behalf *b, const struct action *a, behalf_fn *fn, void *arg) _must_check_;
 
 /* creds.c */
 
@@ -33,7 +44,7 @@ int behalf_still_waits(const struct behalf *b, const struct action *a) _must_che
 /* The name of one of our descriptors below self_fds. */
 const char *behalf_fd_name(int fd, char out[static BEHALF_FD_NAME_SIZE]);
 
-/* One for each kind of act, as behalf_perform(); IDs and capabilities are taken on already. */
+/* One for each kind of act, as behalf_perform(). */
 int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret) _must_check_;
 int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret) _must_check_;
 int behalf_network(struct behalf *b, const struct action *a,
@@ -45,7 +56,7 @@ int behalf_network(struct behalf *b, const struct action *a,
 bool behalf_is_tty(const struct act_pin *pin);
 /*
  * The terminal that this means to the agent. Return: an O_PATH descriptor; -errno (-ENXIO: none);
- * BEHALF_TTY_OURS: the same as ours, so that /dev/tty can be opened as it is. Gives rights back.
+ * BEHALF_TTY_OURS: the same as ours, so that /dev/tty can be opened as it is.
  */
 #define BEHALF_TTY_OURS (-1000)
 int behalf_find_tty(struct behalf *b, const struct action *a, uint64_t flags) _must_check_;
@@ -54,8 +65,7 @@ int behalf_find_tty(struct behalf *b, const struct action *a, uint64_t flags) _m
 
 /* Whether @tid lives in another user namespace than we do. */
 bool behalf_is_in_userns(const struct behalf *b, pid_t tid);
-/* @open, made as a member of that namespace. Gives rights back. Return: as @open; -EACCES when it
- * cannot be entered. */
-int behalf_open_in_userns(struct behalf *b, const struct action *a, uint64_t flags,
-			  int (*open)(struct behalf *b, const struct action *a,
-				      uint64_t flags)) _must_check_;
+/* behalf_call(), made as a member of that namespace. Return: as @fn; -EACCES when it cannot be
+ * entered. */
+int behalf_call_in_userns(struct behalf *b, const struct action *a, behalf_fn *fn,
+			  void *arg) _must_check_;

@@ -226,14 +226,20 @@ int change_perform(int self_fds, const struct action *a, struct behalf_result *r
 	return 0;
 }
 
+static int change_as_agent(struct behalf *b, const struct action *a, void *arg)
+{
+	int r = behalf_own_fs(b);
+
+	return r < 0 ? r : change_perform(b->self_fds, a, arg);
+}
+
 int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret)
 {
-	int r;
+	int r = 0;
 
-	r = behalf_own_fs(b);
-	if (r == 0 && change_needs_umask(a))
+	if (change_needs_umask(a))
 		r = behalf_take_umask(b, a->tid);
 	if (r == 0)
 		r = behalf_still_waits(b, a);
-	return r < 0 ? r : change_perform(b->self_fds, a, ret);
+	return r < 0 ? r : behalf_call(b, a, change_as_agent, ret);
 }

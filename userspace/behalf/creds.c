@@ -46,7 +46,7 @@ int behalf_take_umask(struct behalf *b, pid_t tid)
 	int r;
 
 	r = behalf_own_fs(b);
-	if (r < 0)
+	if (r < 0 || b->is_hand) /* who lends us has taken it, and handed it on */
 		return r;
 	(void)snprintf(path, sizeof(path), "%d/status", (int)tid);
 	fd = openat(b->config.proc, path, O_RDONLY | O_CLOEXEC);

@@ -26,13 +26,11 @@ socklen_t network_pinned_address(int object, struct sockaddr_un *ret)
 	return sizeof(*ret);
 }
 
-int network_enter(struct behalf *b, const struct action *a)
+int network_identify(struct behalf *b, const struct action *a)
 {
-	int r = rights_take(&b->rights, &a->act.creds);
-
-	if (r == 0 && a->act.network.family == AF_UNIX)
-		r = rights_identify(&b->rights, &a->act.creds);
-	return r;
+	if (a->act.network.family != AF_UNIX)
+		return 0;
+	return rights_identify(&b->rights, &a->act.creds);
 }
 
 static const struct sockaddr *address_of(struct bytes b)
@@ -157,17 +155,12 @@ static int64_t perform_send(struct behalf *b, const struct action *a)
 	return r;
 }
 
-static int64_t perform(struct behalf *b, const struct action *a)
+static int perform_other(struct behalf *b, const struct action *a, void *arg)
 {
 	const struct trap_row *row = a->act.row;
-	int r;
+	int r = network_identify(b, a);
 
-	if (row->op == OP_SEND) {
-		rights_give_back(&b->rights);
-		return perform_send(b, a);
-	}
-	/* The rest was taken on by the caller. */
-	r = a->act.network.family == AF_UNIX ? rights_identify(&b->rights, &a->act.creds) : 0;
+	(void)arg;
 	if (r < 0)
 		return r;
 	if (row->shape == SHAPE_LISTEN)
@@ -175,6 +168,17 @@ static int64_t perform(struct behalf *b, const struct action *a)
 	if (row->op == OP_CONNECT)
 		return perform_connect(b, a);
 	return perform_bind(b, a);
+}
+
+static int64_t perform(struct behalf *b, const struct action *a)
+{
+	int r = 0;
+
+	if (a->act.row->op == OP_SEND)
+		return perform_send(b, a);
+	if (a->act.row->op == OP_BIND && a->act.network.is_pinned)
+		r = behalf_take_umask(b, a->tid);
+	return r < 0 ? r : behalf_call(b, a, perform_other, NULL);
 }
 
 int behalf_network(struct behalf *b, const struct action *a, struct behalf_result *ret)

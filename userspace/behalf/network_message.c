@@ -258,23 +258,37 @@ static void buffer_fini(struct buffer *b)
 		free(b->p);
 }
 
+struct send_order {
+	const struct msghdr *header;
+	int flags;
+	ssize_t result;
+};
+
+static int send_as_agent(struct behalf *b, const struct action *a, void *arg)
+{
+	struct send_order *o = arg;
+	const struct msghdr *h = o->header;
+	int fd = a->act.network.socket;
+	int r = network_identify(b, a);
+
+	if (r < 0)
+		return r;
+	/* sendto(2) can give an address of no bytes; sendmsg(2) takes that for none. */
+	if (h->msg_name && h->msg_namelen == 0 && h->msg_controllen == 0)
+		o->result = sendto(fd, h->msg_iov->iov_base, h->msg_iov->iov_len, o->flags,
+				   h->msg_name, 0);
+	else
+		o->result = sendmsg(fd, h, o->flags);
+	return o->result < 0 ? -errno : 0;
+}
+
 static ssize_t send_once(struct behalf *b, const struct action *a, const struct msghdr *h,
 			 int flags)
 {
-	int fd = a->act.network.socket;
-	ssize_t n = network_enter(b, a);
+	struct send_order o = {.header = h, .flags = flags};
+	int r = behalf_call(b, a, send_as_agent, &o);
 
-	if (n < 0)
-		errno = (int)-n;
-	/* sendto(2) can give an address of no bytes; sendmsg(2) takes that for none. */
-	else if (h->msg_name && h->msg_namelen == 0 && h->msg_controllen == 0)
-		n = sendto(fd, h->msg_iov->iov_base, h->msg_iov->iov_len, flags, h->msg_name, 0);
-	else
-		n = sendmsg(fd, h, flags);
-	if (n < 0)
-		n = -errno;
-	rights_give_back(&b->rights);
-	return n;
+	return r < 0 ? r : o.result;
 }
 
 /* A claim to be the agent's process is one to be ours, where the kernel lets us claim no other. */

@@ -19,12 +19,8 @@
 /* The address that leads to the socket that was pinned, whatever its path leads to by now. Return:
  * its length. */
 socklen_t network_pinned_address(int object, struct sockaddr_un *ret);
-/*
- * Takes on the agent's rights for the one call that needs them, up to rights_give_back(). A send
- * reads the agent's memory and descriptors besides, for which it is the supervisor's that are
- * needed. Return: 0, -errno.
- */
-int network_enter(struct behalf *b, const struct action *a) _must_check_;
+/* With the agent's rights on: its IDs as well, where a peer is shown them. Return: 0, -errno. */
+int network_identify(struct behalf *b, const struct action *a);
 /* network_message.c: sends one message, with the supervisor's rights on. Return: the bytes sent,
  * -errno. */
 ssize_t network_send(struct behalf *b, const struct action *a, const struct act_message *m,

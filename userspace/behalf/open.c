@@ -105,30 +105,35 @@ static int open_again(struct behalf *b, const struct action *a, uint64_t flags)
 	return open_below(b->self_fds, behalf_fd_name(a->act.pin.object, name), flags, o->mode, 0);
 }
 
-static int open_tty(struct behalf *b, const struct action *a, uint64_t flags)
-{
-	_cleanup_(fd_closep) int tty = behalf_find_tty(b, a, flags);
-	char name[BEHALF_FD_NAME_SIZE];
+/* How the call is to be made. */
+struct open_order {
+	uint64_t flags;
+	int tty; /* what is opened in the place of /dev/tty; BEHALF_TTY_OURS: nothing */
+};
 
-	if (tty == BEHALF_TTY_OURS)
-		return open_named(a, flags);
-	if (tty < 0)
-		return tty;
+static int open_tty(struct behalf *b, const struct action *a, const struct open_order *o)
+{
+	char name[BEHALF_FD_NAME_SIZE];
+	uint64_t flags = o->flags;
+
+	(void)a;
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
 	flags &= ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW);
-	return open_below(b->self_fds, behalf_fd_name(tty, name), flags, 0, 0);
+	return open_below(b->self_fds, behalf_fd_name(o->tty, name), flags, 0, 0);
 }
 
-static int open_pinned(struct behalf *b, const struct action *a, uint64_t flags)
+static int open_pinned(struct behalf *b, const struct action *a, void *arg)
 {
 	const struct act_pin *pin = &a->act.pin;
+	const struct open_order *o = arg;
 
+	if (o->tty >= 0)
+		return open_tty(b, a, o);
 	if (pin->parent >= 0)
-		return !a->act.open.creates && behalf_is_tty(pin) ? open_tty(b, a, flags)
-								  : open_named(a, flags);
+		return open_named(a, o->flags);
 	if (pin->object >= 0)
-		return open_again(b, a, flags);
+		return open_again(b, a, o->flags);
 	return pin->error ? -pin->error : -ENOENT;
 }
 
@@ -144,6 +149,26 @@ static bool wants_userns(const struct action *a, int fd)
 		return false;
 	return fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	       !S_ISFIFO(st.st_mode);
+}
+
+/* Return: a descriptor, -errno. */
+static int open_as_agent(struct behalf *b, const struct action *a, uint64_t flags)
+{
+	_cleanup_(fd_closep) int tty = BEHALF_TTY_OURS;
+	struct open_order o = {.flags = flags};
+	int fd;
+
+	if (a->act.pin.parent >= 0 && !a->act.open.creates && behalf_is_tty(&a->act.pin))
+		tty = behalf_find_tty(b, a, flags);
+	if (tty < 0 && tty != BEHALF_TTY_OURS)
+		return tty;
+	o.tty = tty;
+	fd = behalf_call(b, a, open_pinned, &o);
+	if (wants_userns(a, fd) && behalf_is_in_userns(b, a->tid)) {
+		(void)fd_close(fd);
+		fd = behalf_call_in_userns(b, a, open_pinned, &o);
+	}
+	return fd;
 }
 
 int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *ret)
@@ -162,11 +187,7 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 		if (r < 0)
 			return r;
 	}
-	fd = open_pinned(b, a, flags);
-	if (wants_userns(a, fd) && behalf_is_in_userns(b, a->tid)) {
-		(void)fd_close(fd);
-		fd = behalf_open_in_userns(b, a, flags, open_pinned);
-	}
+	fd = open_as_agent(b, a, flags);
 	if (fd == -ESTALE)
 		return -ESTALE;
 	if (fd == -EINTR)

@@ -105,9 +105,12 @@ int behalf_find_tty(struct behalf *b, const struct action *a, uint64_t flags)
 	int r;
 
 	/* With the agent's rights, as the rest is none of them: a process may open its terminal. */
-	if (faccessat(pin->parent, pin->name.p, access, AT_EACCESS) < 0)
-		return -errno;
+	r = rights_take(&b->rights, &a->act.creds);
+	if (r == 0 && faccessat(pin->parent, pin->name.p, access, AT_EACCESS) < 0)
+		r = -errno;
 	rights_give_back(&b->rights);
+	if (r < 0)
+		return r;
 	r = read_session(b, a->tid, &session, &tty);
 	if (r < 0)
 		return r;

@@ -22,8 +22,8 @@
 struct visit {
 	struct behalf *behalf;
 	const struct action *action;
-	uint64_t flags;
-	int (*open)(struct behalf *b, const struct action *a, uint64_t flags);
+	behalf_fn *fn;
+	void *arg;
 	int userns;
 	int result;
 };
@@ -62,31 +62,40 @@ static int visit_main(void *arg)
 	else if (setns(v->userns, CLONE_NEWUSER) < 0)
 		v->result = -EACCES;
 	else
-		v->result = v->open(v->behalf, v->action, v->flags);
+		v->result = v->fn(v->behalf, v->action, v->arg);
 	return 0;
 }
 
-int behalf_open_in_userns(struct behalf *b, const struct action *a, uint64_t flags,
-			  int (*open_fn)(struct behalf *b, const struct action *a, uint64_t flags))
+/* In the thread that calls, which a child has its Landlock rulesets from. */
+static int visit(struct behalf *b, const struct action *a, void *arg)
 {
 	_Alignas(16) char stack[CHILD_STACK] _uninitialized_;
-	char path[32];
-	struct visit v = {
-		.behalf = b, .action = a, .flags = flags, .open = open_fn, .result = -EACCES};
-	_cleanup_(fd_closep) int userns = -1;
+	struct visit *v = arg;
 	int child;
 
+	(void)a;
+	/* The child takes on all of the IDs. */
 	rights_give_back(&b->rights);
+	v->behalf = b;
+	/* No exit signal: only who asks for it by __WCLONE learns of this child. */
+	child = clone(visit_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES, v);
+	if (child < 0)
+		return -errno;
+	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+	return v->result;
+}
+
+int behalf_call_in_userns(struct behalf *b, const struct action *a, behalf_fn *fn, void *arg)
+{
+	struct visit v = {.action = a, .fn = fn, .arg = arg, .result = -EACCES};
+	_cleanup_(fd_closep) int userns = -1;
+	char path[32];
+
 	(void)snprintf(path, sizeof(path), "%d/ns/user", (int)a->tid);
 	userns = openat(b->config.proc, path, O_RDONLY | O_CLOEXEC);
 	if (userns < 0)
 		return -EACCES;
 	v.userns = userns;
-	/* No exit signal: only who asks for it by __WCLONE learns of this child. */
-	child = clone(visit_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES, &v);
-	if (child < 0)
-		return -errno;
-	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
-		;
-	return v.result;
+	return behalf_call(b, a, visit, &v);
 }

@@ -38,8 +38,11 @@ static const struct {
 		{"ioctl",
 		 "the request is one of loader/ioctls.def: it types into a terminal, changes a "
 		 "file's attributes through any descriptor, or configures the system"},
-	[TRAP_PRCTL] = {"prctl", "PR_SET_MM: a process would say that it runs another image"},
-	[TRAP_NAMESPACE] = {"namespace", "the flags ask for a namespace"},
+	[TRAP_RESTRICT] = {"restrict", "always: never refused, only noted"},
+	[TRAP_PRCTL] = {"prctl", "PR_SET_MM: a process would say that it runs another image; and "
+				 "PR_SET_CHILD_SUBREAPER, which is only noted"},
+	[TRAP_NAMESPACE] = {"namespace", "the flags ask for a namespace; and CLONE_PARENT, which "
+					 "is only noted"},
 	[TRAP_ABSENT] =
 		{"absent",
 		 "never: it fails with ENOSYS, and programs fall back to what keeps its flags in "
@@ -64,15 +67,27 @@ static const struct {
 };
 
 static const char *const shapes[_SHAPE_MAX] = {
-	[SHAPE_EXEC] = "exec",       [SHAPE_OPEN] = "open",
-	[SHAPE_OPENAT2] = "openat2", [SHAPE_PATH] = "path",
-	[SHAPE_FD] = "fd",           [SHAPE_TWO_PATH] = "two-path",
-	[SHAPE_SYMLINK] = "symlink", [SHAPE_SOCKADDR] = "sockaddr",
-	[SHAPE_MSGHDR] = "msghdr",   [SHAPE_MMSGHDR] = "mmsghdr",
-	[SHAPE_LISTEN] = "listen",   [SHAPE_SOCKET] = "socket",
-	[SHAPE_PID] = "pid",         [SHAPE_NONE] = "none",
-	[SHAPE_CREDS] = "creds",     [SHAPE_KILL] = "kill",
-	[SHAPE_OWNER] = "owner",     [SHAPE_PRIORITY] = "priority",
+	[SHAPE_EXEC] = "exec",
+	[SHAPE_OPEN] = "open",
+	[SHAPE_OPENAT2] = "openat2",
+	[SHAPE_PATH] = "path",
+	[SHAPE_FD] = "fd",
+	[SHAPE_TWO_PATH] = "two-path",
+	[SHAPE_SYMLINK] = "symlink",
+	[SHAPE_SOCKADDR] = "sockaddr",
+	[SHAPE_MSGHDR] = "msghdr",
+	[SHAPE_MMSGHDR] = "mmsghdr",
+	[SHAPE_LISTEN] = "listen",
+	[SHAPE_SOCKET] = "socket",
+	[SHAPE_PID] = "pid",
+	[SHAPE_NONE] = "none",
+	[SHAPE_RESTRICT] = "restrict",
+	[SHAPE_PRCTL] = "prctl",
+	[SHAPE_CLONE] = "clone",
+	[SHAPE_CREDS] = "creds",
+	[SHAPE_KILL] = "kill",
+	[SHAPE_OWNER] = "owner",
+	[SHAPE_PRIORITY] = "priority",
 	[SHAPE_IOCTL] = "ioctl",
 };
 

@@ -66,18 +66,25 @@ static void answer_fd(int listener, uint64_t id, const struct behalf_result *res
 
 enum audit_result supervise_result_of(const struct action *a)
 {
-	return a->act.kind == ACT_CONTINUE || a->act.kind == ACT_EXEC ? AUDIT_RESULT_CONTINUED
-								      : AUDIT_RESULT_PERFORMED;
+	return a->act.kind == ACT_OPEN || a->act.kind == ACT_CHANGE || a->act.kind == ACT_NETWORK
+		       ? AUDIT_RESULT_PERFORMED
+		       : AUDIT_RESULT_CONTINUED;
 }
 
 int supervise_carry_out(struct context *c, const struct seccomp_notif *n, const struct action *a)
 {
 	int listener = c->supervise->config.listener;
 	struct behalf_result result = {.fd = -1};
-	int r;
+	int r = 0;
 
 	if (a->kind == KIND_SYSTEM && (a->grant == GRANT_MOUNT || a->grant == GRANT_NAMESPACES))
 		atomic_store(&c->supervise->foreign_roots, true);
+	if (a->act.kind == ACT_EXEC || a->act.kind == ACT_LINEAGE)
+		r = behalf_note(c->behalf, a);
+	if (r < 0) {
+		(void)supervise_answer_errno(listener, n->id, -r);
+		return 0;
+	}
 	if (a->act.kind == ACT_EXEC) {
 		receivers_seal();
 		supervise_carry_out_exec(c, n, a);

@@ -13,10 +13,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "behalf/behalf.h"
+
 #include "supervise/crowd.h"
 #include "supervise/receivers.h"
 
-#define WAKE_SIGNAL SIGRTMAX
+#define WAKE_SIGNAL BEHALF_WAKE_SIGNAL
 
 #define CALL_NONE     0u
 #define CALL_RELIEVED UINT32_MAX

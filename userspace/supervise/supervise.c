@@ -31,6 +31,8 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 		goto fail;
 	}
 	r = execs_new(&execs, &s->execs);
+	if (r == 0)
+		r = domains_new(config->command, &s->domains);
 	if (r < 0)
 		goto fail;
 	r = denials_new(config->denial_repeats, config->denials_stop, &s->denials);
@@ -56,6 +58,7 @@ struct supervise *supervise_free(struct supervise *s)
 	redact_scratch_free(s->scratch);
 	execs_free(s->execs);
 	denials_free(s->denials);
+	domains_free(s->domains);
 	s->proc = fd_close(s->proc);
 	free(s);
 	return NULL;
@@ -78,6 +81,7 @@ void *supervise_context_new(void *supervise)
 	const struct behalf_config behalf = {
 		.listener = s->config.listener,
 		.proc = s->proc,
+		.domains = s->domains,
 	};
 	struct context *c = calloc(1, sizeof(*c));
 

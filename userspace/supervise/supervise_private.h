@@ -6,6 +6,7 @@
 #pragma once
 
 #include "behalf/behalf.h"
+#include "behalf/domains.h"
 
 #include "supervise/execs.h"
 #include "supervise/supervise.h"
@@ -19,6 +20,7 @@ struct supervise {
 	struct action_epoch epoch;
 	struct execs *execs;
 	struct denials *denials;
+	struct domains *domains;
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */

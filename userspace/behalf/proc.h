@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc tells of a task's descent. @proc is O_PATH of our /proc. Inside of behalf/.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+struct proc_stat {
+	pid_t ppid;
+	uint64_t start; /* in clock ticks since boot: proc_pid_stat(5), field 22 */
+};
+
+/* Return: 0, -ESRCH, -errno. */
+int proc_read_stat(int proc, pid_t tid, struct proc_stat *ret) _must_check_;
+/* Whether it is process 1 of a PID namespace; also when that cannot be read. */
+bool proc_is_namespace_init(int proc, pid_t tid);
+/*
+ * How many seccomp filters it has; 0: unknown. They are inherited and never taken off, so who has
+ * fewer is nobody's descendant that had more.
+ */
+unsigned proc_count_filters(int proc, pid_t tid);
