@@ -29,13 +29,20 @@ struct linux_binprm {
 	struct file *file;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not begun to end */
+};
+
 struct task_struct {
+	struct signal_struct *signal;
 	int pid;
 	int tgid;
 	int exit_code;
 	struct task_struct *real_parent;
-	struct task_struct *group_leader;
-	__u64 start_boottime;
 	char comm[16];
 };
 

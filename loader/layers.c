@@ -50,18 +50,34 @@ static int spawn_loader(const char *path, int socket, pid_t *ret)
 	return -r;
 }
 
-int layers_start(struct layers *ret)
+static int spawn_detached(const char *path, int socket)
+{
+	int status;
+	pid_t ignored;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		_exit(-spawn_loader(path, socket, &ignored));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+int layers_start(bool is_detached, struct layers *ret)
 {
 	char path[PATH_MAX];
 	int pair[2];
-	pid_t pid;
+	pid_t pid = 0;
 	int r = layers_find(path, sizeof(path));
 
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	r = spawn_loader(path, pair[1], &pid);
+	r = is_detached ? spawn_detached(path, pair[1]) : spawn_loader(path, pair[1], &pid);
 	(void)fd_close(pair[1]);
 	if (r < 0) {
 		(void)fd_close(pair[0]);
@@ -76,30 +92,112 @@ void layers_stop(struct layers *layers)
 	if (layers->fd < 0)
 		return;
 	layers->fd = fd_close(layers->fd);
-	while (waitpid(layers->pid, NULL, 0) < 0 && errno == EINTR)
+	while (layers->pid && waitpid(layers->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
-int layers_ask(const struct layers *layers, const struct layers_header *message, uint32_t type,
-	       void *ret, size_t size, int timeout_ms)
+union control {
+	char bytes[CMSG_SPACE(sizeof(int) * _LAYERS_FD_MAX)];
+	struct cmsghdr align;
+};
+
+int layers_send(int socket, const struct layers_header *message, const int *fds, size_t n_fds)
+{
+	union control control = {};
+	struct layers_header head = *message;
+	struct iovec iov[] = {
+		{.iov_base = &head, .iov_len = sizeof(head)},
+		{.iov_len = message->size - sizeof(head)},
+	};
+	struct msghdr packet = {.msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov)};
+	struct cmsghdr *cmsg;
+
+	/* The kernel only reads it. */
+	iov[1].iov_base = (void *)(uintptr_t)(message + 1);
+	if (n_fds > _LAYERS_FD_MAX)
+		return -EINVAL;
+	if (n_fds) {
+		packet.msg_control = &control;
+		packet.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		cmsg = CMSG_FIRSTHDR(&packet);
+		*cmsg = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int) * n_fds),
+					 .cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
+	}
+	return sendmsg(socket, &packet, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static void take_fds(struct msghdr *packet, int *ret_fds, size_t n_fds)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(packet);
+	size_t n;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+		if (i < n_fds)
+			ret_fds[i] = fd;
+		else
+			(void)fd_close(fd);
+	}
+}
+
+ssize_t layers_receive(int socket, void *ret, size_t size, int *ret_fds, size_t n_fds)
+{
+	union control control = {};
+	struct iovec iov = {.iov_base = ret, .iov_len = size};
+	struct msghdr packet = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = &control,
+				.msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	for (size_t i = 0; i < n_fds; i++)
+		ret_fds[i] = -1;
+	do
+		n = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	take_fds(&packet, ret_fds, n_fds);
+	return packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : n;
+}
+
+int layers_ask_fds(const struct layers *layers, const struct layers_header *message, int fd,
+		   uint32_t type, void *ret, size_t size, int timeout_ms, int *ret_fds,
+		   size_t n_fds)
 {
 	struct pollfd pollfd = {.fd = layers->fd, .events = POLLIN};
-	struct layers_header *answer = ret;
+	const struct layers_header *answer = ret;
 	ssize_t n;
 	int r;
 
-	if (send(layers->fd, message, message->size, MSG_NOSIGNAL) < 0)
-		return -errno;
+	for (size_t i = 0; i < n_fds; i++)
+		ret_fds[i] = -1;
+	r = layers_send(layers->fd, message, &fd, fd >= 0);
+	if (r < 0)
+		return r;
 	do
 		r = poll(&pollfd, 1, timeout_ms);
 	while (r < 0 && errno == EINTR);
 	if (r <= 0)
 		return r < 0 ? -errno : -ETIMEDOUT;
-	n = recv(layers->fd, ret, size, MSG_TRUNC);
+	n = layers_receive(layers->fd, ret, size, ret_fds, n_fds);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	if ((size_t)n != size || answer->version != LAYERS_VERSION || answer->type != type ||
 	    answer->size != size)
 		return -EPROTO;
 	return 0;
+}
+
+int layers_ask(const struct layers *layers, const struct layers_header *message, int fd,
+	       uint32_t type, void *ret, size_t size, int timeout_ms)
+{
+	return layers_ask_fds(layers, message, fd, type, ret, size, timeout_ms, NULL, 0);
 }

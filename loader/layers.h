@@ -7,6 +7,12 @@
  * when the connection does.
  *
  *   LAYERS_PROBE    ->  LAYERS_PROBED   each mechanism loaded, attached, tried and taken away
+ *   LAYERS_START    ->  LAYERS_STARTED  with a pidfd of the supervisor, which is marked as the
+ *                                       session's, and with it what it starts; the answer has
+ *                                       descriptors of the event ring and its counters
+ *   LAYERS_SEAL     ->  LAYERS_SEALED   the command has been started: the supervisor's mark goes
+ *
+ * START is taken once, SEAL once after it. A START that failed says why and leaves nothing.
  */
 #pragma once
 
@@ -20,6 +26,10 @@
 enum layers_type {
 	LAYERS_PROBE = 1,
 	LAYERS_PROBED,
+	LAYERS_START,
+	LAYERS_STARTED,
+	LAYERS_SEAL,
+	LAYERS_SEALED,
 };
 
 /* What is probed. Numbers of the protocol: never reused. */
@@ -55,13 +65,28 @@ struct layers_probed {
 	struct layers_finding findings[_LAYERS_PROBE_MAX];
 };
 
+struct layers_started {
+	struct layers_header header;
+	int32_t error; /* 0, or a negative errno: nothing was loaded, and there are no descriptors
+			*/
+	char reason[LAYERS_REASON_MAX];
+};
+
+/* Of the descriptors of a LAYERS_STARTED that is no error. */
+enum layers_fd {
+	LAYERS_FD_RING,     /* BPF_MAP_TYPE_RINGBUF of struct sight_event (bpf/abi.h) */
+	LAYERS_FD_COUNTERS, /* array of one struct sight_lost that can be mapped */
+	_LAYERS_FD_MAX,
+};
+
+_Static_assert(sizeof(struct layers_started) == 16 + 4 + LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_header) == 16, "of the protocol");
 _Static_assert(sizeof(struct layers_finding) == LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_probed) == 16 + 5 * LAYERS_REASON_MAX, "of the protocol");
 
 struct layers {
-	int fd; /* of the connection; -1: none */
-	pid_t pid;
+	int fd;    /* of the connection; -1: none */
+	pid_t pid; /* 0: it is not our child */
 };
 
 /*
@@ -70,10 +95,25 @@ struct layers {
  * Return: 0, -ENOENT (this build has none), -errno.
  */
 int layers_find(char *ret_path, size_t size);
-/* Starts it as a child. Return: 0, as layers_find(). layers_stop() ends and reaps it. */
-int layers_start(struct layers *ret);
+/*
+ * Starts it: as a child, or, when it @is_detached, as a grandchild whose parent ends at once, for
+ * which the caller must be single-threaded: so it is no child of a supervisor, whose children are
+ * the session's. Return: 0, as layers_find(). layers_stop() ends it, and reaps a child.
+ */
+int layers_start(bool is_detached, struct layers *ret);
 void layers_stop(struct layers *layers);
-/* Sends @message and waits for an answer of @type and @size into @ret, at most @timeout_ms.
- * Return: 0, -EPROTO (not what is expected), -ETIMEDOUT, -errno. */
-int layers_ask(const struct layers *layers, const struct layers_header *message, uint32_t type,
-	       void *ret, size_t size, int timeout_ms);
+/* Sends @message, with @fd unless that is -1, and waits for an answer of @type and @size into @ret,
+ * at most @timeout_ms. Return: 0, -EPROTO (not what is expected), -ETIMEDOUT, -errno. */
+int layers_ask(const struct layers *layers, const struct layers_header *message, int fd,
+	       uint32_t type, void *ret, size_t size, int timeout_ms);
+/* The same; the answer may have up to @n_fds descriptors (O_CLOEXEC): -1 for those that it lacks.
+ * They are the caller's, whatever is returned. */
+int layers_ask_fds(const struct layers *layers, const struct layers_header *message, int fd,
+		   uint32_t type, void *ret, size_t size, int timeout_ms, int *ret_fds,
+		   size_t n_fds);
+
+/* One packet, with descriptors; for both sides. Return: 0, -errno. */
+int layers_send(int socket, const struct layers_header *message, const int *fds, size_t n_fds);
+/* One packet into @ret of @size bytes; what is larger is -EPROTO. Return: its size, 0 at the end,
+ * -errno. @ret_fds as above. */
+ssize_t layers_receive(int socket, void *ret, size_t size, int *ret_fds, size_t n_fds);

@@ -84,11 +84,11 @@ static int ask_loader(struct layers_probed *ret)
 	const struct layers_header request = {
 		.version = LAYERS_VERSION, .type = LAYERS_PROBE, .size = sizeof(request)};
 	struct layers layers;
-	int r = layers_start(&layers);
+	int r = layers_start(false, &layers);
 
 	if (r < 0)
 		return r;
-	r = layers_ask(&layers, &request, LAYERS_PROBED, ret, sizeof(*ret), PATIENCE_MS);
+	r = layers_ask(&layers, &request, -1, LAYERS_PROBED, ret, sizeof(*ret), PATIENCE_MS);
 	layers_stop(&layers);
 	return r;
 }

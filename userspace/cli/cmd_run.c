@@ -2,6 +2,7 @@
 /*
  * `holdfast run`: everything that can go wrong before a process exists is found and said here.
  */
+#include <limits.h>
 #include <link.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -15,6 +16,7 @@
 #include "base/say.h"
 #include "control/session.h"
 #include "loader/features.h"
+#include "loader/layers.h"
 
 #include "cli/ask_program.h"
 #include "cli/commands.h"
@@ -25,8 +27,8 @@
 
 #define SESSION_ID_SIZE 32
 #define N_OWN_PATHS                                                                                \
-	7 /* log, ring, its key (both halves), runtime directory, cache (the log's index), binary  \
-	   */
+	8 /* log, ring, its key (both halves), runtime directory, cache (the log's index), binary, \
+	     loader */
 #define N_LIBRARIES ENGINE_MAX_LIBRARIES
 #define N_ASKED     8 /* words of --ask command:... that name files */
 #define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS + N_LIBRARIES + N_ASKED)
@@ -69,6 +71,7 @@ struct run {
 	char *cache_dir; /* NULL: there is none */
 	char *key_path, *public_path;
 	char *binary;
+	char *loader; /* NULL: this build has none */
 	char *libraries[N_LIBRARIES];
 	size_t n_libraries;
 	char *asked[N_ASKED];
@@ -94,6 +97,7 @@ static void run_fini(struct run *r)
 	free(r->key_path);
 	free(r->public_path);
 	free(r->binary);
+	free(r->loader);
 	for (size_t i = 0; i < r->n_libraries; i++)
 		free(r->libraries[i]);
 	for (size_t i = 0; i < r->n_asked; i++)
@@ -260,6 +264,7 @@ static int run_find_places(struct run *r)
 	_cleanup_(freep) char *log = NULL, *runtime = NULL, *cache = dirs_cache();
 	struct diag d = {};
 	char text[1280];
+	char loader[PATH_MAX];
 
 	if (make_session_id(r->session) < 0) {
 		say("the kernel gives no random bytes; nothing was run");
@@ -276,6 +281,7 @@ static int run_find_places(struct run *r)
 	r->runtime_dir = runtime ? resolve_place(runtime) : NULL;
 	r->cache_dir = cache ? resolve_place(cache) : NULL;
 	r->binary = realpath("/proc/self/exe", NULL);
+	r->loader = layers_find(loader, sizeof(loader)) == 0 ? realpath(loader, NULL) : NULL;
 	if (!r->ring_path || !r->runtime_dir) {
 		say("no place for the log or the control socket: set HOME, or XDG_STATE_HOME and XDG_RUNTIME_DIR");
 		return RUN_EXIT_FAILED;
@@ -287,6 +293,7 @@ static int run_find_places(struct run *r)
 	/* Who writes to the index decides what questions find. */
 	protect(r, r->cache_dir);
 	protect(r, r->binary);
+	protect(r, r->loader);
 	(void)dl_iterate_phdr(protect_library, r);
 	protect_asked(r);
 	for (size_t i = 0; i < r->policies.n; i++)
@@ -319,6 +326,7 @@ static int run_start(struct run *r)
 		.n_sinks = r->options.n_sinks,
 		.asker = -1,
 		.launcher = getpid(),
+		.wants_sight = r->options.wants_sight,
 		.protected_paths = r->protected_paths,
 		.n_protected = r->n_protected,
 	};

@@ -43,6 +43,7 @@ static const char usage[] =
 	"                           meshguard (default: auto, told by each policy's keys)\n"
 	"      --default ANSWER     what an agent-action-policy document answers where no rule matches:\n"
 	"                           approve (default), escalate or deny\n"
+	"      --layers sight       the log has the kernel's account of processes, too (eBPF, root); or nothing runs\n"
 	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
@@ -68,6 +69,7 @@ enum option_id {
 	OPT_TIER,
 	OPT_LANGUAGE,
 	OPT_DEFAULT,
+	OPT_LAYERS,
 };
 
 static const struct option options[] = {
@@ -88,6 +90,7 @@ static const struct option options[] = {
 	{"tier", required_argument, NULL, OPT_TIER},
 	{"language", required_argument, NULL, OPT_LANGUAGE},
 	{"default", required_argument, NULL, OPT_DEFAULT},
+	{"layers", required_argument, NULL, OPT_LAYERS},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{},
@@ -152,6 +155,16 @@ static int add_policy(struct run_options *o, const char *arg)
 		return -EINVAL;
 	}
 	o->policies[o->n_policies++] = arg;
+	return 0;
+}
+
+static int set_layers(struct run_options *o, const char *arg)
+{
+	if (!streq(arg, "sight") && !streq(arg, "none")) {
+		say("--layers '%s': expected sight or none", arg);
+		return -EINVAL;
+	}
+	o->wants_sight = streq(arg, "sight");
 	return 0;
 }
 
@@ -313,6 +326,8 @@ static int set_option(struct run_options *o, int id, const char *arg)
 	case OPT_PROJECT:
 		o->project = arg;
 		return 0;
+	case OPT_LAYERS:
+		return set_layers(o, arg);
 	case OPT_KEEP_FD:
 		return add_keep_fd(o, arg);
 	case OPT_TAG:

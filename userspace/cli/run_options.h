@@ -30,6 +30,7 @@ struct run_options {
 	enum policy_language language; /* of all policies */
 	enum verdict dialect_default;  /* where no rule of a dialect's policy matches */
 	bool is_quiet;
+	bool wants_sight;
 	int keep_fds[RUN_MAX_KEEP_FDS];
 	size_t n_keep_fds;
 	char **command; /* NULL-terminated, at least one */

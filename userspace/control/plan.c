@@ -170,6 +170,10 @@ void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLAS
 		 "limits, priorities and memory of processes outside the session are refused unless granted"},
 		layer_of_floor(plan),
 		layer_of_capabilities(plan),
+		{"sight", plan->sees_processes ? "ebpf" : "none",
+		 plan->sees_processes
+			 ? "the kernel tells of every process: how it began, what it executed, how it ended"
+			 : "not asked for with --layers"},
 	};
 
 	memcpy(ret, layers, sizeof(layers));

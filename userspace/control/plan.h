@@ -9,7 +9,7 @@
 #include "loader/landlock.h"
 #include "policy/policy.h"
 
-#define PLAN_CLASSES 9
+#define PLAN_CLASSES 10
 
 struct plan {
 	struct filter_plan filter;
@@ -18,6 +18,7 @@ struct plan {
 	/* The session begins with capabilities, and keeps only these. */
 	bool drops_caps;
 	uint64_t kept_caps;
+	bool sees_processes; /* set by the session: the kernel tells of each (loader/sight.h) */
 };
 
 struct plan_layer {

@@ -236,6 +236,7 @@ static int spawn(struct session *s)
 	if (!config.envp)
 		return fail_errno(s, "cannot make the command's environment", -ENOMEM);
 	s->plan = plan_of(s->config->policies->stack);
+	s->plan.sees_processes = s->sight != NULL;
 	config.drops_caps = s->plan.drops_caps;
 	config.kept_caps = s->plan.kept_caps;
 	r = filter_build(&s->plan.filter, &filter);
@@ -251,6 +252,8 @@ static int spawn(struct session *s)
 	filter_fini(&filter);
 	if (r < 0)
 		return explain_spawn(s, r);
+	if (s->sight && sight_seal(s->sight) < 0)
+		session_sight_end(s);
 	s->command = result.pid;
 	s->listener = result.listener;
 	s->exec_status = result.exec_status;
@@ -374,6 +377,10 @@ static int session_setup(struct session *s)
 	close_inherited(s);
 	/* A group of its own in the launcher's session: Ctrl-C and Ctrl-Z of the job pass by. */
 	(void)setpgid(0, 0);
+	/* Before this process adopts orphans: the loader is to be the keeper's child, not ours. */
+	r = session_sight_init(s);
+	if (r < 0)
+		return r;
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	r = raise_limits(s);
 	if (r < 0)
@@ -410,6 +417,7 @@ static void session_teardown(struct session *s)
 	if (s->supervise) {
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
+		session_sight_end(s);
 		session_budget_end(s);
 		session_sinks_finish(s);
 		(void)session_record_end(s);

@@ -35,6 +35,7 @@ struct session_config {
 	int asker;                     /* the socket to the asker (control/asker.h); -1: none */
 	const char *asker_name;        /* for records: "command:NAME"; NULL: there is none */
 	pid_t launcher;
+	bool wants_sight; /* the kernel's account of processes, or nothing is run */
 	const char *const *protected_paths; /* absolute, resolved; files or trees */
 	size_t n_protected;
 };

@@ -37,6 +37,8 @@ enum source {
 	SOURCE_ASKER,
 	SOURCE_GRANTS,
 	SOURCE_DELAYED,
+	SOURCE_SIGHT,
+	SOURCE_LOADER,
 	_SOURCE_MAX,
 };
 
@@ -89,6 +91,8 @@ int session_loop_init(struct session *s)
 	grants = session_grants_watch(s);
 	if (r == 0 && grants >= 0)
 		r = watch(s, grants, SOURCE_GRANTS, EPOLLIN);
+	if (r == 0)
+		r = session_sight_watch(s, SOURCE_SIGHT, SOURCE_LOADER);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -399,6 +403,7 @@ static void on_timer(struct session *s)
 	s->next_scan_ns = 0;
 	session_budget_tick(s);
 	session_grants_tick(s);
+	session_sight_tick(s);
 	if (s->next_reap_ns && now_ns >= s->next_reap_ns)
 		reap(s);
 }
@@ -421,6 +426,8 @@ static void set_timer(struct session *s)
 	next = MIN(next, session_budget_next(s));
 	next = MIN(next, session_grants_next(s));
 	next = MIN(next, supervise_delayed_next(s->supervise));
+	if (s->next_sight_ns)
+		next = MIN(next, s->next_sight_ns);
 	if (s->next_reap_ns)
 		next = MIN(next, s->next_reap_ns);
 	if (next != UINT64_MAX) {
@@ -511,6 +518,12 @@ static void session_event(struct session *s, enum source source)
 		return;
 	case SOURCE_DELAYED:
 		supervise_answer_delayed(s->supervise);
+		return;
+	case SOURCE_SIGHT:
+		session_sight_wake(s);
+		return;
+	case SOURCE_LOADER:
+		session_sight_lose(s);
 		return;
 	case _SOURCE_MAX:
 		return;

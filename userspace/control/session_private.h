@@ -17,6 +17,7 @@
 #include "control/server.h"
 #include "control/session.h"
 #include "loader/features.h"
+#include "loader/sight.h"
 #include "loader/spawn.h"
 #include "supervise/receivers.h"
 #include "supervise/supervise.h"
@@ -55,6 +56,9 @@ struct session {
 	struct grantlist kept_grants;  /* of the file, those of other agents too */
 	struct grantstore *grantstore; /* NULL: there is none, and grants_trouble says why */
 	struct diag grants_trouble;
+
+	struct sight *sight;    /* NULL: not asked for, or lost */
+	uint64_t next_sight_ns; /* when it is read; 0: there is nothing */
 
 	int listener;
 	int exec_status;
@@ -149,6 +153,20 @@ void session_ask_next(struct session *s);
 bool session_ask_takes(const struct session *s, const struct held *h);
 void session_ask_ended(struct session *s, const char *id);
 void session_ask_dispatch(struct session *s);
+
+/* session_sight.c: the kernel's account of the session's processes, where it is asked for. */
+/* While the session has no other child. Return: 0; -ECANCELED: it cannot be had, and that was told.
+ */
+int session_sight_init(struct session *s);
+/* Return: 0, -errno. */
+int session_sight_watch(struct session *s, uint32_t ring, uint32_t loader);
+/* There is something to read: session_sight_tick() is due at next_sight_ns. */
+void session_sight_wake(struct session *s);
+void session_sight_tick(struct session *s);
+/* The loader has ended. */
+void session_sight_lose(struct session *s);
+/* Records what there still is. */
+void session_sight_end(struct session *s);
 
 /* session_record.c */
 int session_record_start(struct session *s);
