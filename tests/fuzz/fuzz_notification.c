@@ -9,20 +9,23 @@
  *	1 byte   bit 0: a full argv is wanted; bit 1: a foreign ABI; bit 2: foreign roots
  *	6 x 3    an argument: its form, and 16 bits
  *	         form 0: the number; 1: an address in the memory; 2: AT_FDCWD; 3: all 64 bits of it
- *set but those; anything else: the number shifted left by the form rest     the target's memory,
- *from MEMORY_BASE on; nothing else is mapped
+ *	         set but those; 4: one of the sockets that are open; else: the number shifted left
+ *	rest     the target's memory, from MEMORY_BASE on; nothing else is mapped
  *
  * Pointers in the memory (argv, msghdr) reach it too: MEMORY_BASE is small.
  */
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "action/decode.h"
 
 #define MEMORY_BASE UINT64_C(0x10000)
 #define ARG_BYTES   3
+#define PIECES_MAX  1024 /* UIO_MAXIOV, and of messages */
+#define SOCKETS     6
 #define HEAD_BYTES  (2 + 6 * ARG_BYTES)
 
 #if defined(__x86_64__)
@@ -68,6 +71,23 @@ static int open_proc(void *ctx, pid_t tid)
 	return fd < 0 ? -errno : fd;
 }
 
+/* One of each kind that the decoder tells apart. */
+static int sockets[SOCKETS];
+
+static void open_sockets(void)
+{
+	static const int kinds[SOCKETS][2] = {
+		{AF_INET, SOCK_STREAM}, {AF_INET, SOCK_DGRAM},     {AF_INET6, SOCK_STREAM},
+		{AF_INET6, SOCK_DGRAM}, {AF_UNIX, SOCK_SEQPACKET}, {AF_NETLINK, SOCK_RAW},
+	};
+
+	for (size_t i = 0; i < SOCKETS; i++) {
+		sockets[i] = socket(kinds[i][0], kinds[i][1] | SOCK_CLOEXEC, 0);
+		if (sockets[i] < 0)
+			abort();
+	}
+}
+
 static uint64_t argument(const uint8_t *p)
 {
 	uint64_t v = (uint64_t)p[1] | (uint64_t)p[2] << 8;
@@ -81,6 +101,8 @@ static uint64_t argument(const uint8_t *p)
 		return (uint64_t)AT_FDCWD;
 	case 3:
 		return ~v;
+	case 4:
+		return (uint64_t)sockets[v % SOCKETS];
 	default:
 		return v << (p[0] % 64);
 	}
@@ -117,6 +139,78 @@ static void check_step(const struct action_step *s)
 		(void)touch(s->names[i].name);
 }
 
+static void check_pin(const struct act_pin *pin)
+{
+	struct stat st;
+
+	/* Perhaps no directory: what is performed below it fails then as it should. */
+	require(pin->parent < 0 || fstat(pin->parent, &st) == 0, "a parent is open");
+	require(pin->object < 0 || fstat(pin->object, &st) == 0, "an object is open");
+	require(pin->error >= 0 && pin->error < 4096, "errno of a pin");
+	if (pin->parent < 0)
+		return;
+	require(pin->name.p && pin->name.len && pin->name.p[pin->name.len] == '\0',
+		"a parent has a name in it");
+	require(!memchr(pin->name.p, '/', pin->name.len), "a name is one component");
+}
+
+/* Returns the number of its pieces. */
+static size_t check_message(const struct act_message *m)
+{
+	size_t len = 0;
+
+	require(m->n_iov <= PIECES_MAX, "pieces of a message");
+	for (size_t i = 0; i < m->n_iov; i++)
+		len += m->iov[i].iov_len;
+	require(len == m->len, "length of a message");
+	require(m->control.len <= ACT_CONTROL_MAX, "length of control messages");
+	(void)touch(m->name);
+	(void)touch(m->control);
+	return m->n_iov;
+}
+
+static void check_network(const struct act_network *net)
+{
+	size_t n = 0;
+
+	require(fcntl(net->socket, F_GETFD) >= 0, "a socket is open");
+	(void)touch(net->address);
+	require(net->n_messages <= PIECES_MAX, "number of messages");
+	for (size_t i = 0; i < net->n_messages; i++)
+		n += check_message(&net->messages[i]);
+	require(net->n_messages <= 1 || n <= ACT_BATCH_PIECES_MAX, "pieces of a batch");
+}
+
+static void check_change(const struct act_change *change)
+{
+	(void)touch((struct bytes){.p = change->data, .len = change->data ? change->data_len : 0});
+	(void)touch(change->attr);
+	require(!change->attr.p || change->attr.p[change->attr.len] == '\0', "end of a name");
+}
+
+/* What would be performed. */
+static void check_act(const struct action *a)
+{
+	const struct act *act = &a->act;
+
+	require((unsigned)act->kind < _ACT_KIND_MAX, "kind of act");
+	if (a->error != ACTION_OK || a->kernel_errno) {
+		require(act->kind == ACT_CONTINUE, "nothing half filled in is performed");
+		return;
+	}
+	if (act->kind == ACT_CONTINUE)
+		return;
+	require(act->row != NULL, "row of an act");
+	check_pin(&act->pin);
+	check_pin(&act->pin2);
+	if (act->kind == ACT_NETWORK)
+		check_network(&act->network);
+	else if (act->kind == ACT_CHANGE)
+		check_change(&act->change);
+	else if (act->kind == ACT_EXEC)
+		(void)touch(act->exec.cmdline);
+}
+
 static void check(const struct action *a)
 {
 	const struct bytes all[] = {a->exe,   a->cwd,     a->object,
@@ -136,6 +230,7 @@ static void check(const struct action *a)
 		(void)touch(a->argv[i]);
 	for (size_t i = 0; i < a->n_steps; i++)
 		check_step(&a->steps[i]);
+	check_act(a);
 }
 
 static struct memory memory;
@@ -174,6 +269,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < HEAD_BYTES)
 		return -1;
+	if (!sockets[0])
+		open_sockets();
 	n.data.nr = trap_table[data[0] % trap_table_size].nr;
 	n.data.arch = data[1] & 2 ? AUDIT_ARCH_I386 : ARCH;
 	for (size_t i = 0; i < 6; i++)

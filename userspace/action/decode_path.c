@@ -402,7 +402,6 @@ int decode_symlink(struct decode *c)
 	if (r)
 		return r;
 	a->act.kind = ACT_CHANGE;
-	a->act.change.data = a->object2.p;
-	a->act.change.data_len = a->object2.len;
+	a->act.change = (struct act_change){.data = a->object2.p, .data_len = a->object2.len};
 	return step_add_path(c, c->row->op, a->object);
 }

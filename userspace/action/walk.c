@@ -63,9 +63,11 @@ static int go_to_root(struct walk *w)
 
 	if (w->look.resolve & RESOLVE_BENEATH)
 		return EXDEV;
-	/* From a relative path the kernel does not even compare (nd_jump_root() in fs/namei.c). */
+	/* From a relative path the kernel does not even compare, unless that is where the root is
+	 * (nd_jump_root() in fs/namei.c). */
 	if ((w->look.resolve & RESOLVE_NO_XDEV) &&
-	    (!w->is_absolute || !is_same_mount(w->at, w->root)))
+	    ((!w->is_absolute && !(w->look.resolve & RESOLVE_IN_ROOT)) ||
+	     !is_same_mount(w->at, w->root)))
 		return EXDEV;
 	fd = duplicate(w->root);
 	if (fd < 0)
