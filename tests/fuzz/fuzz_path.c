@@ -30,7 +30,7 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-static char root[] = "/tmp/holdfast-fuzz-path.XXXXXX";
+static char root[128];
 static char path[PATH_MAX];
 static struct open_how how;
 static int top = -1, start = -1;
@@ -107,6 +107,9 @@ static void make_tree(void)
 		{"d/e/", "to-e"},
 	};
 
+	const char *tmp = getenv("TMPDIR");
+
+	(void)snprintf(root, sizeof(root), "%s/holdfast-fuzz-path.XXXXXX", tmp ? tmp : "/tmp");
 	require(mkdtemp(root) && chdir(root) == 0, "a directory");
 	require(mkdir("d", 0700) == 0 && mkdir("d/e", 0700) == 0 && mkdir("z", 0) == 0, "a tree");
 	require(close(creat("f", 0600)) == 0 && close(creat("d/f", 0400)) == 0 &&
