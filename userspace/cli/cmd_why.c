@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/log_file.h"
 #include "cli/log_list.h"
+#include "cli/why_inside.h"
 #include "cli/why_source.h"
 
 #define WHY_TEXT_MAX ((size_t)4 << 20)
@@ -24,7 +25,8 @@ static const char usage[] =
 	"file, line and text, the question and its answer, what the same process did just before and\n"
 	"after, and how often the same was decided. ID is a hold's (as in 'holdfast held'), SEQ the\n"
 	"number of a record (\"seq\"; 'holdfast tree' shows it as #SEQ). Without FILE or SESSION: the\n"
-	"newest session of the default place; a hold is looked for in all of them.\n"
+	"newest session of the default place; a hold is looked for in all of them. In a session, to its\n"
+	"own processes: the reason of a denial, and what to do instead, in short.\n"
 	"\n"
 	"  --last  the last denial\n"
 	"  --json  one JSON object; docs/audit.md describes it\n"
@@ -220,6 +222,9 @@ int cmd_why(int argc, char **argv)
 	r = parse_options(&w, argc, argv);
 	if (r)
 		return r == WHY_OPTIONS_HELP ? 0 : 2;
+	if (!w.what && (w.target.is_last || w.target.hold) &&
+	    why_inside(w.target.is_last ? NULL : w.target.hold, w.is_json, &r))
+		return r;
 	r = find(&w);
 	if (r == 0)
 		r = tell(&w);

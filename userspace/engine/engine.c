@@ -34,7 +34,9 @@ struct engine {
 	int minute_of_week;
 	struct budget_answer budget;  /* holds the reason of the last decision */
 	struct grant_subject subject; /* of the last one that came to ask */
-	struct grant_answer grant;    /* likewise, if one covered it */
+	uint32_t
+		asked; /* bits of the steps that some policy asks about; 0: it is not one of them */
+	struct grant_answer grant; /* likewise, if one covered it */
 };
 
 /* Files below /proc/PID of the supervisor or launcher that anybody may read, as ps(1) does. */
@@ -339,7 +341,7 @@ static struct policy_source with_error(struct policy_source s)
 }
 
 /* A rename is also judged by what it does to the names of everything below. */
-static void decide_move(const struct engine *e, const struct action *a, struct decision *d,
+static void decide_move(struct engine *e, const struct action *a, struct decision *d,
 			struct policy_source *advised_source)
 {
 	struct policy_result r;
@@ -350,6 +352,7 @@ static void decide_move(const struct engine *e, const struct action *a, struct d
 	if (r.verdict > d->verdict) {
 		d->verdict = r.verdict;
 		d->source = r.source;
+		e->asked = 0; /* it is about the whole of it */
 	}
 	if (r.advised > d->would_have) {
 		d->would_have = r.advised;
@@ -376,6 +379,8 @@ static void decide_steps(struct engine *e, const struct action *a, struct decisi
 		q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
 		q.address = s->address;
 		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
+		if (r.verdict == VERDICT_ASK)
+			e->asked |= UINT32_C(1) << i;
 		/* Of two that ask, the one that says who may answer, and how much, speaks. */
 		if (i == 0 || r.verdict > d->verdict ||
 		    (r.verdict == VERDICT_ASK && d->verdict == VERDICT_ASK && !d->source.ask &&
@@ -412,7 +417,7 @@ static void decide_ask(struct engine *e, const struct action *a, struct decision
 {
 	if (d->verdict != VERDICT_ASK)
 		return;
-	grant_subject_of(a, &d->source, &e->subject);
+	grant_subject_of(a, &d->source, e->asked, &e->subject);
 	d->subject = &e->subject;
 	/* An answer that was given ahead is one also where nobody can be asked. */
 	if (decide_grant(e, d))
@@ -559,6 +564,7 @@ static void decide_policy(struct engine *e, const struct action *a, const struct
 			  struct decision *d)
 {
 	policy_scratch_reset(e->scratch);
+	e->asked = 0;
 	(void)minute_of_week(e, now->realtime_ns);
 	if (a->kind == KIND_SYSTEM)
 		decide_system(e, a, d);

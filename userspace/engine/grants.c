@@ -94,7 +94,7 @@ static uint64_t hash_terms(const struct policy_source *source)
 	return (hash ^ (ask ? ask->count : 0)) * FNV_PRIME;
 }
 
-void grant_subject_of(const struct action *a, const struct policy_source *source,
+void grant_subject_of(const struct action *a, const struct policy_source *source, uint32_t asked,
 		      struct grant_subject *ret)
 {
 	ret->kind = a->kind;
@@ -108,6 +108,7 @@ void grant_subject_of(const struct action *a, const struct policy_source *source
 			.op = s->op,
 			.protocol = s->address ? s->address->protocol : POLICY_PROTO_OTHER,
 			.text = s->object,
+			.is_asked = !asked || (asked >> i & 1),
 		};
 	}
 	ret->cwd = a->kind == KIND_TOOL ? a->cwd : BYTES_NULL;
@@ -160,9 +161,17 @@ static int from_tool(const struct grant_subject *s, struct grant_rule *g)
 	return 0;
 }
 
+static struct bytes first_asked(const struct grant_subject *s)
+{
+	for (size_t i = 0; i < s->n_objects; i++)
+		if (s->objects[i].is_asked)
+			return s->objects[i].text;
+	return BYTES_NULL;
+}
+
 static int from_dir(const struct grant_subject *s, struct grant_rule *g)
 {
-	struct bytes dir = s->kind == KIND_TOOL ? s->cwd : directory_of(s->objects[0].text);
+	struct bytes dir = s->kind == KIND_TOOL ? s->cwd : directory_of(first_asked(s));
 
 	if (s->kind == KIND_NETWORK || s->kind == KIND_SYSTEM || dir.len <= 1)
 		return -ENOTSUP;
@@ -170,6 +179,8 @@ static int from_dir(const struct grant_subject *s, struct grant_rule *g)
 	if (s->kind == KIND_TOOL)
 		return from_tool(s, g);
 	for (size_t i = 0; i < s->n_objects; i++) {
+		if (!s->objects[i].is_asked)
+			continue;
 		if (s->objects[i].kind != KIND_PATH || !is_within(s->objects[i].text, dir))
 			return -ENOTSUP;
 		g->ops |= ops_like(s->objects[i].op);
@@ -234,11 +245,14 @@ static bool covers_dir(const struct grant_rule *g, const struct grant_subject *s
 	if (g->kind == KIND_TOOL)
 		return s->cwd.p && is_within(s->cwd, dir) &&
 		       same_images(g->objects + 1, s, g->n_objects - 1);
+	/* What the policies allow anyway need not be granted: an open to read and write may be
+	 * asked about for the writing only. */
 	for (size_t i = 0; i < s->n_objects; i++)
-		if (s->objects[i].kind != KIND_PATH || !(g->ops & OP_BIT(s->objects[i].op)) ||
-		    !is_within(s->objects[i].text, dir))
+		if (s->objects[i].is_asked &&
+		    (s->objects[i].kind != KIND_PATH || !(g->ops & OP_BIT(s->objects[i].op)) ||
+		     !is_within(s->objects[i].text, dir)))
 			return false;
-	return s->n_objects > 0;
+	return first_asked(s).p != NULL;
 }
 
 static bool covers_address(const struct grant_rule *g, const struct grant_subject *s)

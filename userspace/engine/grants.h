@@ -28,6 +28,7 @@ struct grant_object {
 	enum action_op op;
 	enum policy_protocol protocol; /* network only */
 	struct bytes text;             /* resolved path, image, "address:port" */
+	bool is_asked; /* of a subject: the policies ask about it; the others they allow */
 };
 
 /*
@@ -73,8 +74,8 @@ struct grant_rule {
 	char boot[37];       /* of the machine when it was made: kernel.random.boot_id */
 };
 
-/* Of @a, which a rule with @ask of @policy asked about. Borrows @a's strings. */
-void grant_subject_of(const struct action *a, const struct policy_source *source,
+/* Of @a, about whose steps @asked (bits; 0: all of them) @source asks. Borrows @a's strings. */
+void grant_subject_of(const struct action *a, const struct policy_source *source, uint32_t asked,
 		      struct grant_subject *ret);
 
 /*
