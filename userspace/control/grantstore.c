@@ -63,16 +63,28 @@ static void store_freep(struct grantstore **s)
 	grantstore_free(*s);
 }
 
+char *grantstore_place(void)
+{
+	_cleanup_(freep) char *state = dirs_state();
+	_cleanup_(freep) char *dir = state ? str_format("%s/grants", state) : NULL;
+	char *resolved;
+
+	if (!dir)
+		return NULL;
+	(void)io_mkdir_p(dir, 0700); /* opening it says why it cannot be made */
+	resolved = realpath(dir, NULL);
+	return resolved ? resolved : TAKE_PTR(dir);
+}
+
 int grantstore_open(const char *dir, struct grantstore **ret, struct diag *reterr_diag)
 {
 	_cleanup_(store_freep) struct grantstore *s = calloc(1, sizeof(*s));
-	_cleanup_(freep) char *state = dirs_state();
 	int r;
 
-	if (!s || (!dir && !state))
+	if (!s)
 		return -ENOMEM;
 	s->dirfd = s->inotify = -1;
-	s->dir = dir ? strdup(dir) : str_format("%s/grants", state);
+	s->dir = dir ? strdup(dir) : grantstore_place();
 	s->path = s->dir ? str_format("%s/" FILE_NAME, s->dir) : NULL;
 	if (!s->path)
 		return -ENOMEM;

@@ -14,6 +14,9 @@ struct grantstore;
 /* @dir is made when missing; NULL: STATE/grants. Return: 0; -errno with @reterr_diag. */
 int grantstore_open(const char *dir, struct grantstore **ret,
 		    struct diag *reterr_diag) _must_check_;
+/* STATE/grants, resolved as far as it is there, whether or not it can be used. The caller frees it;
+ * NULL: out of memory. */
+char *grantstore_place(void);
 struct grantstore *grantstore_free(struct grantstore *s); /* NULL-safe */
 /* Absolute. Borrowed: what the engine must protect. */
 const char *grantstore_dir(const struct grantstore *s);

@@ -142,7 +142,10 @@ int session_grants_init(struct session *s)
 
 	if (r < 0)
 		return r;
-	if (grantstore_open(NULL, &s->grantstore, &s->grants_trouble) < 0) {
+	s->grants_dir = grantstore_place();
+	if (!s->grants_dir)
+		return -ENOMEM;
+	if (grantstore_open(s->grants_dir, &s->grantstore, &s->grants_trouble) < 0) {
 		s->grantstore = NULL;
 		return 0;
 	}
@@ -179,11 +182,12 @@ void session_grants_fini(struct session *s)
 	grantlist_fini(&s->own_grants);
 	grantlist_fini(&s->kept_grants);
 	s->grantstore = grantstore_free(s->grantstore);
+	free(s->grants_dir);
 }
 
 const char *session_grants_dir(const struct session *s)
 {
-	return s->grantstore ? grantstore_dir(s->grantstore) : NULL;
+	return s->grants_dir;
 }
 
 /* The receivers look at the clock themselves; this is for the list, and the log. */

@@ -55,6 +55,7 @@ struct session {
 	struct grantlist own_grants;   /* for this session only */
 	struct grantlist kept_grants;  /* of the file, those of other agents too */
 	struct grantstore *grantstore; /* NULL: there is none, and grants_trouble says why */
+	char *grants_dir; /* protected whether or not it can be used */
 	struct diag grants_trouble;
 
 	struct sight *sight;    /* NULL: not asked for, or lost */
@@ -110,7 +111,7 @@ void session_grants_start(struct session *s);
 int session_grants_watch(struct session *s);
 void session_grants_dispatch(struct session *s);
 void session_grants_fini(struct session *s);
-/* Borrowed; NULL: there is none. What the engine must protect. */
+/* Borrowed: what the engine must protect, so that no agent makes a file for others to find. */
 const char *session_grants_dir(const struct session *s);
 /* When session_grants_tick() is due, CLOCK_MONOTONIC; UINT64_MAX: never. */
 uint64_t session_grants_next(const struct session *s);
