@@ -170,3 +170,11 @@ print(os.read(os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), 1))' "$T/fifo"
 	run hf --policy "$T/namespaces.yaml" -- sh "$T/steps" "$T/hidden" "$T/open"
 	assert_equal "$output" "$native"
 }
+
+@test "nothing of the guards can be opened, by a link, a thread's number or a descriptor" {
+	run hf --policy audit-only -- python3 "$BATS_TEST_DIRNAME/helpers/guard_files.py"
+	assert_success
+	assert_line "looked at thread yes"
+	assert_line "looked at launcher yes"
+	refute_output --partial opened
+}

@@ -135,10 +135,37 @@ int step_add(struct decode *c, enum action_kind kind, enum action_op op, struct 
 	return 0;
 }
 
+/*
+ * The engine knows the guards by their numbers in /proc and lets some files of theirs be read. By
+ * another number of theirs, a thread's, or in a procfs elsewhere, there is nothing to be had: the
+ * kernel would not keep us from our own memory.
+ */
+static bool is_guard_place(const struct decode *c, struct bytes path)
+{
+	static const struct bytes proc = BYTES_LIT("/proc");
+	struct bytes rest = {.p = path.p + proc.len, .len = path.len - proc.len};
+	const pid_t guards[] = {c->d->self, c->d->config.guards[0], c->d->config.guards[1]};
+
+	if (!bytes_has_prefix(path, BYTES_LIT("/proc/")))
+		return c->d->has_foreign_roots && path.len && path.p[0] == '/' &&
+		       resolve_names_guard(c, path, false);
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		char name[24];
+		size_t n = (size_t)snprintf(name, sizeof(name), "/%d", (int)guards[i]);
+
+		if (guards[i] > 0 && bytes_has_prefix(rest, (struct bytes){.p = name, .len = n}) &&
+		    (rest.len == n || rest.p[n] == '/'))
+			return false; /* the engine's */
+	}
+	return resolve_names_guard(c, rest, true);
+}
+
 int step_add_path(struct decode *c, enum action_op op, struct bytes path)
 {
 	struct action_step *s;
 
+	if (is_guard_place(c, path))
+		c->a->hits_guard = true;
 	return step_add(c, KIND_PATH, op, path, path, &s);
 }
 

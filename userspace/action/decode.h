@@ -228,6 +228,11 @@ bool pin_trim(struct bytes *path);
 #define RESOLVE_UNDECIDED (-1000) /* neither 0, an errno nor an action_error */
 /* Whether /proc/self of ours shows in @text, wherever procfs is mounted. */
 bool resolve_names_us(const struct decode *c, struct bytes text);
+/*
+ * Whether a name in @text (absolute; only the first one, if so wanted) is the number of a task of
+ * the processes that guard the session. To be asked of places in a procfs.
+ */
+bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_first);
 
 /* walk.c: the same, component by component, as the target would see /proc/self. @base is a
  * descriptor, or -1 for the root. */

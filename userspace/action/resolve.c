@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "action/decode.h"
+#include "base/io.h"
 
 #define FD_NAME_SIZE 24
 
@@ -129,6 +130,48 @@ static int open_thing(struct decode *c, int dirfd, int *ret_error)
 	else
 		*ret_error = decode_fail(ACTION_UNREADABLE);
 	return -1;
+}
+
+/* Whether @number is a task of a process that guards the session, also one of its threads, whose
+ * directory in a procfs is not listed but is there. */
+static bool is_guard_task(const struct decode *c, pid_t number)
+{
+	const pid_t guards[] = {c->d->self, c->d->config.guards[0], c->d->config.guards[1]};
+	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		if (guards[i] <= 0)
+			continue;
+		if (guards[i] == number)
+			return true;
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)guards[i], (int)number);
+		if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_first)
+{
+	while (text.len) {
+		const char *slash;
+		uint64_t number;
+		struct bytes name;
+
+		text.p++; /* the slash before the name */
+		text.len--;
+		slash = memchr(text.p, '/', text.len);
+		name = (struct bytes){.p = text.p,
+				      .len = slash ? (size_t)(slash - text.p) : text.len};
+		text.p += name.len;
+		text.len -= name.len;
+		if (parse_u64(name, INT32_MAX, &number) == 0 && (pid_t)number != c->t->tgid &&
+		    (pid_t)number != c->t->tid && is_guard_task(c, (pid_t)number))
+			return true;
+		if (only_first)
+			break;
+	}
+	return false;
 }
 
 /* The directory that relative paths start from. Return: as open_thing(), perhaps not O_PATH. */

@@ -194,6 +194,7 @@ static bool is_own_fd_dir(struct walk *w)
 static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_text, int *ret_fd,
 			    bool *ret_is_magic)
 {
+	struct bytes text;
 	struct stat st;
 	int fd;
 
@@ -211,6 +212,10 @@ static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_
 	*ret_is_magic = true;
 	if (w->look.resolve & RESOLVE_NO_MAGICLINKS)
 		return ELOOP;
+	/* The kernel would let us, who share their rights, or are them. */
+	if (resolve_text(w->c, w->at, &text) != 0 || resolve_is_pathless(text) ||
+	    resolve_names_guard(w->c, text, false))
+		return EACCES;
 	if (w->look.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return EXDEV; /* as openat2(2) has it for now */
 	w->is_own = is_own_fd_dir(w);
