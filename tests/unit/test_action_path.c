@@ -434,14 +434,34 @@ static void test_pipe_of_another_process_is_decided(void **state)
 	struct harness *h = *state;
 	char path[64];
 	int p[2];
+	pid_t other;
 
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), p[1]);
+	other = fork();
+	assert_true(other >= 0);
+	if (other == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)other, p[1]);
 	decode_openat(h, AT, put_str(h, path), O_WRONLY);
+	assert_int_equal(kill(other, SIGKILL), 0);
+	assert_int_equal(waitpid(other, NULL, 0), other);
 	assert_ops(h, OP_WRITE);
 	assert_true(bytes_has_prefix(h->a.object, BYTES_LIT("pipe:[")));
 	(void)close(p[0]);
 	(void)close(p[1]);
+}
+
+static void test_link_of_the_supervisor_is_not_followed(void **state)
+{
+	struct harness *h = *state;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)getpid());
+	decode_openat(h, AT, put_str(h, path), O_RDONLY);
+	assert_int_equal(h->a.kernel_errno, EACCES);
+	assert_int_equal(h->a.n_steps, 0);
 }
 
 static void test_supervisor_by_its_number_is_named(void **state)
@@ -565,6 +585,7 @@ int main(void)
 		T(test_missing_fd_link_stays_below_the_targets_proc),
 		T(test_own_pipe_is_nothing_to_decide),
 		T(test_pipe_of_another_process_is_decided),
+		T(test_link_of_the_supervisor_is_not_followed),
 		T(test_supervisor_by_its_number_is_named),
 		T(test_dev_tty_and_dev_null_keep_their_names),
 		T(test_deleted_cwd_keeps_the_kernels_mark),
