@@ -25,7 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* An id or reason that JSON carries may be one that we would not have written; it still
 	 * means the same. */
 	assert(r == 0 && again.op == q.op && again.after == q.after &&
-	       again.reason_len == q.reason_len &&
+	       again.term.life == q.term.life && again.term.duration_ns == q.term.duration_ns &&
+	       (q.term.life == ANSWER_ONCE || again.scope == q.scope) && again.rest == q.rest &&
+	       memcmp(again.id, q.id, sizeof(q.id)) == 0 && again.reason_len == q.reason_len &&
 	       memcmp(again.reason, q.reason, q.reason_len) == 0);
 	return 0;
 }
