@@ -67,6 +67,7 @@ struct act_open {
 	uint64_t flags; /* as asked, O_CLOEXEC included */
 	mode_t mode;
 	uint64_t resolve; /* RESOLVE_* that still bear on the last component */
+	bool stays;       /* nothing may be mounted on the name, as was when it was judged */
 	bool creates;     /* judged as a creation: nothing may be there when it is made */
 };
 

@@ -111,14 +111,23 @@ struct action_epoch {
 					is kept any more */
 };
 
+/*
+ * What was mounted when the session began: rules mean these names, see home.c. Shared by the
+ * decoders of a session, and never changed. Return: 0, -errno.
+ */
+struct action_home;
+int action_home_new(struct action_home **ret) _must_check_;
+struct action_home *action_home_free(struct action_home *home);
+
 struct action_decoder;
 
 struct action_decoder_config {
-	struct action_epoch *epoch; /* borrowed; NULL: look anew at each notification */
-	bool need_full_argv;        /* policy_stack_needs_args() */
-	bool need_cwd;              /* policy_stack_needs_cwd() */
-	bool is_network_open;       /* nothing of the network can be refused: see decode_net.c */
-	pid_t supervisor;           /* its /proc/self must never be taken for the agent's */
+	struct action_epoch *epoch;     /* borrowed; NULL: look anew at each notification */
+	const struct action_home *home; /* borrowed; NULL: objects have the agent's names */
+	bool need_full_argv;            /* policy_stack_needs_args() */
+	bool need_cwd;                  /* policy_stack_needs_cwd() */
+	bool is_network_open; /* nothing of the network can be refused: see decode_net.c */
+	pid_t supervisor;     /* its /proc/self must never be taken for the agent's */
 	/* Besides it, who guards the session: action.hits_guard. 0: none. */
 	pid_t guards[ACTION_MAX_GUARDS];
 	int listener; /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */

@@ -127,6 +127,7 @@ static int decode_flags(struct decode *c, struct act_open o)
 	a->object = found.path;
 	a->exists = found.exists;
 	o.creates = !found.exists && (flags & O_CREAT);
+	o.stays = c->d->has_foreign_roots;
 	/*
 	 * O_PATH stays at ACT_CONTINUE, because SECCOMP_IOCTL_NOTIF_ADDFD takes no such descriptor
 	 * (EBADF). WHY-CONTINUE-IS-SAFE: the flags are in a register, and a descriptor that can be

@@ -51,7 +51,7 @@ int resolve_text(struct decode *c, int fd, struct bytes *ret)
 	buf[n] = '\0';
 	arena_trim(&c->d->arena, buf, (size_t)n + 1);
 	*ret = (struct bytes){.p = buf, .len = (size_t)n};
-	return 0;
+	return c->d->has_foreign_roots ? home_name(c, fd, ret) : 0;
 }
 
 int resolve_lexical(struct decode *c, struct bytes base, struct bytes path, struct bytes *ret)

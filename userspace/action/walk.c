@@ -130,9 +130,12 @@ static int finish_found(struct walk *w, const char *name, int *fd, struct resolv
 	int none = -1;
 	int r;
 
+	/* Of a name that something is mounted on, the call gets what is mounted; but for one that
+	 * means the name itself, which the kernel then refuses. */
 	if (!(w->look.flags & LOOK_PIN))
 		r = resolve_text(w->c, *fd, &ret->path);
-	else if (!name)
+	else if (!name || (!(w->look.flags & LOOK_ENTRY) && w->c->d->has_foreign_roots &&
+			   !is_same_mount(w->at, *fd)))
 		r = pin_object(w->c, fd, ret);
 	else
 		r = pin_entry(w->c, &w->at, bytes_of(name),

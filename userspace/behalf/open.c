@@ -65,7 +65,10 @@ static int open_named(const struct action *a, uint64_t flags)
 	else if (!is_exclusive)
 		flags &= ~(uint64_t)O_CREAT;
 	fd = open_below(pin->parent, name, flags, o->mode,
-			RESOLVE_NO_SYMLINKS | (o->resolve & RESOLVE_NO_XDEV));
+			RESOLVE_NO_SYMLINKS | (o->stays ? RESOLVE_NO_XDEV : 0) |
+				(o->resolve & RESOLVE_NO_XDEV));
+	if (fd == -EXDEV && !(o->resolve & RESOLVE_NO_XDEV))
+		return -ESTALE;
 	if (fd == -EEXIST && creates && !is_exclusive)
 		return -ESTALE;
 	if (fd == -ENOENT && !creates && (o->flags & O_CREAT))

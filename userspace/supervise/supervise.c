@@ -38,6 +38,9 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 	r = denials_new(config->denial_repeats, config->denials_stop, &s->denials);
 	if (r < 0)
 		goto fail;
+	r = action_home_new(&s->home);
+	if (r < 0)
+		goto fail;
 	r = -ENOMEM;
 	if (config->redact) {
 		s->scratch = redact_scratch_new();
@@ -59,6 +62,7 @@ struct supervise *supervise_free(struct supervise *s)
 	execs_free(s->execs);
 	denials_free(s->denials);
 	domains_free(s->domains);
+	action_home_free(s->home);
 	s->proc = fd_close(s->proc);
 	free(s);
 	return NULL;
@@ -76,6 +80,7 @@ void *supervise_context_new(void *supervise)
 		.guards = {s->config.engine.launcher, s->config.engine.keeper},
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
+		.home = s->home,
 		.is_network_open = !policy_stack_may_refuse(s->config.engine.stack, OPS_NETWORK),
 	};
 	const struct behalf_config behalf = {
