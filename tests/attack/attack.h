@@ -32,6 +32,7 @@ enum attack_policy {
 	POLICY_NO_NETWORK, /* no-network */
 	POLICY_PW,         /* the workspace and a short list of programs; all else is denied */
 	POLICY_PN, /* as PW, and 127.0.0.1:ATTACK_PORT_ALLOWED and a socket in the workspace */
+	POLICY_PM, /* as PW, with namespaces and mounts granted */
 	_POLICY_MAX,
 };
 #define SHIP       (1u << POLICY_SHIP)
@@ -39,6 +40,7 @@ enum attack_policy {
 #define NO_NETWORK (1u << POLICY_NO_NETWORK)
 #define PW         (1u << POLICY_PW)
 #define PN         (1u << POLICY_PN)
+#define PM         (1u << POLICY_PM)
 
 /* What an attack that gets through does to the world; found out from outside of the session. */
 enum attack_effect {
@@ -100,6 +102,8 @@ struct attack_group {
 	size_t n_rows;
 	/* In a network namespace of its own, with the addresses of attack_net.h on its loopback. */
 	bool has_network;
+	/* For root: in a mount namespace of its own, to which nothing comes from outside. */
+	bool has_mounts;
 };
 
 /* What a group's program has to define. */

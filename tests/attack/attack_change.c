@@ -229,6 +229,49 @@ static int call_chmod_proc_fd(int fd)
 	return chmod(in(&(struct world){.top = "/proc/self/fd"}, "%d", fd), 0777);
 }
 
+/* NODUMP: an attribute that its owner may set, and that does no harm. */
+static int set_flags(int fd, unsigned long request)
+{
+	int flags = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return -1;
+	flags |= FS_NODUMP_FL;
+	return (int)syscall(SYS_ioctl, fd, request, &flags);
+}
+
+static int call_setflags(int fd)
+{
+	return set_flags(fd, FS_IOC_SETFLAGS);
+}
+
+static int call_setflags_high(int fd)
+{
+	return set_flags(fd, (1UL << 32) | FS_IOC_SETFLAGS);
+}
+
+static int call_setflags32(int fd)
+{
+	return set_flags(fd, FS_IOC32_SETFLAGS);
+}
+
+static int call_setversion(int fd)
+{
+	int version = 7;
+
+	return ioctl(fd, FS_IOC_SETVERSION, &version);
+}
+
+static int call_fssetxattr(int fd)
+{
+	struct fsxattr attr = {0};
+
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr) < 0)
+		return -1;
+	attr.fsx_xflags |= FS_XFLAG_NODUMP;
+	return ioctl(fd, FS_IOC_FSSETXATTR, &attr);
+}
+
 #define FD_CALLS                                                                                   \
 	X(fd_fchmod, call_fchmod)                                                                  \
 	X(fd_fchown, call_fchown)                                                                  \
@@ -237,7 +280,12 @@ static int call_chmod_proc_fd(int fd)
 	X(fd_utimensat_empty, call_utimensat_empty)                                                \
 	X(fd_fchownat_empty, call_fchownat_empty)                                                  \
 	X(fd_fchmodat2_empty, call_fchmodat2_empty)                                                \
-	X(fd_chmod_proc_fd, call_chmod_proc_fd)
+	X(fd_chmod_proc_fd, call_chmod_proc_fd)                                                    \
+	X(fd_setflags, call_setflags)                                                              \
+	X(fd_setflags_high, call_setflags_high)                                                    \
+	X(fd_setflags32, call_setflags32)                                                          \
+	X(fd_setversion, call_setversion)                                                          \
+	X(fd_fssetxattr, call_fssetxattr)
 
 #define X(function, call)                                                                          \
 	static int function(const struct world *w)                                                 \
@@ -432,9 +480,22 @@ static const struct attack_row rows[] = {
 		"out/file"),
 	CHANGES("file_setattr_is_denied", "T092 D:attr E6", do_file_setattr, "out/file"),
 	CHANGES("ficlone_is_decided_at_the_open", "T092 D:attr", do_ficlone, "out/file"),
+#define ATTRIBUTES(fact, ids, attack, what)                                                        \
+	{                                                                                          \
+		fact, ids, attack, SHIP | READ_ONLY, .effect = EFFECT_CHANGED, .object = what      \
+	}
+	ATTRIBUTES("fs_ioc_setflags_is_refused", "T092 D:attr", fd_setflags, "FS_IOC_SETFLAGS"),
+	ATTRIBUTES("fs_ioc_setflags_with_high_bits_is_refused", "T092 D:attr E7", fd_setflags_high,
+		   "FS_IOC_SETFLAGS"),
+	{"fs_ioc32_setflags_is_refused", "T092 D:attr", fd_setflags32, SHIP | READ_ONLY,
+	 .object = "FS_IOC32_SETFLAGS", .not_native = "only programs of 32 bits may"},
+	ATTRIBUTES("fs_ioc_setversion_is_refused", "T092 D:attr", fd_setversion,
+		   "FS_IOC_SETVERSION"),
+	ATTRIBUTES("fs_ioc_fssetxattr_is_refused", "T092 D:attr", fd_fssetxattr,
+		   "FS_IOC_FSSETXATTR"),
 	{"all_of_it_works_inside", "T044", inside, SHIP | PW, .flags = ROW_ALLOWED},
 	{"o_tmpfile_then_linkat_works_inside", "B15", tmpfile_inside, SHIP | PW,
 	 .flags = ROW_ALLOWED},
 };
 
-const struct attack_group attack_group = {"change", rows, ARRAY_SIZE(rows), false};
+const struct attack_group attack_group = {"change", rows, ARRAY_SIZE(rows), false, false};

@@ -569,4 +569,4 @@ static const struct attack_row rows[] = {
 	{"prctl_of_the_agents_own_works", "E15", prctl_works, SHIP, .flags = ROW_ALLOWED},
 };
 
-const struct attack_group attack_group = {"doors", rows, ARRAY_SIZE(rows), false};
+const struct attack_group attack_group = {"doors", rows, ARRAY_SIZE(rows), false, false};

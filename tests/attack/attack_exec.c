@@ -506,4 +506,4 @@ static const struct attack_row rows[] = {
 	 .flags = ROW_ALLOWED},
 };
 
-const struct attack_group attack_group = {"exec", rows, ARRAY_SIZE(rows), false};
+const struct attack_group attack_group = {"exec", rows, ARRAY_SIZE(rows), false, false};

@@ -336,4 +336,4 @@ static const struct attack_row rows[] = {
 	CHANGES("start_up_file_cannot_be_written_through_a_symlink", "T098 K", bashrc_by_symlink),
 };
 
-const struct attack_group attack_group = {"hands", rows, ARRAY_SIZE(rows), false};
+const struct attack_group attack_group = {"hands", rows, ARRAY_SIZE(rows), false, false};

@@ -508,4 +508,4 @@ static const struct attack_row rows[] = {
 	WORKS("deleted_directory_as_cwd_is_enoent", "T074", deleted_cwd_is_enoent),
 };
 
-const struct attack_group attack_group = {"naming", rows, ARRAY_SIZE(rows), false};
+const struct attack_group attack_group = {"naming", rows, ARRAY_SIZE(rows), false, false};

@@ -449,4 +449,4 @@ static const struct attack_row rows[] = {
 	{"allowed_service_is_reached", "G1", allowed_service, SHIP | PN, .flags = ROW_ALLOWED},
 };
 
-const struct attack_group attack_group = {"network", rows, ARRAY_SIZE(rows), true};
+const struct attack_group attack_group = {"network", rows, ARRAY_SIZE(rows), true, false};

@@ -93,7 +93,7 @@ static int through_its_root(const struct world *w)
 
 static int take_memory_away(const struct world *w)
 {
-	return scribble_fd(proc_open(w, "oom_score_adj", O_WRONLY));
+	return outcome(proc_open(w, "oom_score_adj", O_WRONLY));
 }
 
 /* ---- what it keeps */
@@ -145,6 +145,26 @@ KEPT
 	int fd = open(in(w, "log.jsonl"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
 	return fd < 0 ? -errno : close(fd);
+}
+
+static int link_policy(const struct world *w)
+{
+	return outcome(link(in(w, "policy/pw.yaml"), in(w, "w/alias")));
+}
+
+static int append_by_link(const struct world *w)
+{
+	return change(in(w, "w/alias"), 0);
+}
+
+static int truncate_by_link(const struct world *w)
+{
+	return change(in(w, "w/alias"), 1);
+}
+
+static int chmod_by_link(const struct world *w)
+{
+	return change(in(w, "w/alias"), 6);
 }
 
 /* Each socket and file of Holdfast's below the runtime directory. */
@@ -267,6 +287,14 @@ static const struct attack_row rows[] = {
 	KEEPS("policy_cannot_be_renamed_over", "T052 H12", policy_rename_over, "pw.yaml"),
 	KEEPS("policy_cannot_be_renamed_away", "T052 H12", policy_rename_away, "pw.yaml"),
 	KEEPS("policy_cannot_be_made_writable", "T052 H12", policy_chmod, "pw.yaml"),
+#define LINKED(fact, attack)                                                                       \
+	{                                                                                          \
+		fact, "H12 B2 T052", attack, PW, .effect = EFFECT_CHANGED, .object = "alias",      \
+						 .prepare = link_policy                            \
+	}
+	LINKED("policy_cannot_be_appended_to_by_a_link_from_before", append_by_link),
+	LINKED("policy_cannot_be_truncated_by_a_link_from_before", truncate_by_link),
+	LINKED("policy_cannot_be_made_writable_by_a_link_from_before", chmod_by_link),
 	{"control_socket_cannot_be_reached", "T154 H11 P47", reach_control, SHIP | PW,
 	 .not_native = "there is none without Holdfast", .denies = DENIES_ANY},
 	{"second_listener_is_refused", "T140 I1 P42", second_listener, SHIP | PW | NO_NETWORK,
@@ -281,4 +309,4 @@ static const struct attack_row rows[] = {
 	 .not_native = "there is no session to start one in", .denies = DENIES_ANY, .error = 125},
 };
 
-const struct attack_group attack_group = {"supervisor", rows, ARRAY_SIZE(rows), false};
+const struct attack_group attack_group = {"supervisor", rows, ARRAY_SIZE(rows), false, false};

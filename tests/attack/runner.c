@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,6 +27,7 @@
 #define DEADLINE_MS 10000
 #define LOG_TRIES   2500
 #define RESULT_SKIP 200
+#define DECOY_TRIES 200
 
 static const char *const policy_names[] = {
 	[POLICY_SHIP] = "coding-agent",
@@ -32,6 +35,7 @@ static const char *const policy_names[] = {
 	[POLICY_NO_NETWORK] = "no-network",
 	[POLICY_PW] = "pw",
 	[POLICY_PN] = "pn",
+	[POLICY_PM] = "pm",
 };
 
 static const char *holdfast = "build/holdfast";
@@ -204,6 +208,13 @@ static int run_once(const struct attack_row *row, int policy, struct run *run)
 	if (r < 0)
 		return r;
 	run->effects = world_effects(&run->host, &run->why);
+	/* A signal is sent at once, and takes effect when its process runs next. */
+	for (int i = 0; policy < 0 && row->effect == EFFECT_DECOY && i < DECOY_TRIES &&
+			!((run->effects >> EFFECT_DECOY) & 1);
+	     i++) {
+		(void)usleep(1000);
+		run->effects = world_effects(&run->host, &run->why);
+	}
 	if (row->look && row->look(&run->host.world)) {
 		strbuf_add_str(&run->why, "# effect: the row's own look finds it\n");
 		run->effects |= 1u << EFFECT_HOST;
@@ -454,6 +465,9 @@ int main(int argc, char **argv)
 		return 2;
 	take_environment();
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (attack_group.has_mounts && geteuid() == 0 &&
+	    (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+		return 2;
 	if (attack_group.has_network)
 		r = attack_net_enter();
 	if (r < 0) {

@@ -84,6 +84,8 @@ static const struct world_file {
 	{"policy/pn.yaml", 0644,
 	 "version: 1\nname: pn\nextends: @TOP@/policy/pw.yaml\nrules:\n"
 	 "  - {name: service, match: {address: 127.0.0.1, port: 8080}, action: allow}\n"},
+	{"policy/pm.yaml", 0644,
+	 "version: 1\nname: pm\nextends: @TOP@/policy/pw.yaml\ngrant: [namespaces, mount]\n"},
 };
 
 static void world_fill(const struct host *h, const char *text, struct strbuf *out)
@@ -160,6 +162,8 @@ const char *world_policy(struct host *h, enum attack_policy p)
 		return in(&h->world, "policy/pw.yaml");
 	case POLICY_PN:
 		return in(&h->world, "policy/pn.yaml");
+	case POLICY_PM:
+		return in(&h->world, "policy/pm.yaml");
 	case _POLICY_MAX:
 		break;
 	}
@@ -222,6 +226,8 @@ static void decoy_run(const struct world *w, const char *secret)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "decoy");
+	/* What is done to its group natively is done to it alone. */
+	(void)setpgid(0, 0);
 	memcpy(w->page + 1, secret, strlen(secret) + 1);
 	w->page[0] = WORLD_PAGE_VALUE;
 	for (;;)

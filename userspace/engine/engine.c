@@ -18,6 +18,7 @@
 #include "base/clock.h"
 
 #include "engine/engine.h"
+#include "engine/protect.h"
 
 #define BUILTIN_POLICY "builtin"
 #define FNV_PRIME      UINT64_C(1099511628211)
@@ -26,9 +27,7 @@
 struct engine {
 	struct engine_config config;
 	struct policy_scratch *scratch;
-	char supervisor_proc[32]; /* "/proc/PID" */
-	char launcher_proc[32];
-	char keeper_proc[32];
+	struct protect protect;
 	struct bytes agent;
 	uint64_t minute; /* since 1970, of minute_of_week */
 	int minute_of_week;
@@ -39,30 +38,10 @@ struct engine {
 	struct grant_answer grant; /* likewise, if one covered it */
 };
 
-/* Files below /proc/PID of the supervisor or launcher that anybody may read, as ps(1) does. */
-static const char *const harmless_proc_files[] = {
-	"stat",   "status",    "statm",    "cmdline",   "comm",
-	"cgroup", "oom_score", "loginuid", "sessionid", "wchan",
-};
-
-static void format_proc(char out[static 32], pid_t pid)
-{
-	size_t i = sizeof("/proc/") - 1, n = 0;
-	char digits[16];
-
-	memcpy(out, "/proc/", i);
-	do {
-		digits[n++] = (char)('0' + pid % 10);
-		pid /= 10;
-	} while (pid);
-	while (n)
-		out[i++] = digits[--n];
-	out[i] = '\0';
-}
-
 int engine_new(const struct engine_config *config, struct engine **ret)
 {
 	struct engine *e = calloc(1, sizeof(*e));
+	int r;
 
 	if (!e)
 		return -ENOMEM;
@@ -70,9 +49,11 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 	e->agent = bytes_of(config->agent);
 	e->minute_of_week = POLICY_TIME_UNKNOWN;
 	tzset(); /* the local time zone is read here, once */
-	format_proc(e->supervisor_proc, config->supervisor);
-	format_proc(e->launcher_proc, config->launcher);
-	format_proc(e->keeper_proc, config->keeper);
+	r = protect_init(&e->protect, &e->config);
+	if (r < 0) {
+		engine_free(e);
+		return r;
+	}
 	e->scratch = policy_scratch_new(config->stack);
 	if (!e->scratch) {
 		engine_free(e);
@@ -138,41 +119,6 @@ static void decide_undecodable(const struct engine *e, const struct action *a, s
 	}
 }
 
-/* @path is @tree or lies below it; whole components only. */
-static bool path_is_within(struct bytes path, struct bytes tree)
-{
-	return bytes_has_prefix(path, tree) && (path.len == tree.len || path.p[tree.len] == '/');
-}
-
-static bool is_harmless_proc_read(const struct action_step *s, struct bytes tree)
-{
-	struct bytes rest;
-
-	if (s->op != OP_READ)
-		return false;
-	if (s->object.len == tree.len)
-		return true; /* listing the directory */
-	rest = (struct bytes){.p = s->object.p + tree.len + 1, .len = s->object.len - tree.len - 1};
-	for (size_t i = 0; i < ARRAY_SIZE(harmless_proc_files); i++)
-		if (bytes_eq_str(rest, harmless_proc_files[i]))
-			return true;
-	return false;
-}
-
-/* Memory, descriptors and settings of the processes that guard the agent. */
-static bool touches_guard_process(const struct engine *e, const struct action_step *s)
-{
-	const char *const procs[] = {e->supervisor_proc, e->launcher_proc, e->keeper_proc};
-
-	for (size_t i = 0; i < ARRAY_SIZE(procs); i++) {
-		struct bytes tree = bytes_of(procs[i]);
-
-		if (path_is_within(s->object, tree) && !is_harmless_proc_read(s, tree))
-			return true;
-	}
-	return false;
-}
-
 /* The one thing of ours that an agent may reach: it takes reports of spent money, no more. */
 static bool is_spend_report(const struct engine *e, const struct action *a)
 {
@@ -181,116 +127,16 @@ static bool is_spend_report(const struct engine *e, const struct action *a)
 	       bytes_eq_str(action_unix_name(a->steps[0].object), e->config.spend_socket);
 }
 
-/* FILE.1, FILE.2.zst, ...: what the log's file was before. */
-static bool is_closed_log(const struct engine *e, struct bytes path)
-{
-	const struct bytes log = bytes_of(e->config.log_path);
-
-	return log.p && bytes_has_prefix(path, log) && path.len > log.len && path.p[log.len] == '.';
-}
-
-static bool touches_secret(const struct engine *e, const struct action_step *s)
-{
-	return e->config.secret_path && s->kind == KIND_PATH &&
-	       path_is_within(s->object, bytes_of(e->config.secret_path));
-}
-
-/* The log, the control sockets, the policies in use, the binary: nothing of it may be changed or
- * talked to. */
-static bool touches_own_files(const struct engine *e, const struct action_step *s)
-{
-	struct bytes path = BYTES_NULL;
-
-	if (s->kind == KIND_PATH && (OP_BIT(s->op) & OPS_CHANGE))
-		path = s->object;
-	else if (s->kind == KIND_NETWORK)
-		path = action_unix_name(s->object);
-	if (!path.p)
-		return false;
-	if (is_closed_log(e, path))
-		return true;
-	for (size_t i = 0; i < e->config.n_protected; i++) {
-		struct bytes tree = bytes_of(e->config.protected_paths[i]);
-
-		/* Renaming or removing a directory above moves what is below away as well. */
-		if (path_is_within(path, tree) ||
-		    (s->op == OP_RENAME && path_is_within(tree, path)))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Who writes to these moves processes between control groups, or stops and kills a whole group:
- * also the one that Holdfast is in, which a user may own. What is written is not known when the
- * file is opened, so this is refused whatever group it is, unless the policies grant
- * administration.
- */
-static bool touches_control_groups(const struct engine *e, const struct action_step *s)
-{
-	static const char *const files[] = {"cgroup.procs",  "cgroup.threads", "cgroup.kill",
-					    "cgroup.freeze", "cgroup.type",    "tasks",
-					    "freezer.state"};
-	static const struct bytes tree = BYTES_LIT("/sys/fs/cgroup");
-	struct policy_source source;
-	struct bytes name = s->object;
-
-	if (s->kind != KIND_PATH || !(OP_BIT(s->op) & OPS_CHANGE) ||
-	    !path_is_within(s->object, tree))
-		return false;
-	for (size_t i = name.len; i > 0; i--)
-		if (s->object.p[i - 1] == '/') {
-			name = (struct bytes){.p = s->object.p + i, .len = s->object.len - i};
-			break;
-		}
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (bytes_eq_str(name, files[i]))
-			return !policy_stack_grants(e->config.stack, GRANT_ADMIN, &source);
-	return false;
-}
-
 /* Return: whether the built-in protection refused @a. */
 static bool decide_self_protection(const struct engine *e, const struct action *a,
 				   struct decision *d)
 {
-	if (a->hits_guard) {
-		decide_builtin(
-			d, "guard-process",
-			"Holdfast's own processes cannot be signalled, slowed down or limited.",
-			EPERM);
-		return true;
-	}
-	for (size_t i = 0; i < a->n_steps; i++) {
-		const struct action_step *s = &a->steps[i];
+	struct protect_refusal refusal;
 
-		if (s->kind == KIND_PATH && touches_guard_process(e, s)) {
-			decide_builtin(d, "guard-process",
-				       "Holdfast's own processes cannot be opened.", EACCES);
-			return true;
-		}
-		if (touches_control_groups(e, s)) {
-			decide_builtin(
-				d, "control-groups",
-				"Processes are not moved, stopped or killed by control group from a session.",
-				EACCES);
-			return true;
-		}
-		if (touches_secret(e, s)) {
-			decide_builtin(
-				d, "own-key",
-				"The key that signs Holdfast's log cannot be read or changed.",
-				EACCES);
-			return true;
-		}
-		if (touches_own_files(e, s)) {
-			decide_builtin(
-				d, "own-files",
-				"Holdfast's log, sockets and policies cannot be changed or reached from inside.",
-				EACCES);
-			return true;
-		}
-	}
-	return false;
+	if (!protect_refuses(&e->protect, a, &refusal))
+		return false;
+	decide_builtin(d, refusal.rule, refusal.reason, refusal.error);
+	return true;
 }
 
 /* What the call fails with when it is refused. io_uring and foreign ABIs look absent, so that
