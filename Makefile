@@ -214,7 +214,9 @@ analyze: ALL_CFLAGS += -fanalyzer
 analyze:
 	@for f in $(MAIN) $(SOURCES); do $(CC) $(ALL_CFLAGS) $(DEFINES) -c -o /dev/null $$f; done
 
-check-clang: $(patsubst %.c,$(BUILD)/clang/%.o,$(EVERY_SOURCE))
+check-clang: $(patsubst %.c,$(BUILD)/clang/%.o,$(EVERY_SOURCE) $(if $(has_bpf),$(LOADER_SOURCES)))
+$(LOADER_SOURCES:%.c=$(BUILD)/clang/%.o): private BASE_FLAGS += -isystem $(BUILD)
+$(LOADER_SOURCES:%.c=$(BUILD)/clang/%.o): $(SKELETONS)
 $(BUILD)/clang/%.o: %.c $(BUILD)/.flags
 	$(call say,CC)
 	@mkdir -p $(@D)

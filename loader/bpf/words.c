@@ -6,7 +6,7 @@
 
 static char first[LAYERS_REASON_MAX];
 
-static int keep(enum libbpf_print_level level, const char *format, va_list arguments)
+static int _printf_(2, 0) keep(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	if (level == LIBBPF_WARN && !*first)
 		(void)vsnprintf(first, sizeof(first), format, arguments);

@@ -41,6 +41,8 @@ events() { # all events of processes, in order, as one array
 	assert_equal "$(events | jq -c '[.[] | select(.what == "exit" and .exit == 3)] | length')" 1
 	assert_equal "$(events | jq -c 'last(.[] | select(.what == "exit" and .signal == 9)) | .comm')" '"sh"'
 	assert_equal "$(jq -c 'select(.event == "session_start") | .layers[] | select(.class == "sight") | .layer' "$LOG")" '"ebpf"'
+	run "$HOLDFAST" log "$LOG"
+	assert_output --regexp 'kernel +processes: [0-9]+ began, [0-9]+ executed, [0-9]+ ended'
 	run "$HOLDFAST" verify "$LOG"
 	assert_success
 }

@@ -24,13 +24,10 @@ static const struct {
 	const char *show;
 	const char *colour;
 } tags[] = {
-	{"allow", "allow", COLOUR_GREEN},
-	{"flag", "flag", COLOUR_YELLOW},
-	{"ask", "ask", COLOUR_CYAN},
-	{"deny", "deny", COLOUR_RED},
-	{"held", "held", COLOUR_CYAN},
-	{"notice", "note", COLOUR_YELLOW},
-	{"session_start", "start", COLOUR_BOLD},
+	{"allow", "allow", COLOUR_GREEN},    {"flag", "flag", COLOUR_YELLOW},
+	{"ask", "ask", COLOUR_CYAN},         {"deny", "deny", COLOUR_RED},
+	{"held", "held", COLOUR_CYAN},       {"notice", "note", COLOUR_YELLOW},
+	{"kernel", "kernel", COLOUR_BOLD},   {"session_start", "start", COLOUR_BOLD},
 	{"session_end", "end", COLOUR_BOLD},
 };
 
@@ -285,14 +282,40 @@ static void show_other(const json_t *root, const struct show_style *style, struc
 		(void)show_string(root, "event", SHOW_NAME_MAX, out);
 }
 
+/* The single processes are in the JSON, and what each did stands beside. */
+static void show_processes(const json_t *root, const struct show_style *style, struct strbuf *out)
+{
+	static const char *const whats[] = {"fork", "exec", "exit"};
+	unsigned counts[ARRAY_SIZE(whats)] = {};
+	const json_t *event;
+	size_t index;
+
+	json_array_foreach(json_object_get(root, "list"), index, event)
+	{
+		for (size_t i = 0; i < ARRAY_SIZE(whats); i++)
+			counts[i] += streq(reader_word(event, "what"), whats[i]);
+	}
+	add_tag("kernel", style, out);
+	strbuf_add_fmt(out, "processes: %u began, %u executed, %u ended", counts[0], counts[1],
+		       counts[2]);
+}
+
+static void show_lost(const json_t *root, const struct show_style *style, struct strbuf *out)
+{
+	add_tag("kernel", style, out);
+	strbuf_add_fmt(out,
+		       "lost: of processes that began %" PRIu64 ", executed %" PRIu64
+		       ", ended %" PRIu64 "; not seen at all %" PRIu64,
+		       reader_u64(root, "fork"), reader_u64(root, "exec"), reader_u64(root, "exit"),
+		       reader_u64(root, "unmarked"));
+}
+
 static const struct {
 	const char *event;
 	void (*show)(const json_t *root, const struct show_style *style, struct strbuf *out);
 } events[] = {
-	{"action", show_action},
-	{"held", show_held},
-	{"session_start", show_start},
-	{"session_end", show_end},
+	{"action", show_action}, {"held", show_held},           {"processes", show_processes},
+	{"lost", show_lost},     {"session_start", show_start}, {"session_end", show_end},
 };
 
 void show_line(const struct reader_line *line, const struct show_style *style, struct strbuf *out)
