@@ -111,15 +111,10 @@ static void add_error(struct listing *l, const char *session, const char *messag
 	json_end_object(&j);
 }
 
-static void add_entry(struct listing *l, const json_t *entry, const json_t *status)
+static void add_entry(struct listing *l, json_t *entry, const json_t *status)
 {
 	const char *key;
 	json_t *value;
-	/* jansson iterates over what it does not change, but wants it changeable. */
-	union {
-		const json_t *in;
-		json_t *out;
-	} e = {.in = entry};
 
 	if (!json_is_object(entry))
 		return;
@@ -132,7 +127,7 @@ static void add_entry(struct listing *l, const json_t *entry, const json_t *stat
 	add_value(l->j, "session", json_object_get(status, "session"));
 	add_value(l->j, "agent", json_object_get(status, "agent"));
 	json_object_foreach(
-		e.out, key,
+		entry, key,
 		value) if (guard_is_session_name(key) && !streq(key, "session") &&
 			   !streq(key, "agent")) /* a plain word, as json_key() wants it */
 		add_value(l->j, key, value);
@@ -245,7 +240,7 @@ static void handle_sessions(struct request *q)
 struct answering {
 	struct control_request request;
 	struct request *q;
-	bool is_found;
+	bool is_found, has_ended;
 };
 
 static const unsigned statuses[_CONTROL_E_MAX] = {
@@ -274,10 +269,15 @@ static int answer(struct control_client *c, void *arg)
 	int r = control_call(c, &a->request, &reply);
 
 	a->is_found = true;
+	a->has_ended = r == -ECONNRESET || r == -EPIPE;
 	if (r == 0) {
 		struct json j = request_json(a->q);
 
-		json_key_cstr(&j, "answered", control_op_name(a->request.op));
+		json_key_cstr(&j, "answer", control_op_name(a->request.op));
+		add_value(&j, "answered", json_object_get(reply, "answered"));
+		add_value(&j, "missing", json_object_get(reply, "missing"));
+		add_value(&j, "grant", json_object_get(reply, "grant"));
+		add_value(&j, "covers", json_object_get(reply, "covers"));
 		json_end_object(&j);
 	} else {
 		fail_as(a->q, r, json_string_value(json_object_get(reply, "message")));
@@ -294,40 +294,68 @@ static void answer_refused(const char *session, int error, const char *message, 
 	fail_as(a->q, error, message);
 }
 
-/* Return: NULL, or what is wrong with it. */
-static const char *read_answer(const json_t *root, struct control_request *ret,
-			       const char **ret_session)
+/* An unknown key may mean what we would not do. Return: whether @key is one of an answer. */
+static bool is_answer_key(const char *key)
 {
-	const json_t *reason = json_object_get(root, "reason");
+	static const char *const keys[] = {"session", "id",    "answer", "reason",
+					   "for",     "scope", "rest"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (streq(key, keys[i]))
+			return true;
+	return false;
+}
+
+/* How much it covers; nothing said is this call alone. Return: NULL, or what is wrong with it. */
+static const char *read_extent(const json_t *root, struct control_request *ret)
+{
+	const json_t *term = json_object_get(root, "for"), *scope = json_object_get(root, "scope");
+	const json_t *rest = json_object_get(root, "rest");
+
+	if (!term != !scope)
+		return "\"for\" and \"scope\" go together";
+	if (term && answer_term_parse(bytes_of(json_string_value(term)), &ret->term) < 0)
+		return "for: expected once, session, 30s to 12h, restart or always";
+	if (scope && answer_scope_parse(bytes_of(json_string_value(scope)), &ret->scope) < 0)
+		return "scope: expected exact, tool, dir, address or agent";
+	if (rest && !json_is_boolean(rest))
+		return "rest: expected true or false";
+	ret->rest = json_is_true(rest);
+	return NULL;
+}
+
+static const char *read_reason(const json_t *reason, struct control_request *ret)
+{
+	if (!reason)
+		return NULL;
+	if (!json_is_string(reason) || ret->op == CONTROL_APPROVE)
+		return "a reason is text, and goes with deny";
+	if (json_string_length(reason) > sizeof(ret->reason))
+		return "the reason is longer than 1024 bytes";
+	ret->reason_len = json_string_length(reason);
+	memcpy(ret->reason, json_string_value(reason), ret->reason_len);
+	return NULL;
+}
+
+/* Return: NULL, or what is wrong with it. */
+static const char *read_answer(json_t *root, struct control_request *ret, const char **ret_session)
+{
 	const char *word = json_string_value(json_object_get(root, "answer"));
 	const char *id = json_string_value(json_object_get(root, "id"));
 	const char *session = json_string_value(json_object_get(root, "session"));
-	const char *key;
+	const char *key, *wrong;
 	json_t *value;
-	union {
-		const json_t *in;
-		json_t *out;
-	} r = {.in = root}; /* as in add_entry() */
 
-	json_object_foreach(r.out, key, value) if (!streq(key, "reason") && !streq(key, "answer") &&
-						   !streq(key, "id") &&
-						   !streq(key, "session")) return "unknown key";
+	json_object_foreach(root, key, value) if (!is_answer_key(key)) return "unknown key";
 	if (!id || !control_is_id(id) || !session || !guard_is_session_name(session))
 		return "expected a session and the id of a held action";
 	if (!word || !(streq(word, "approve") || streq(word, "deny")))
 		return "expected an answer: approve or deny";
 	ret->op = streq(word, "approve") ? CONTROL_APPROVE : CONTROL_DENY;
 	memcpy(ret->id, id, sizeof(ret->id));
-	if (reason && (!json_is_string(reason) || ret->op == CONTROL_APPROVE))
-		return "a reason is text, and goes with deny";
-	if (reason) {
-		if (json_string_length(reason) > sizeof(ret->reason))
-			return "the reason is longer than 1024 bytes";
-		ret->reason_len = json_string_length(reason);
-		memcpy(ret->reason, json_string_value(reason), ret->reason_len);
-	}
 	*ret_session = session;
-	return NULL;
+	wrong = read_reason(json_object_get(root, "reason"), ret);
+	return wrong ? wrong : read_extent(root, ret);
 }
 
 static void handle_answer(struct request *q)
@@ -351,7 +379,7 @@ static void handle_answer(struct request *q)
 	r = control_each_session(session, answer, answer_refused, &a);
 	if (r < 0)
 		fail_as(q, r, NULL);
-	else if (!a.is_found)
+	else if (!a.is_found || a.has_ended)
 		request_fail(q, MHD_HTTP_NOT_FOUND, "this session is not running any more");
 }
 

@@ -179,7 +179,8 @@ static void watch_dirs(struct feed *f)
 	_cleanup_(io_closedirp) DIR *users = NULL;
 	const struct dirent *e;
 
-	if (own)
+	/* There is none yet before the first session of a user; not to have it is no failure. */
+	if (own && io_mkdir_p(own, 0700) == 0)
 		watch_dir(f, own);
 	if (geteuid() != 0)
 		return;

@@ -9,9 +9,10 @@
 
 #include "page/feed_private.h"
 
-#define READ_BYTES   ((size_t)64 * 1024)
-#define BEHIND_BYTES ((off_t)1 << 20) /* further behind than this, what lies between is left out   \
-				       */
+#define READ_BYTES ((size_t)64 * 1024)
+#define BEHIND_BYTES                                                                               \
+	((off_t)1 << 20) /* further behind than this, what lies between is left out                \
+			  */
 #define SHOW_BYTES ((size_t)400)
 #define BRIEF_MAX  ((size_t)32 * 1024)
 #define ARGV_SHOWN 16

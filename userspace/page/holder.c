@@ -130,13 +130,47 @@ static bool holds(const char *pid, const char *link)
 	return false;
 }
 
+/*
+ * A session that we have not heard of (it began just now, or its socket is elsewhere) still has a
+ * supervisor above its processes, which only it could give another name. Return: its pid; 0: none;
+ * -errno.
+ */
+static pid_t unknown_supervisor(pid_t pid)
+{
+	static const char name[] = "holdfast\n";
+
+	while (pid > 1) {
+		_cleanup_(strbuf_fini) struct strbuf comm = STRBUF_INIT(LINK_SIZE);
+		char path[sizeof("/proc/comm") + 16];
+		int r;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		r = io_read_file_at(AT_FDCWD, path, &comm);
+		if (r < 0)
+			return r;
+		if (streq(strbuf_str(&comm), name))
+			return pid;
+		r = action_pid_parent(pid, &pid);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Return: true, it is in a session, or that cannot be told. */
 static bool judge(struct search *s, pid_t pid)
 {
+	pid_t unknown;
+
 	for (size_t i = 0; i < s->n; i++) {
 		if (action_pid_descends_from(pid, s->supervisors[i]) == 0)
 			continue;
 		*s->who = (struct holder_who){.pid = pid, .supervisor = s->supervisors[i]};
+		return true;
+	}
+	unknown = unknown_supervisor(pid);
+	if (unknown) {
+		*s->who = (struct holder_who){.pid = pid, .supervisor = MAX(unknown, 0)};
 		return true;
 	}
 	s->is_outside = true;

@@ -91,9 +91,14 @@ struct json request_json(struct request *q)
 
 const char *request_argument(const struct request *q, const char *name)
 {
-	const char *value = MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND, name);
+	const char *value;
+	size_t len;
 
-	return value ? value : "";
+	if (MHD_lookup_connection_value_n(q->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name),
+					  &value, &len) != MHD_YES ||
+	    !value || strlen(value) != len) /* a NUL is in it: of no use to anything */
+		return "";
+	return value;
 }
 
 static const char *header(const struct request *q, const char *name)
@@ -123,6 +128,8 @@ static void note_attempt(struct page *p, const struct holder_who *who)
 	int n;
 
 	feed_name_of(p->feed, who->supervisor, session, sizeof(session));
+	if (!session[0])
+		(void)snprintf(session, sizeof(session), "under process %d", who->supervisor);
 	(void)snprintf(line, sizeof(line),
 		       "process %d of session %s tried to use the page and was refused", who->pid,
 		       session);

@@ -56,6 +56,10 @@ function about(h) {
 		row(dl, "Instead", code(h.suggest));
 	if (h.approvers?.length)
 		row(dl, "May answer", words(h.approvers));
+	if (h.count > 1)
+		row(dl, "Approvals", `${Number(h.approved_by?.length ?? 0)} of ${Number(h.count)} `, words(h.approved_by ?? []));
+	if (h.asked_before)
+		row(dl, "Asked before", `${Number(h.asked_before)} times in this session`);
 	return dl;
 }
 
@@ -68,7 +72,16 @@ function finish(card, how) {
 	card.left.textContent = how;
 }
 
-async function answer(card, word, reason) {
+function reopen(card, why) {
+	card.state = "open";
+	for (const control of card.root.querySelectorAll("button, input, select"))
+		control.disabled = false;
+	card.more?.check();
+	said.alert(why);
+	refresh();
+}
+
+async function answer(card, word, extra = {}) {
 	if (card.state !== "open" || isTooEarly())
 		return;
 	const hadFocus = card.root.contains(document.activeElement);
@@ -76,11 +89,15 @@ async function answer(card, word, reason) {
 	for (const control of card.root.querySelectorAll("button, input, select"))
 		control.disabled = true;
 	try {
-		const body = {session: card.held.session, id: card.held.id, answer: word};
-		if (reason)
-			body.reason = reason;
-		await post("api/answer", body);
-		finish(card, word === "approve" ? "Approved, once." : "Denied.");
+		if (word !== "deny" || !extra.reason)
+			delete extra.reason;
+		const reply = await post("api/answer", {session: card.held.session, id: card.held.id, answer: word, ...extra});
+		if (reply.missing) {
+			reopen(card, `${Number(reply.missing)} more approvals are needed.`);
+			return;
+		}
+		const how = word === "approve" ? "Approved" : "Denied";
+		finish(card, reply.grant ? `${how}; grant ${plain(reply.grant)} covers ${plain(reply.covers, 400)}.` : `${how}.`);
 		said.news(`${word === "approve" ? "Approved" : "Denied"}: ${plain(card.held.op)} ${plain(card.held.object)}`);
 	} catch (error) {
 		finish(card, `Not answered here: ${plain(error.message, 400)}`);
@@ -120,10 +137,67 @@ function answers(card) {
 		if (event.key === "Enter")
 			event.preventDefault();
 	});
-	return element("div", {className: "answers", role: "group", "aria-label": "Answers"},
+	card.reason = reason;
+	return element("div", {className: "answers", role: "group", "aria-label": "Answers to this call"},
 		       button("approve", "Approve once", `Approve once: ${what}`, () => answer(card, "approve")),
-		       button("deny", "Deny", `Deny: ${what}`, () => answer(card, "deny", reason.value)),
+		       button("deny", "Deny", `Deny: ${what}`, () => answer(card, "deny", {reason: reason.value})),
 		       reason);
+}
+
+const TERMS = [["once", "once"], ["session", "to the end of this session"], ["10m", "for 10 minutes"], ["1h", "for an hour"],
+	       ["12h", "for 12 hours"], ["restart", "until the machine is restarted"], ["always", "always, until it is revoked"]];
+const SECONDS = {"10m": 600, "1h": 3600, "12h": 43200};
+
+// What the rule lets anybody give; the session has the last word.
+function terms(max) {
+	const most = /^(\d+)s$/.exec(max ?? "");
+	return TERMS.filter(([word]) => word === "once" || !max || max === "always" || word === max ||
+			    (max === "restart" && word !== "always" && word !== "session") ||
+			    (most && SECONDS[word] <= Number(most[1])));
+}
+
+function select(label, options) {
+	const control = element("select", {}, ...options.map(([value, text]) => element("option", {value}, text)));
+	return [control, element("p", {}, element("label", {}, label, " ", control))];
+}
+
+// More than this call, once: what it covers is said in the session's own words, and it takes a word
+// that is typed.
+function more(card) {
+	const h = card.held, what = `${plain(h.op)} ${plain(h.object, 80)}`;
+	const covers = new Map((h.answers ?? []).map((a) => [a.scope, a.covers]));
+	const [scope, scopeRow] = select("What", covers.size ? [...covers].map(([s, c]) => [s, plain(c, 200)]) : [["exact", "this call"]]);
+	const [term, termRow] = select("For how long", covers.size ? terms(h.max_duration) : [TERMS[0]]);
+	const rest = element("input", {type: "checkbox"});
+	const word = element("input", {autocomplete: "off", maxLength: 16, autocapitalize: "none", spellcheck: false});
+	const sum = element("p", {className: "sum"}), wanted = element("b");
+	const body = () => ({scope: scope.value, for: term.value, rest: rest.checked, reason: card.reason.value});
+	const approve = button("approve", "Approve all that", `Approve all that: ${what}`, () => answer(card, "approve", body()));
+	const deny = button("deny", "Deny all that", `Deny all that: ${what}`, () => answer(card, "deny", body()));
+	const check = () => {
+		const key = term.value === "once" ? "rest" : term.value;
+		wanted.textContent = key;
+		scope.disabled = term.value === "once";
+		sum.replaceChildren(term.value === "once" ? "Covers this call" : "Covers ",
+				    ...(term.value === "once" ? [] : [code(covers.get(scope.value)), `, ${TERMS.find(([t]) => t === term.value)[1]}`]),
+				    rest.checked ? ", and whatever else waits under the same rule now" : "", ".");
+		approve.disabled = deny.disabled = word.value.trim() !== key || (key === "rest" && !rest.checked);
+	};
+	if (term.options.length > 1)
+		term.selectedIndex = 1;
+	for (const control of [scope, term, rest, word])
+		control.addEventListener("input", check);
+	word.addEventListener("keydown", (event) => {
+		if (event.key === "Enter")
+			event.preventDefault();
+	});
+	check();
+	card.more = {check};
+	return element("details", {className: "more"}, element("summary", {}, "More than this once"),
+		       scopeRow, termRow,
+		       element("p", {}, element("label", {}, rest, " and answer alike whatever else waits under the same rule")),
+		       sum, element("p", {}, element("label", {}, "To do that, type ", wanted, ": ", word)),
+		       element("div", {className: "answers", role: "group", "aria-label": "Answers to more than this call"}, approve, deny));
 }
 
 function makeCard(h) {
@@ -135,8 +209,11 @@ function makeCard(h) {
 			    about(h));
 	if (h.truncated)
 		card.root.append(element("p", {className: "warn"}, `Not all of it is shown${h.argc ? `: it has ${Number(h.argc)} arguments in all` : ""}. The beginning and the end are.`));
-	card.root.append(element("p", {className: "dim"}, "Approving covers this one call, as it stands here, and nothing after it."),
+	card.root.append(element("p", {className: "dim"}, "Approve once covers this call as it stands here, and nothing after it."),
 			 card.left, answers(card));
+	if (h.waiting > 1)
+		card.root.append(element("p", {}, `${Number(h.waiting)} equal calls wait: an answer is for all of them.`));
+	card.root.append(more(card));
 	return card;
 }
 
