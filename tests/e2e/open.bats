@@ -178,3 +178,25 @@ print(os.read(os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), 1))' "$T/fifo"
 	assert_line "looked at launcher yes"
 	refute_output --partial opened
 }
+
+@test "/proc/self is the caller in the procfs of a PID namespace, too" {
+	unshare -Urpf --mount-proc true 2>/dev/null || skip "user namespaces are not to be had"
+	printf 'version: 1\nname: all\nlog_reads: true\ndefault: allow\ngrant: all\n' >"$T/all.yaml"
+	run hf --policy "$T/all.yaml" -- unshare -Urpf --mount-proc \
+		bash -c 'cat <(echo substituted); cat /proc/self/fd/0 <<<here; cat /proc/thread-self/comm'
+	assert_success
+	assert_output $'substituted\nhere\ncat'
+}
+
+@test "a task of root in a user namespace of its own opens without the session's rights" {
+	[[ $(id -u) == 0 ]] || skip "only root has rights to lose"
+	printf 'version: 1\nname: all\nlog_reads: true\ndefault: allow\ngrant: all\n' >"$T/all.yaml"
+	echo text >"$T/owned"
+	chown 1234:1234 "$T/owned"
+	chmod 600 "$T/owned"
+	run hf --policy "$T/all.yaml" -- cat "$T/owned"
+	assert_output text
+	run hf --policy "$T/all.yaml" -- unshare -U cat "$T/owned"
+	assert_failure
+	assert_output --partial "Permission denied"
+}

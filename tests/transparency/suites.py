@@ -224,6 +224,9 @@ class Tools(Suite):
         "unshare -Urn": "unshare -Urn sh -c 'ip link show lo 2>/dev/null | grep -c LOOPBACK'",
         "bwrap": "bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --unshare-all sh -c 'echo $$; ls /tmp | wc -l; id -u'",
         "bwrap read-only": "bwrap --ro-bind / / --bind $PWD $PWD --dev /dev --unshare-net sh -c 'touch here && echo w; touch /etc/x 2>/dev/null || echo ro'",
+        "bwrap /proc/self": "bwrap --ro-bind / / --dev /dev --proc /proc --unshare-all bash -c "
+                            "'cat <(echo sub); cat /proc/self/fd/0 <<< here; cat /proc/self/root/etc/hostname | wc -l; cat /proc/thread-self/comm'",
+        "unshare /proc/self": "unshare -Urpf --mount-proc bash -c 'cat <(echo sub); cat /proc/self/fd/0 <<< here; head -c3 /proc/1/environ | wc -c'",
         "setsid script": "script -qec 'tty >/dev/null && echo tty' /dev/null",
         "nested filter": "python3 - <<'E'\nimport ctypes\nl=ctypes.CDLL(None)\nprint(l.prctl(38,1,0,0,0))\nE",
         "timeout": "timeout 0.2 sleep 5; echo $?",

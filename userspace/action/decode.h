@@ -237,6 +237,10 @@ bool resolve_names_us(const struct decode *c, struct bytes text);
  */
 bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_first);
 
+/* procfs.c: the text of "self", or "thread-self", as the target has it in the procfs of which @root
+ * is the root directory. ENOENT where the target is not to be seen. */
+int procfs_self(struct decode *c, int root, bool is_thread, struct bytes *ret);
+
 /* walk.c: the same, component by component, as the target would see /proc/self. @base is a
  * descriptor, or -1 for the root. */
 int walk_path(struct decode *c, int base, struct bytes path, struct look look,

@@ -189,6 +189,15 @@ static bool is_own_fd_dir(struct walk *w)
 	       bytes_has_prefix(text, prefix) && bytes_eq_str(bytes_base_name(text), "fd");
 }
 
+/* Whether @text is below the target's own directory in our procfs. */
+static bool names_target(const struct walk *w, struct bytes text)
+{
+	char name[32];
+	size_t n = (size_t)snprintf(name, sizeof(name), "/proc/%d/", (int)w->c->t->tgid);
+
+	return bytes_has_prefix(text, (struct bytes){.p = name, .len = n});
+}
+
 /*
  * A link of procfs: sets *ret_text where the target's "self" differs from ours, *ret_fd where the
  * link leads to an object and not to a path (-1 when we may not follow it), neither where it is a
@@ -203,11 +212,8 @@ static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_
 
 	if (fstat(w->at, &st) < 0)
 		return decode_fail(ACTION_UNREADABLE);
-	if (st.st_ino == PROC_ROOT_INODE && streq(name, "self"))
-		return decode_format(w->c, ret_text, "%d", (int)w->c->t->tgid);
-	if (st.st_ino == PROC_ROOT_INODE && streq(name, "thread-self"))
-		return decode_format(w->c, ret_text, "%d/task/%d", (int)w->c->t->tgid,
-				     (int)w->c->t->tid);
+	if (st.st_ino == PROC_ROOT_INODE && (streq(name, "self") || streq(name, "thread-self")))
+		return procfs_self(w->c, w->at, name[0] == 't', ret_text);
 	fd = target_open_at(w->c, w->at, name, O_PATH, RESOLVE_NO_MAGICLINKS);
 	(void)fd_close(fd);
 	if (fd != -ELOOP)
@@ -223,6 +229,9 @@ static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_
 		return EXDEV; /* as openat2(2) has it for now */
 	w->is_own = is_own_fd_dir(w);
 	fd = target_open_at(w->c, w->at, name, O_PATH, 0);
+	/* What the target may not look at: its own it may, although we perhaps may not. */
+	if (fd == -EACCES && !names_target(w, text))
+		return EACCES;
 	*ret_fd = fd < 0 ? -1 : fd;
 	return 0;
 }
