@@ -271,6 +271,7 @@ install: all $(MANUALS)
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json
+	install -D -m 644 tools/completions/holdfast.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
 	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/man1/holdfast.1
 	install -D -m 644 $(BUILD)/holdfast-policy.5 $(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
@@ -278,6 +279,7 @@ install: all $(MANUALS)
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/man1/holdfast.1 \
 		$(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
 	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 clean:

@@ -47,6 +47,7 @@ static int compile(struct session *s)
 
 struct covering {
 	struct grants *grants;
+	const struct grant_rule *only; /* the one that is new: no other covers what waits */
 	uint64_t now_ns;
 };
 
@@ -55,14 +56,16 @@ static bool is_covered(const struct held *h, void *arg)
 	const struct covering *c = arg;
 	struct grant_answer answer;
 
+	if (c->only && !grant_rule_covers(c->only, &h->subject))
+		return false;
 	return h->subject.n_objects &&
 	       grants_find(c->grants, &h->subject, c->now_ns, false, &answer);
 }
 
-/* Return: how many calls were answered. */
-static unsigned answer_covered(struct session *s)
+/* By @only, or (NULL) by any. Return: how many calls were answered. */
+static unsigned answer_covered(struct session *s, const struct grant_rule *only)
 {
-	struct covering c = {.grants = s->grants, .now_ns = clock_boottime_ns()};
+	struct covering c = {.grants = s->grants, .only = only, .now_ns = clock_boottime_ns()};
 	struct held *next;
 	unsigned n = 0;
 
@@ -174,7 +177,7 @@ void session_grants_dispatch(struct session *s)
 	if (!grantstore_has_changed(s->grantstore))
 		return;
 	reload(s);
-	(void)answer_covered(s);
+	(void)answer_covered(s, NULL);
 }
 
 void session_grants_fini(struct session *s)
@@ -377,7 +380,8 @@ static int answer_with_grant(struct session *s, const struct control_answer *a, 
 	grant_rule_describe(&g, &words);
 	memcpy(ret->grant, g.id, sizeof(ret->grant));
 	(void)snprintf(ret->text, sizeof(ret->text), "%s", strbuf_str(&words));
-	ret->answered = end_list(s, held_table_take_same(s->held, a->id), a) + answer_covered(s);
+	ret->answered =
+		end_list(s, held_table_take_same(s->held, a->id), a) + answer_covered(s, &g);
 	if (a->rest)
 		ret->answered += end_list(s, held_table_take_if(s->held, is_alike, h), a);
 	return 0;
