@@ -95,6 +95,8 @@ for place, value in [(0, 2), (1, 0), (1, 99), (2, 15), (2, 17), (3, 1)]:
     header[place] = value
     assert status(struct.pack("IIII", *header)) == 1, header
 assert status(b"x") == 1
+assert status(struct.pack("IIII", 1, 3, 16, 0)) == 1  # START without a descriptor
+assert status(struct.pack("IIII", 1, 5, 16, 0)) == 1  # SEAL before START
 assert status(struct.pack("IIII", 1, 1, 4096, 0) + bytes(4080)) == 1
 assert status(struct.pack("IIII", 1, 1, 20, 0) + bytes(4)) == 1
 END
