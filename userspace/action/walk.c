@@ -346,6 +346,16 @@ static bool is_directory(int fd)
 	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The kernel looks at the directory, and whether it may be searched, before it looks at the name.
+ */
+static int too_long(struct walk *w)
+{
+	int fd = target_open_at(w->c, w->at, ".", O_PATH | O_DIRECTORY, 0);
+
+	(void)fd_close(fd);
+	return fd == -ENOTDIR || fd == -EACCES ? -fd : ENAMETOOLONG;
+}
+
 static int walk_all(struct walk *w, struct resolved *ret)
 {
 	struct bytes name;
@@ -355,7 +365,7 @@ static int walk_all(struct walk *w, struct resolved *ret)
 		char text[WALK_NAME_MAX + 1];
 
 		if (name.len > WALK_NAME_MAX)
-			return is_directory(w->at) ? ENAMETOOLONG : ENOTDIR;
+			return too_long(w);
 		memcpy(text, name.p, name.len);
 		text[name.len] = '\0';
 		if (streq(text, ".") && is_directory(w->at))
