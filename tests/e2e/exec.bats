@@ -313,3 +313,12 @@ os.execve(fd, ["echo", "RAN"], {})'
 	assert_output 3
 	refute_logged '.reason == "exec-changed" or .reason == "exec-unchecked"'
 }
+
+@test "a program in a directory that may not be searched is refused as the kernel has it" {
+	[[ $(id -u) != 0 ]] || skip "root may search every directory"
+	mkdir "$T/closed"
+	chmod 0 "$T/closed"
+	run hf --policy audit-only -- python3 -c $'import os\ntry: os.execv("'"$T"$'/closed/x", ["x"])\nexcept OSError as e: print(e.strerror)'
+	chmod 700 "$T/closed"
+	assert_output "Permission denied"
+}

@@ -160,7 +160,7 @@ int decode_exec(struct decode *c)
 	 * to be decided, and nobody is asked about it. We answer, so nothing can appear meanwhile.
 	 */
 	if (!found.exists)
-		return ENOENT;
+		return found.pin.error ? found.pin.error : ENOENT;
 	r = script_add_steps(c, &found, a->asked);
 	/* WHY-CONTINUE-IS-SAFE: nothing runs. The caller asks whether the file may be executed, and
 	 * the flag that says so is in a register. */
