@@ -436,8 +436,27 @@ static int many_arguments(const struct world *w)
 					     .denies = DENIES_SOME, .error = 126                   \
 	}
 
+#define EXECVE_CHECK 0x10000 /* AT_EXECVE_CHECK, Linux 6.14 */
+
+/* Asks only whether it could be executed; what the kernel says is no secret. */
+static int only_checked(const struct world *w)
+{
+	_cleanup_(fd_closep) int fd = open("/usr/bin/true", O_RDONLY | O_CLOEXEC);
+	char *const none[] = {NULL};
+
+	(void)w;
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_execveat, fd, "", none, none, AT_EMPTY_PATH | EXECVE_CHECK) < 0)
+		return errno == EINVAL ? attack_cannot("before Linux 6.14") : -errno;
+	/* And it goes on as itself, also with a program that does run. */
+	return run_program((const char *const[]){"/usr/bin/true", NULL});
+}
+
 static const struct attack_row rows[] = {
-	RUNS("denied_program_does_not_run", "C1 T034", plain, SHIP | READ_ONLY | PW, "evil/"),
+	{"asking_whether_it_could_run_works", "C16", only_checked, SHIP, .flags = ROW_ALLOWED},
+
+	RUNS("denied_program_does_not_run", "J:at C1 T034", plain, SHIP | READ_ONLY | PW, "evil/"),
 	RUNS("denied_script_does_not_run", "C2", script, SHIP | READ_ONLY | PW, "evil/"),
 	RUNS("argv0_does_not_hide_a_program", "C14", other_argv0, SHIP | PW, "evil/"),
 	RUNS("slashes_and_dots_do_not_hide_a_program", "T028 B1", slashes_and_dots, SHIP | PW,

@@ -302,7 +302,56 @@ static int bashrc_by_symlink(const struct world *w)
 		fact, ids, attack, SHIP, .effect = EFFECT_CHANGED                                  \
 	}
 
+/* ---- names without a file */
+
+static int abstract_listener = -1;
+
+static socklen_t abstract_name(const struct world *w, struct sockaddr_un *sun)
+{
+	const char *name = strrchr(w->top, '/') + 1;
+	size_t len = strlen(name);
+
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
+	/* A NUL is a byte of it like any other. */
+	memcpy(sun->sun_path + 1, name, len);
+	memcpy(sun->sun_path + 1 + len, "\0x", 2);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 3);
+}
+
+static int make_abstract(const struct world *w)
+{
+	struct sockaddr_un sun;
+	socklen_t len = abstract_name(w, &sun);
+
+	abstract_listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return abstract_listener < 0 || bind(abstract_listener, (struct sockaddr *)&sun, len) < 0 ||
+			       listen(abstract_listener, 1) < 0
+		       ? -errno
+		       : 0;
+}
+
+static bool is_abstract_reached(const struct world *w)
+{
+	_cleanup_(fd_closep) int client = accept4(abstract_listener, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)w;
+	abstract_listener = fd_close(abstract_listener);
+	return client >= 0;
+}
+
+static int connect_abstract(const struct world *w)
+{
+	struct sockaddr_un sun;
+	socklen_t len = abstract_name(w, &sun);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return outcome(connect(fd, (struct sockaddr *)&sun, len));
+}
+
 static const struct attack_row rows[] = {
+	{"abstract_socket_outside_is_not_reached", "G9 J:tmux J:dbus", connect_abstract, PW,
+	 .effect = EFFECT_HOST, .prepare = make_abstract, .look = is_abstract_reached},
+
 	REACHES("socket_of_a_container_daemon_is_denied", "T020 G8 J:docker P40", docker),
 	REACHES("relative_path_does_not_hide_a_socket", "G10", docker_relative),
 	REACHES("chdir_does_not_hide_a_socket", "G10", docker_after_chdir),

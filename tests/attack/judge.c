@@ -65,7 +65,8 @@ int judge_log(const struct world *w, const struct attack_row *row, struct judgem
 		return r;
 	for (const char *p = strbuf_str(&text); *p; due++) {
 		const char *end = strchrnul(p, '\n');
-		json_t *record = json_loadb(p, (size_t)(end - p), JSON_REJECT_DUPLICATES, NULL);
+		json_t *record = json_loadb(p, (size_t)(end - p),
+					    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 		if (!json_is_object(record) ||
 		    json_integer_value(json_object_get(record, "seq")) != due) {
