@@ -317,3 +317,10 @@ all_gone() {
 	kill -KILL "$supervisor"
 	wait_for all_gone
 }
+
+@test "asking whether there is anybody to signal reaches nobody, and is allowed" {
+	printf 'version: 1\nname: all\ndefault: allow\ngrant: all\n' >"$T/all.yaml"
+	run hf --policy "$T/all.yaml" -- python3 -c 'import os; print(os.kill(-1, 0))'
+	assert_success
+	assert_output None
+}

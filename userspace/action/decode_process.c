@@ -170,7 +170,12 @@ static int decode_target_or_group(struct decode *c, bool has_all)
 
 int decode_kill(struct decode *c)
 {
-	return decode_target_or_group(c, true);
+	int r = decode_target_or_group(c, true);
+
+	/* Nothing is sent: kill(-1, 0) asks whether there is anybody. */
+	if (decode_arg_int(c, 1) == 0)
+		c->a->hits_guard = false;
+	return r;
 }
 
 int decode_owner(struct decode *c)
