@@ -39,7 +39,7 @@ say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
 
 MANUALS = $(BUILD)/holdfast.1 $(BUILD)/holdfast-policy.5
 
-LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libzstd sqlite3
+LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libzstd sqlite3 ncursesw
 # Of holdfast-page alone.
 PAGE_LIBS := libmicrohttpd
 MISSING := $(strip $(foreach l,$(LIBS) $(PAGE_LIBS) libcrypto,$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))

@@ -22,6 +22,7 @@ int cmd_tree(int argc, char **argv);
 int cmd_learn(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_held(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_approve(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
 int cmd_page(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"grants", cmd_grants, "[--json]", "list the answers that hold on"},
 	{"grant", cmd_grant, "--for WHEN [OPTIONS]", "answer ahead of the question"},
 	{"revoke", cmd_revoke, "ID...|--all", "end answers that hold on"},
+	{"watch", cmd_watch, "[--once] [SESSION]", "show and answer them on a screen"},
 	{"spend", cmd_spend, "AMOUNT [OPTIONS]", "report money as spent"},
 	{"policy", cmd_policy, "COMMAND...", "check, test, explain and ask policies"},
 	{"metrics", cmd_metrics, "[OPTIONS] [FILE|SESSION]", "count, for a monitoring system"},

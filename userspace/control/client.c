@@ -22,7 +22,7 @@ static void client_fini(struct control_client *c)
 
 /* ---- one packet */
 
-static int receive(int fd, json_t **ret)
+int control_receive(int fd, int flags, json_t **ret)
 {
 	_cleanup_(freep) char *packet = malloc(CONTROL_PACKET_MAX + 1);
 	_cleanup_(json_decrefp) json_t *root = NULL;
@@ -32,7 +32,7 @@ static int receive(int fd, json_t **ret)
 	if (!packet)
 		return -ENOMEM;
 	do {
-		n = recv(fd, packet, CONTROL_PACKET_MAX + 1, 0);
+		n = recv(fd, packet, CONTROL_PACKET_MAX + 1, flags);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
@@ -60,7 +60,7 @@ int control_call(struct control_client *c, const struct control_request *q, json
 		return strbuf_error(&b);
 	if (send(c->fd, b.p, b.len, MSG_NOSIGNAL) < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	return receive(c->fd, ret);
+	return control_receive(c->fd, 0, ret);
 }
 
 /* ---- one session */
@@ -116,7 +116,7 @@ static int greet(const struct visit *v, struct control_client *c)
 {
 	_cleanup_(json_decrefp) json_t *greeting = NULL;
 	const char *message;
-	int r = receive(c->fd, &greeting);
+	int r = control_receive(c->fd, 0, &greeting);
 
 	if (r == 0)
 		return v->fn(c, v->arg);

@@ -40,3 +40,7 @@ int control_at(const char *path, control_session_fn fn, control_refused_fn refus
  */
 int control_call(struct control_client *c, const struct control_request *q,
 		 json_t **ret) _must_check_;
+
+/* One packet that a session sends, for who does not want to block (@flags: recv(2)'s). Return: as
+ * control_call(); -ETIMEDOUT: there is none now. */
+int control_receive(int fd, int flags, json_t **ret) _must_check_;
