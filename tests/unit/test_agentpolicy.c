@@ -51,7 +51,7 @@ static void test_exec_is_blocked_under_any_name(void **state)
 	r = harness_tool(&h, "ls", NULL);
 	assert_answer(&r, VERDICT_DENY, "tools.block", "Tool 'shell' denied by tools.block policy");
 	assert_int_equal(policy_stack_decided_ops(h.stack) & (OPS_PATH | OPS_NETWORK),
-			 OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND));
+			 OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_RESOLVE));
 	harness_fini(&h);
 }
 
@@ -217,7 +217,7 @@ static void test_unix_bind_and_listen_are_no_http_actions(void **state)
 	r = harness_ip(&h, OP_SEND, "192.0.2.1", 53, POLICY_PROTO_UDP);
 	assert_int_equal(r.verdict, VERDICT_DENY);
 	assert_int_equal(policy_stack_decided_ops(h.stack) & (OPS_NETWORK | OPS_PATH),
-			 OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND));
+			 OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_RESOLVE));
 	harness_fini(&h);
 }
 

@@ -97,6 +97,7 @@ struct act_change {
  */
 struct act_message {
 	struct bytes name; /* our copy of msg_name; .p NULL: none, it goes to the socket's peer */
+	bool is_question;  /* to port 53, and thus to the helper: see behalf/network_names.c */
 	bool is_pinned;    /* the name is a path: struct act's pin is the socket there */
 	const struct iovec *iov; /* a copy; the addresses are of the agent's memory */
 	size_t n_iov;
@@ -107,6 +108,8 @@ struct act_message {
 
 struct act_network {
 	int socket;           /* duplicate of the agent's, by which the call was judged */
+	int number;           /* the agent's */
+	bool is_question;     /* connect: as of a message */
 	int family, type;     /* of it: SO_DOMAIN, SO_TYPE */
 	struct bytes address; /* connect, bind, listen: our copy of the sockaddr */
 	bool is_pinned; /* connect: the address is a path, struct act's pin the socket there; bind:

@@ -127,7 +127,10 @@ struct action_decoder_config {
 	bool need_full_argv;            /* policy_stack_needs_args() */
 	bool need_cwd;                  /* policy_stack_needs_cwd() */
 	bool is_network_open; /* nothing of the network can be refused: see decode_net.c */
-	pid_t supervisor;     /* its /proc/self must never be taken for the agent's */
+	/* Network namespaces (SO_NETNS_COOKIE) whose sockets' questions to the DNS are led to the
+	 * helper: the session's, and the helper's. 0: none. */
+	uint64_t net_cookies[2];
+	pid_t supervisor; /* its /proc/self must never be taken for the agent's */
 	/* Besides it, who guards the session: action.hits_guard. 0: none. */
 	pid_t guards[ACTION_MAX_GUARDS];
 	int listener; /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */

@@ -296,10 +296,14 @@ struct endpoint {
 	struct bytes sockaddr; /* our copy */
 	bool is_fastopen;      /* MSG_FASTOPEN: this send is a connect as well */
 	bool is_pinned;        /* returned: it is a path, and the act's pin the object there */
+	bool is_question;      /* returned: nothing goes there, and it is not decided on: the helper
+				  answers, and each name is decided on by itself */
 };
 
 /* Adds the steps of one destination of the act's socket; none when there is nothing to decide. */
 int endpoint_add(struct decode *c, struct endpoint *e);
+/* Whether what goes to @sockaddr from the act's socket is led to the helper. */
+bool endpoint_is_question(const struct decode *c, struct bytes sockaddr);
 /* Takes a duplicate of the target's socket @fd for the act, by which the call is judged and then
  * made. 0, EBADF, ENOTSOCK, or as a decoder. */
 int endpoint_take_socket(struct decode *c, int fd);

@@ -72,6 +72,7 @@ static int decode_address(struct decode *c)
 	if (r)
 		return r;
 	net->is_pinned = e.is_pinned;
+	net->is_question = e.is_question;
 	if (e.op == OP_CONNECT)
 		leave_to_kernel(c);
 	return 0;
@@ -93,6 +94,7 @@ static int add_destination(struct decode *c, struct act_message *m)
 		c->a->op = OP_CONNECT;
 	r = endpoint_add(c, &e);
 	m->is_pinned = e.is_pinned;
+	m->is_question = e.is_question;
 	return r;
 }
 
@@ -215,10 +217,14 @@ int decode_msghdr(struct decode *c)
  * was given, and says so, so a batch ends where the limits of an action do: its steps, one unix
  * socket, so many pieces of memory.
  */
-static bool fits_batch(const struct act_message *first, size_t n_pieces,
+static bool fits_batch(const struct decode *c, const struct act_message *first, size_t n_pieces,
 		       const struct act_message *m)
 {
 	sa_family_t family = AF_UNSPEC;
+
+	/* It goes from another socket: behalf/network_names.c. */
+	if (m->name.len && endpoint_is_question(c, m->name) != first->is_question)
+		return false;
 
 	if (n_pieces + m->n_iov > ACT_BATCH_PIECES_MAX)
 		return false;
@@ -253,10 +259,16 @@ int decode_mmsghdr(struct decode *c)
 		r = target_read(c, vector + i * sizeof(h), &h, sizeof(h));
 		if (r == 0)
 			r = copy_message(c, &h.msg_hdr, m);
-		if (r == 0 && i > 0 && !fits_batch(messages, n_pieces, m))
+		if (r == 0 && i > 0 && !fits_batch(c, messages, n_pieces, m))
 			break;
 		if (r == 0 && i > 0 && bytes_eq(m->name, messages[0].name))
-			m->is_pinned = messages[0].is_pinned;
+			*m = (struct act_message){.name = m->name,
+						  .is_pinned = messages[0].is_pinned,
+						  .is_question = messages[0].is_question,
+						  .iov = m->iov,
+						  .n_iov = m->n_iov,
+						  .len = m->len,
+						  .control = m->control};
 		else if (r == 0)
 			r = add_destination(c, m);
 		if (r == decode_fail(ACTION_TOO_LONG) && i > 0) {

@@ -9,6 +9,7 @@
 
 #include "action/decode.h"
 
+#define DNS_PORT     53
 #define SIN6_LEN_MIN 24 /* SIN6_LEN_RFC2133: without the scope */
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -27,7 +28,7 @@ int endpoint_take_socket(struct decode *c, int fd)
 	struct act_network *net = &c->a->act.network;
 	int copy;
 
-	*net = (struct act_network){.socket = -1};
+	*net = (struct act_network){.socket = -1, .number = fd};
 	if (fd < 0)
 		return EBADF;
 	copy = target_take_fd(c, fd);
@@ -304,10 +305,61 @@ static int add_unspec(struct decode *c, const struct endpoint *e)
 	return e->sockaddr.len < sizeof(struct sockaddr_in) ? 0 : add_inet(c, e);
 }
 
+/* In one of the session's name spaces: in another, the agent's own, our resolver is not what it
+ * would reach. */
+static bool is_socket_led(const struct decode *c)
+{
+	const uint64_t *cookies = c->d->config.net_cookies;
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return cookies[0] &&
+	       getsockopt(c->a->act.network.socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ==
+		       0 &&
+	       (cookie == cookies[0] || cookie == cookies[1]);
+}
+
+bool endpoint_is_question(const struct decode *c, struct bytes sockaddr)
+{
+	const struct act_network *net = &c->a->act.network;
+	struct sockaddr_in in = {.sin_family = AF_UNSPEC};
+	enum policy_protocol protocol;
+
+	if ((net->family != AF_INET && net->family != AF_INET6) || sockaddr.len < sizeof(in))
+		return false;
+	/* Of an IPv6 address, this much is the same. */
+	memcpy(&in, sockaddr.p, sizeof(in));
+	if (in.sin_port != htons(DNS_PORT) || in.sin_family != net->family)
+		return false;
+	protocol = endpoint_protocol(net);
+	return (protocol == POLICY_PROTO_TCP || protocol == POLICY_PROTO_UDP) && is_socket_led(c);
+}
+
+/*
+ * bind(2) to no address and no port in particular, as musl and dig do before they ask: the kernel
+ * does the same at the first send or connect. Where questions are led, it is no more to be decided
+ * on than that; listen(2) is decided on by itself.
+ */
+static bool is_bind_to_nothing(const struct decode *c, const struct endpoint *e)
+{
+	static const uint8_t zero[sizeof(struct sockaddr_in6)];
+	sa_family_t family = AF_UNSPEC;
+
+	if (e->op != OP_BIND || !c->d->config.net_cookies[0] ||
+	    e->sockaddr.len < sizeof(struct sockaddr_in) || e->sockaddr.len > sizeof(zero))
+		return false;
+	memcpy(&family, e->sockaddr.p, sizeof(family));
+	return (family == AF_INET || family == AF_INET6) &&
+	       memcmp(e->sockaddr.p + sizeof(family), zero, e->sockaddr.len - sizeof(family)) == 0;
+}
+
 int endpoint_add(struct decode *c, struct endpoint *e)
 {
 	sa_family_t family;
 
+	e->is_question = is_destination(e->op) && endpoint_is_question(c, e->sockaddr);
+	if (e->is_question || is_bind_to_nothing(c, e))
+		return 0;
 	if (e->sockaddr.len < sizeof(family))
 		return EINVAL;
 	memcpy(&family, e->sockaddr.p, sizeof(family));

@@ -17,7 +17,7 @@ static const size_t record_strings[] = {
 	offsetof(struct audit_record, policy),      offsetof(struct audit_record, rule),
 	offsetof(struct audit_record, reason),      offsetof(struct audit_record, approver),
 	offsetof(struct audit_record, note),        offsetof(struct audit_record, suggest),
-	offsetof(struct audit_record, steps),
+	offsetof(struct audit_record, steps),       offsetof(struct audit_record, domains),
 };
 
 static struct bytes string_at(const struct audit_record *r, size_t offset)

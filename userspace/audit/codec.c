@@ -89,7 +89,8 @@ void codec_plan_record(const struct audit_record *r, struct codec_plan *ret)
 			    [WIRE_APPROVER] = r->approver,
 			    [WIRE_NOTE] = r->note,
 			    [WIRE_SUGGEST] = r->suggest,
-			    [WIRE_STEPS] = r->steps},
+			    [WIRE_STEPS] = r->steps,
+			    [WIRE_DOMAINS] = r->domains},
 	};
 	sum = plan_cut(ret, max);
 	while (sum > AUDIT_RECORD_MAX - CODEC_ARGV_SHARE - sizeof(struct wire_record)) {
@@ -99,6 +100,8 @@ void codec_plan_record(const struct audit_record *r, struct codec_plan *ret)
 	/* Half of a JSON text is none. */
 	if (ret->strings[WIRE_STEPS].len < r->steps.len)
 		ret->strings[WIRE_STEPS] = BYTES_LIT("null");
+	if (ret->strings[WIRE_DOMAINS].len < r->domains.len)
+		ret->strings[WIRE_DOMAINS] = BYTES_LIT("null");
 	sum += sizeof(struct wire_record);
 	/* Rounding up stays within AUDIT_RECORD_MAX, which is a multiple of WIRE_ALIGN. */
 	sum += plan_argv(r, ret, AUDIT_RECORD_MAX - sum);
@@ -269,6 +272,7 @@ static bool view_record(struct bytes in, struct codec_view *v)
 		.note = s[WIRE_NOTE],
 		.suggest = s[WIRE_SUGGEST],
 		.steps = s[WIRE_STEPS],
+		.domains = s[WIRE_DOMAINS],
 		.redacted = w.redacted,
 		.cost = w.cost,
 		.spent = w.spent,
@@ -397,6 +401,27 @@ static void add_errno(struct json *j, int error)
 	add_word(j, "errno", name);
 }
 
+/* The text is JSON that we made; one from the ring of a dead session may be damaged, and must not
+ * tear the line. */
+static bool is_one_list(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return false;
+	return text.len >= 2 && text.p[0] == '[' && text.p[text.len - 1] == ']';
+}
+
+/* Never the first key of its object. */
+static void add_list(struct json *j, const char *key, struct bytes text)
+{
+	if (!text.p)
+		return;
+	strbuf_add_str(j->out, ",\"");
+	strbuf_add_str(j->out, key);
+	strbuf_add_str(j->out, "\":");
+	strbuf_add_bytes(j->out, is_one_list(text) ? text : BYTES_LIT("null"));
+}
+
 /* A notice is about the session: it has no action, so it has not the keys of one. */
 static void add_action(struct json *j, const struct codec_view *v)
 {
@@ -413,22 +438,13 @@ static void add_action(struct json *j, const struct codec_view *v)
 	add_str(j, "object", r->object);
 	add_str(j, "object2", r->object2);
 	add_str(j, "asked", r->asked);
+	add_list(j, "domains", r->domains);
 	add_argv(j, r);
 	add_str(j, "interpreter", r->interpreter);
 	add_str(j, "cwd", r->cwd);
 	add_word(j, "verdict", is_action ? verdict_name(r->verdict) : NULL);
 	add_word(j, "would_have", is_action ? verdict_name(r->would_have) : NULL);
 	add_word(j, "mode", r->is_audit ? "audit" : "enforce");
-}
-
-/* The text is JSON that we made; one from the ring of a dead session may be damaged, and must not
- * tear the line. */
-static bool is_one_list(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
-			return false;
-	return text.len >= 2 && text.p[0] == '[' && text.p[text.len - 1] == ']';
 }
 
 static void add_outcome(struct json *j, const struct codec_view *v)
@@ -453,10 +469,7 @@ static void add_outcome(struct json *j, const struct codec_view *v)
 	add_str(j, "note", r->note);
 	if (r->redacted)
 		json_key_u64(j, "redacted", r->redacted);
-	if (r->steps.p) {
-		strbuf_add_str(j->out, ",\"steps\":");
-		strbuf_add_bytes(j->out, is_one_list(r->steps) ? r->steps : BYTES_LIT("null"));
-	}
+	add_list(j, "steps", r->steps);
 }
 
 void codec_add_line(const struct codec_view *v, struct bytes session, struct bytes agent,

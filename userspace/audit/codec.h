@@ -53,7 +53,8 @@ enum wire_string {
 	WIRE_APPROVER,
 	WIRE_NOTE,
 	WIRE_SUGGEST,
-	WIRE_STEPS, /* JSON */
+	WIRE_STEPS,   /* JSON */
+	WIRE_DOMAINS, /* likewise */
 	_WIRE_STRING_MAX,
 };
 

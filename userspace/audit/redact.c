@@ -592,4 +592,6 @@ void redact_record(const struct redact *r, struct redact_scratch *s, struct audi
 	}
 	if (record->redacted != before)
 		record->steps = BYTES_LIT("null");
+	if (record->redacted != before && record->domains.p)
+		record->domains = BYTES_LIT("null");
 }

@@ -11,12 +11,21 @@
 #pragma once
 
 #include <signal.h>
+#include <pthread.h>
 
 #include "action/action.h"
+#include "names/helper.h"
+#include "names/table.h"
 
 struct behalf;
 
 struct domains;
+/* How a session's questions to the DNS get to the helper; of all threads. */
+struct names_config {
+	struct names_helper helper;
+	pthread_mutex_t lock; /* of helper.sockets */
+	struct names_table *table;
+};
 
 struct behalf_config {
 	int listener; /* borrowed; to ask whether the call is still waiting before anything takes
@@ -24,6 +33,7 @@ struct behalf_config {
 	int proc;     /* borrowed: O_PATH of our /proc */
 	/* Borrowed: which task put itself under Landlock. */
 	struct domains *domains;
+	struct names_config *names; /* borrowed; NULL: questions go where they go */
 };
 
 /* What the call returned. */

@@ -45,11 +45,20 @@ static int perform_connect(struct behalf *b, const struct action *a)
 	struct sockaddr_un un;
 	struct stat st;
 
-	(void)b;
 	if (!net->is_pinned) {
+		int r;
+
+		rights_give_back(&b->rights);
+		r = network_lead(b, a, net->is_question);
+		if (r == 0)
+			r = rights_take(&b->rights, &a->act.creds);
+		if (r < 0)
+			return r;
 		if (connect(net->socket, address_of(net->address), (socklen_t)net->address.len) < 0)
-			return -errno;
-		return 0;
+			r = -errno;
+		if (net->is_question)
+			network_note_asker(b, a, net->address);
+		return r;
 	}
 	if (pin->object < 0)
 		return pin->error ? -pin->error : -ENOENT;
@@ -117,6 +126,17 @@ static int write_result(const struct action *a, uint64_t address, unsigned int v
 	return process_vm_writev(a->tid, &local, 1, &remote, 1, 0) == sizeof(value) ? 0 : -EFAULT;
 }
 
+static ssize_t lead_and_send(struct behalf *b, const struct action *a, const struct act_message *m)
+{
+	ssize_t r = m->name.len ? network_lead(b, a, m->is_question) : 0;
+
+	if (r == 0)
+		r = network_send(b, a, m, a->act.network.flags);
+	if (m->is_question)
+		network_note_asker(b, a, m->name);
+	return r;
+}
+
 /* sendmmsg(2): as many as go, and an error only where not one went. */
 static int64_t perform_batch(struct behalf *b, const struct action *a)
 {
@@ -129,7 +149,7 @@ static int64_t perform_batch(struct behalf *b, const struct action *a)
 
 		if (n && behalf_still_waits(b, a) < 0)
 			break;
-		r = network_send(b, a, m, net->flags);
+		r = lead_and_send(b, a, m);
 		if (r == -EPIPE)
 			raise_sigpipe(a);
 		if (r >= 0 && write_result(a, m->result, (unsigned int)r) < 0)
@@ -149,7 +169,7 @@ static int64_t perform_send(struct behalf *b, const struct action *a)
 
 	if (a->act.row->shape == SHAPE_MMSGHDR)
 		return perform_batch(b, a);
-	r = network_send(b, a, net->messages, net->flags);
+	r = lead_and_send(b, a, net->messages);
 	if (r == -EPIPE)
 		raise_sigpipe(a);
 	return r;

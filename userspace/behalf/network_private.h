@@ -25,5 +25,14 @@ int network_identify(struct behalf *b, const struct action *a);
  * -errno. */
 ssize_t network_send(struct behalf *b, const struct action *a, const struct act_message *m,
 		     int flags);
+/*
+ * network_names.c: puts a socket of the right namespace in the agent's and the act's place, before
+ * something is sent or connected to a named address. With the supervisor's rights on. Return: 0,
+ * -errno.
+ */
+int network_lead(struct behalf *b, const struct action *a, bool is_question) _must_check_;
+/* What was led there has been sent, or connected: remembers who asks. @address: the one that was
+ * asked. */
+void network_note_asker(struct behalf *b, const struct action *a, struct bytes address);
 /* network_bind.c: binds to a path. */
 int network_bind_path(struct behalf *b, const struct action *a);

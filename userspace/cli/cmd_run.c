@@ -80,6 +80,7 @@ struct run {
 	size_t n_protected;
 	int sinks[RUN_MAX_SINKS];
 	char asker_name[ASKER_APPROVER_MAX];
+	struct names_helper names;
 };
 
 static void run_fini(struct run *r)
@@ -118,18 +119,31 @@ static void say_warning(_unused_ void *ctx, const struct diag *d)
 	say_diag("warning: ", d);
 }
 
-/* A rule that looks like protection and is none must not be found out by the user. */
-static void warn_of_domains(const struct policyset *set)
+static bool names_domains(const struct policyset *set)
 {
-	for (size_t i = 0; i < policy_stack_size(set->stack); i++) {
-		const struct policy *p = policy_stack_get(set->stack, i);
+	for (size_t i = 0; i < policy_stack_size(set->stack); i++)
+		if (policy_names_domains(policy_stack_get(set->stack, i)))
+			return true;
+	return false;
+}
 
-		if (policy_names_domains(p))
-			say("warning: the policy '%s' names hosts; this release does not know the names of "
-			    "a process's connections, so those rules match none of them, and its rules "
-			    "on addresses and its default decide",
-			    policy_name(p));
-	}
+/*
+ * Only where a policy asks for it: then every question to the DNS is an action. A rule that looks
+ * like protection and is none must not be found out by the user.
+ */
+static void start_names(struct run *r)
+{
+	int e;
+
+	r->names = NAMES_HELPER_INIT;
+	if (!names_domains(&r->policies))
+		return;
+	e = names_helper_start(&r->names);
+	if (e < 0)
+		say("warning: the policies name hosts, and the names of connections cannot be learned "
+		    "here (no network namespace: %s), so those rules match no connection, and rules on "
+		    "addresses and the defaults decide",
+		    strerror(-e));
 }
 
 static int run_load_policies(struct run *r)
@@ -161,7 +175,6 @@ static int run_load_policies(struct run *r)
 	config.n_dirs = r->dirs.n;
 	rc = policyset_load(&config, &r->policies, &d);
 	if (rc == 0) {
-		warn_of_domains(&r->policies);
 		return 0;
 	}
 	if (rc == -ENOMEM)
@@ -331,6 +344,9 @@ static int run_start(struct run *r)
 		.n_protected = r->n_protected,
 	};
 
+	start_names(r);
+	if (r->names.questions >= 0)
+		config.names = &r->names;
 	if (log_sinks_start(r->options.sinks, r->options.n_sinks, r->log_path, r->session,
 			    r->sinks) < 0)
 		return RUN_EXIT_FAILED;

@@ -49,6 +49,7 @@ static bool is_wanted(const struct session *s, int fd)
 		wanted = wanted || fd == c->keep_fds[i];
 	for (size_t i = 0; i < c->n_sinks; i++)
 		wanted = wanted || fd == c->sinks[i];
+	wanted = wanted || (c->names && (fd == c->names->questions || fd == c->names->sockets));
 	return wanted || fd == c->asker;
 }
 
@@ -63,6 +64,10 @@ static void close_inherited(const struct session *s)
 	for (size_t i = 0; i < c->n_sinks; i++)
 		last = MAX(last, c->sinks[i]);
 	last = MAX(last, c->asker);
+	if (c->names) {
+		last = MAX(last, c->names->questions);
+		last = MAX(last, c->names->sockets);
+	}
 	for (int fd = 3; fd <= last; fd++)
 		if (!is_wanted(s, fd))
 			(void)close(fd);
@@ -305,6 +310,24 @@ static void post_job(void *arg, struct receivers_job *job)
 	receivers_post(s->receivers, job);
 }
 
+/* The helper's sockets are ours from here on. */
+static int init_names(struct session *s)
+{
+	if (!s->config->names)
+		return 0;
+	s->names.helper = *s->config->names;
+	(void)pthread_mutex_init(&s->names.lock, NULL);
+	return names_table_new(&s->names.table);
+}
+
+static void fini_names(struct session *s)
+{
+	if (!s->config->names)
+		return;
+	names_table_free(s->names.table);
+	names_helper_close(&s->names.helper);
+}
+
 static int start_deciding(struct session *s)
 {
 	struct supervise_config config = {
@@ -352,6 +375,11 @@ static int start_deciding(struct session *s)
 			     &config.denials_stop);
 	if (session_grants_dir(s) && e->n_protected < ENGINE_MAX_PROTECTED)
 		e->protected_paths[e->n_protected++] = session_grants_dir(s);
+	r = init_names(s);
+	if (r < 0)
+		return fail_errno(s, "cannot make the table of names", r);
+	config.engine.names = s->names.table;
+	config.names = s->config->names ? &s->names : NULL;
 	r = supervise_new(&config, &s->supervise);
 	if (r < 0)
 		return fail_errno(s, "cannot start deciding", r);
@@ -364,6 +392,9 @@ static int start_deciding(struct session *s)
 	session_grants_start(s);
 	if (chdir("/") < 0) /* a session that outlasts its command must not keep a mount busy */
 		return fail_errno(s, "cannot change to /", -errno);
+	r = supervise_names_start(s->supervise);
+	if (r < 0)
+		return fail_errno(s, "cannot start deciding on names", r);
 	receivers.arg = s->supervise;
 	r = receivers_start(&receivers, &s->receivers);
 	return r < 0 ? fail_errno(s, "cannot start the receivers", r) : 0;
@@ -414,6 +445,7 @@ static void session_teardown(struct session *s)
 	struct held *h;
 	bool has_ended = receivers_stop(s->receivers);
 
+	supervise_names_stop(s->supervise);
 	if (s->supervise) {
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
@@ -438,6 +470,7 @@ static void session_teardown(struct session *s)
 	if (has_ended) {
 		supervise_free(s->supervise);
 		grants_free(s->grants);
+		fini_names(s);
 		s->listener = fd_close(s->listener);
 	}
 	if (!s->has_told && s->is_cut)

@@ -10,6 +10,7 @@
 #include "control/launch.h"
 #include "control/policyset.h"
 #include "engine/engine.h"
+#include "names/helper.h"
 
 #define SESSION_MAX_SINKS 8
 
@@ -30,10 +31,11 @@ struct session_config {
 	const int *keep_fds;
 	size_t n_keep_fds;
 	const int *sinks; /* sockets to the processes of the log's sinks (audit/sink.h) */
-	const char *const *sink_names; /* as the user wrote them */
-	size_t n_sinks;                /* at most SESSION_MAX_SINKS */
-	int asker;                     /* the socket to the asker (control/asker.h); -1: none */
-	const char *asker_name;        /* for records: "command:NAME"; NULL: there is none */
+	const char *const *sink_names;    /* as the user wrote them */
+	size_t n_sinks;                   /* at most SESSION_MAX_SINKS */
+	int asker;                        /* the socket to the asker (control/asker.h); -1: none */
+	const char *asker_name;           /* for records: "command:NAME"; NULL: there is none */
+	const struct names_helper *names; /* NULL: names are not learned */
 	pid_t launcher;
 	bool wants_sight; /* the kernel's account of processes, or nothing is run */
 	const char *const *protected_paths; /* absolute, resolved; files or trees */

@@ -42,6 +42,7 @@ struct session {
 	struct control_server *spend_server;
 	struct prompt *prompt; /* NULL unless --ask terminal */
 	struct supervise *supervise;
+	struct names_config names; /* used with config->names only */
 	struct budget *budget;
 	struct written *written; /* NULL unless some budget limits what is written */
 	struct spending *spending;

@@ -17,7 +17,9 @@
 #include "action/steps.h"
 #include "base/clock.h"
 
+#include "engine/devices.h"
 #include "engine/engine.h"
+#include "engine/names.h"
 #include "engine/protect.h"
 
 #define BUILTIN_POLICY "builtin"
@@ -35,7 +37,8 @@ struct engine {
 	struct grant_subject subject; /* of the last one that came to ask */
 	uint32_t
 		asked; /* bits of the steps that some policy asks about; 0: it is not one of them */
-	struct grant_answer grant; /* likewise, if one covered it */
+	struct grant_answer grant;   /* likewise, if one covered it */
+	struct names_found names[2]; /* of the first step's address, and of another's */
 };
 
 int engine_new(const struct engine_config *config, struct engine **ret)
@@ -139,6 +142,23 @@ static bool decide_self_protection(const struct engine *e, const struct action *
 	return true;
 }
 
+/* Audit refuses nothing: what is asked for there is not seen. */
+static bool decide_other_resolver(const struct engine *e, const struct action *a,
+				  struct decision *d)
+{
+	if (!e->config.names || policy_stack_is_audit(e->config.stack))
+		return false;
+	for (size_t i = 0; i < a->n_steps; i++)
+		if (engine_is_other_resolver(&a->steps[i])) {
+			decide_builtin(
+				d, "other-resolver",
+				"A policy names hosts, so names are asked for by DNS, where Holdfast sees them.",
+				EACCES);
+			return true;
+		}
+	return false;
+}
+
 /* What the call fails with when it is refused. io_uring and foreign ABIs look absent, so that
  * programs fall back. */
 static int refusal_errno(const struct action *a)
@@ -208,7 +228,8 @@ static void decide_move(struct engine *e, const struct action *a, struct decisio
 
 /* Keeps the strictest of the steps; the first of equals, so that the record names the action's main
  * object. */
-static void decide_steps(struct engine *e, const struct action *a, struct decision *d)
+static void decide_steps(struct engine *e, const struct action *a, const struct engine_time *now,
+			 struct decision *d)
 {
 	struct policy_source advised_source = {};
 	struct policy_query q = query_of(e, a);
@@ -222,8 +243,14 @@ static void decide_steps(struct engine *e, const struct action *a, struct decisi
 		q.names = s->names;
 		q.n_names = s->n_names;
 		q.args = s->args;
-		q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
+		if (s->op == OP_RESOLVE)
+			q.path = BYTES_NULL;
+		else
+			q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
 		q.address = s->address;
+		engine_add_domains(e->config.names, s, now->monotonic_ns, &e->names[i > 0], &q);
+		if (i == 0 && e->names[0].n)
+			d->names = &e->names[0];
 		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
 		if (r.verdict == VERDICT_ASK)
 			e->asked |= UINT32_C(1) << i;
@@ -313,35 +340,6 @@ static uint64_t hash_action(const struct engine *e, const struct action *a,
 	return hash ? hash : 1;
 }
 
-/* By path, as the kernel resolved it: what stands there on every system. */
-static bool is_device(struct bytes path)
-{
-	static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full",
-					      "/dev/tty",  "/dev/ptmx", "/dev/console"};
-	static const struct bytes terminals = BYTES_LIT("/dev/pts/");
-
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
-		if (bytes_eq_str(path, devices[i]))
-			return true;
-	return bytes_has_prefix(path, terminals) && path.len > terminals.len;
-}
-
-/* Does all that @a changes go to devices? */
-static bool changes_devices_only(const struct action *a)
-{
-	const uint32_t writing = OP_BIT(OP_WRITE) | OP_BIT(OP_TRUNCATE) | OP_BIT(OP_CREATE);
-
-	for (size_t i = 0; i < a->n_steps; i++) {
-		const struct action_step *s = &a->steps[i];
-
-		if (!(OP_BIT(s->op) & OPS_CHANGE))
-			continue;
-		if (!(OP_BIT(s->op) & writing) || !is_device(s->object))
-			return false;
-	}
-	return true;
-}
-
 static void fill_charge(const struct engine *e, const struct action *a, struct budget_action *c)
 {
 	const uint32_t reaching = OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
@@ -358,7 +356,7 @@ static void fill_charge(const struct engine *e, const struct action *a, struct b
 	if (c->is_connect)
 		c->ops |= OP_BIT(OP_CONNECT);
 	c->is_exec = a->kind == KIND_TOOL;
-	c->is_device = changes_devices_only(a);
+	c->is_device = engine_changes_devices_only(a);
 	c->hash = hash_action(e, a, c);
 }
 
@@ -415,7 +413,7 @@ static void decide_policy(struct engine *e, const struct action *a, const struct
 	if (a->kind == KIND_SYSTEM)
 		decide_system(e, a, d);
 	else
-		decide_steps(e, a, d);
+		decide_steps(e, a, now, d);
 	if (d->verdict < VERDICT_DENY)
 		decide_budget(e, a, now->monotonic_ns, d);
 	if (d->verdict < VERDICT_ASK && (d->charge.is_exec || d->charge.is_connect))
@@ -439,6 +437,6 @@ void engine_decide(struct engine *e, const struct action *a, const struct engine
 		ret->verdict = ret->would_have = VERDICT_ALLOW;
 		return;
 	}
-	if (!decide_self_protection(e, a, ret))
+	if (!decide_self_protection(e, a, ret) && !decide_other_resolver(e, a, ret))
 		decide_policy(e, a, now, ret);
 }

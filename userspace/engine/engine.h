@@ -7,6 +7,7 @@
 #include "action/action.h"
 #include "engine/budget.h"
 #include "engine/grants.h"
+#include "names/table.h"
 #include "policy/policy.h"
 
 enum ask_mode {
@@ -39,6 +40,7 @@ struct engine_config {
 	const char *agent;     /* the session's; borrowed, NULL: unknown */
 	struct budget *budget; /* borrowed */
 	struct grants *grants; /* borrowed; NULL: there are none */
+	struct names_table *names; /* borrowed; NULL: nothing is learned of names */
 	/* What local time is, for rules on it; false: this machine's. */
 	bool has_utc_offset;
 	int utc_offset_s;
@@ -66,6 +68,8 @@ struct decision {
 	const struct grant_subject *subject;
 	struct budget_action charge; /* ASK: what to charge when the hold is approved */
 	double cost;                 /* charged */
+	/* Of the first step's address; NULL: it has none. Valid until the next decision. */
+	const struct names_found *names;
 	bool is_stop; /* DENY by a budget that wants the session ended; source.reason says why */
 };
 

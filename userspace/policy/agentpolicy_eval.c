@@ -298,7 +298,8 @@ static enum kernel_type kernel_type(const struct policy_query *q)
 		return KERNEL_EXEC;
 	if (q->kind == KIND_PATH)
 		return KERNEL_FILE;
-	if (q->kind != KIND_NETWORK || (q->op != OP_CONNECT && q->op != OP_SEND))
+	if (q->kind != KIND_NETWORK ||
+	    (q->op != OP_CONNECT && q->op != OP_SEND && q->op != OP_RESOLVE))
 		return KERNEL_NONE;
 	if (q->address && (q->address->protocol == POLICY_PROTO_UNIX ||
 			   (!q->address->has_ip && q->n_domains == 0)))

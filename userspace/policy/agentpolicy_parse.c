@@ -378,7 +378,7 @@ static uint32_t find_decided_ops(const struct agentpolicy *doc)
 	if (is_counted || tools->allow.is_present || tools->block.n)
 		ops |= OP_BIT(OP_EXEC);
 	if (is_counted || network->allow.is_present || network->block.n || tools->block.n)
-		ops |= OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
+		ops |= OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_RESOLVE);
 	if (doc->allows_files)
 		ops |= OPS_CHANGE;
 	for (unsigned int op = 0; op < _OP_MAX; op++) {

@@ -419,7 +419,7 @@ static int read_op(const struct reading *r, const struct value *v, uint32_t amon
 		r, v, "'op': there is no such operation here: '%.*s'; %s",
 		(int)MIN(v->text.len, (size_t)SHOWN_MAX), v->text.p,
 		among == OPS_NETWORK
-			? "expected connect, send, bind or listen"
+			? "expected connect, send, bind, listen or resolve"
 			: "expected read, write, create, truncate, delete, rename, link, symlink, mkdir, mknod, chmod, chown, xattr or times");
 }
 

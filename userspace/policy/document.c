@@ -24,6 +24,7 @@ enum default_key {
 	DEFAULT_SEND,
 	DEFAULT_BIND,
 	DEFAULT_LISTEN,
+	DEFAULT_RESOLVE,
 	DEFAULT_UNIX,
 	_DEFAULT_MAX,
 };
@@ -55,6 +56,7 @@ DEFAULT_FIELD(parse_default_connect, DEFAULT_CONNECT)
 DEFAULT_FIELD(parse_default_send, DEFAULT_SEND)
 DEFAULT_FIELD(parse_default_bind, DEFAULT_BIND)
 DEFAULT_FIELD(parse_default_listen, DEFAULT_LISTEN)
+DEFAULT_FIELD(parse_default_resolve, DEFAULT_RESOLVE)
 DEFAULT_FIELD(parse_default_unix, DEFAULT_UNIX)
 
 static const struct field default_fields[] = {
@@ -63,6 +65,7 @@ static const struct field default_fields[] = {
 	{"network", false, parse_default_network}, {"connect", false, parse_default_connect},
 	{"send", false, parse_default_send},       {"bind", false, parse_default_bind},
 	{"listen", false, parse_default_listen},   {"unix", false, parse_default_unix},
+	{"resolve", false, parse_default_resolve},
 };
 
 /* The first of two keys that is given, else deny: what nobody spoke of is not open. */
@@ -86,6 +89,8 @@ static void apply_defaults(struct policy *p, const struct defaults *d)
 	p->defaults[OP_SEND] = pick(d, DEFAULT_SEND, DEFAULT_NETWORK);
 	p->defaults[OP_BIND] = pick(d, DEFAULT_BIND, DEFAULT_NETWORK);
 	p->defaults[OP_LISTEN] = pick(d, DEFAULT_LISTEN, DEFAULT_NETWORK);
+	p->defaults[OP_RESOLVE] = d->is_given[DEFAULT_RESOLVE] ? d->verdicts[DEFAULT_RESOLVE]
+							       : p->defaults[OP_CONNECT];
 	p->unix_default = pick(d, DEFAULT_UNIX, DEFAULT_NETWORK);
 }
 

@@ -52,7 +52,8 @@ static struct settled settled_by(const struct search *s, enum key_type type)
 		.paths = type <= KEY_PATH_ANY,
 		.tools = type >= KEY_IMAGE_WHOLE && type <= KEY_TOOL_ANY,
 		/* One name of several may be too little. */
-		.domains = (type == KEY_DOMAIN || type == KEY_DOMAIN_BELOW) && s->q->n_domains == 1,
+		.domains = (type == KEY_DOMAIN || type == KEY_DOMAIN_BELOW) &&
+			   s->q->n_domains == 1 && s->q->n_aliases == 0 && !s->q->is_inner,
 		.addresses = type == KEY_ADDRESS_V4 || type == KEY_ADDRESS_V6,
 	};
 }
@@ -87,7 +88,8 @@ static enum key_answer match_unless(const struct search *s, const struct rule *r
 	const struct key_context c = {.q = s->q,
 				      .scratch = s->scratch,
 				      .args = s->args,
-				      .takes_doubt = key_takes_doubt(rule, true)};
+				      .takes_doubt = key_takes_doubt(rule, true),
+				      .lets_through = key_lets_through(rule, true)};
 	enum key_answer a = KEY_NO;
 
 	for (size_t i = 0; a != KEY_YES && i < rule->n_unless; i++)
@@ -113,7 +115,8 @@ static enum key_answer match_entry(const struct search *s, const struct index_en
 	const struct key_context c = {.q = s->q,
 				      .scratch = s->scratch,
 				      .args = s->args,
-				      .takes_doubt = key_takes_doubt(rule, false)};
+				      .takes_doubt = key_takes_doubt(rule, false),
+				      .lets_through = key_lets_through(rule, false)};
 	enum key_answer a = match_pattern(&c, e, type);
 
 	if (a != KEY_NO)

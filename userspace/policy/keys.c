@@ -192,23 +192,41 @@ static bool any_domain(const struct matcher *m, struct bytes name)
 	return false;
 }
 
-/* Of several names for one address nobody knows which is meant: one of them closes, only all of
- * them open. */
+/*
+ * Of several names for one address nobody knows which is meant: one of them closes, only all of
+ * them open. What a name is an alias of closes, and never opens: it was not asked for. And a name
+ * alone does not open an inner address, because whoever answers for the name chooses the address.
+ */
 bool key_domains(const struct key_context *c, const struct matcher *m)
 {
 	const struct policy_query *q = c->q;
+	size_t n_asked = q->n_domains - MIN(q->n_aliases, q->n_domains);
+	size_t n = c->takes_doubt ? q->n_domains : n_asked;
 	size_t found = 0;
 
-	if (q->kind != KIND_NETWORK)
+	if (q->kind != KIND_NETWORK || (q->is_inner && !m->n_addresses && !c->takes_doubt))
 		return false;
-	for (size_t i = 0; i < q->n_domains; i++)
+	for (size_t i = 0; i < n; i++)
 		found += any_domain(m, q->domains[i]);
-	return c->takes_doubt ? found > 0 : found && found == q->n_domains;
+	return c->takes_doubt ? found > 0 : found && found == n_asked;
+}
+
+/*
+ * A rule on a name speaks with its other keys of the connection that the question may lead to, not
+ * of the server that is asked. Whoever may connect in some way may ask; whoever may not in one way
+ * may still in another.
+ */
+static bool is_yet_to_come(const struct key_context *c, const struct matcher *m)
+{
+	return c->q->op == OP_RESOLVE && m->n_domains;
 }
 
 bool key_addresses(const struct key_context *c, const struct matcher *m)
 {
 	const struct policy_address *a = c->q->address;
+
+	if (is_yet_to_come(c, m))
+		return c->lets_through;
 
 	for (size_t i = 0; a && i < m->n_addresses; i++)
 		if (address_range_has(&m->addresses[i], a))
@@ -220,6 +238,8 @@ bool key_ports(const struct key_context *c, const struct matcher *m)
 {
 	const struct policy_address *a = c->q->address;
 
+	if (is_yet_to_come(c, m))
+		return c->lets_through;
 	for (size_t i = 0; key_has_port(a) && i < m->n_ports; i++)
 		if (a->port >= m->ports[i].low && a->port <= m->ports[i].high)
 			return true;
@@ -230,6 +250,8 @@ bool key_protocols(const struct key_context *c, const struct matcher *m)
 {
 	enum policy_protocol protocol = POLICY_PROTO_OTHER;
 
+	if (is_yet_to_come(c, m))
+		return c->lets_through;
 	if (c->q->address)
 		protocol = c->q->address->protocol;
 	else if (key_query_is_unix(c->q))

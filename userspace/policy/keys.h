@@ -27,6 +27,7 @@ struct key_context {
 	struct regex_scratch *scratch;
 	struct literal_set *args; /* of q->args; one for all rules of an evaluation */
 	bool takes_doubt;         /* doubt counts as a match */
+	bool lets_through;        /* a match can make the answer more open, never less */
 };
 
 static inline enum key_answer key_and(enum key_answer a, enum key_answer b)
@@ -52,6 +53,11 @@ static inline enum key_answer key_of(bool is_match)
 static inline bool key_takes_doubt(const struct rule *rule, bool is_unless)
 {
 	return (rule->action >= VERDICT_ASK) != is_unless;
+}
+
+static inline bool key_lets_through(const struct rule *rule, bool is_unless)
+{
+	return (rule->action != VERDICT_DENY) != is_unless;
 }
 
 /* One pattern of `tool`. */

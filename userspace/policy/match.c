@@ -99,11 +99,14 @@ static uint32_t matched_ops(const struct loader *l, const struct matcher *m)
 	uint32_t ops = m->has_ops ? m->ops : OP_BIT(OP_SYSCALL) - 1;
 
 	if (m->paths)
-		ops &= OPS_PATH | OPS_NETWORK;
+		ops &= OPS_PATH | OPS_NETWORK_CALLS;
 	if (is_on_ip(m) || m->has_protocols)
 		ops &= OPS_NETWORK;
 	if (m->n_argv)
 		ops &= OP_BIT(OP_EXEC);
+	/* Who speaks of connections speaks of the questions that lead to them. */
+	if (ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND)) && !m->paths)
+		ops |= OP_BIT(OP_RESOLVE);
 	if (m->n_tools)
 		ops &= tool_ops(l, m);
 	else if (m->n_args)

@@ -39,8 +39,10 @@ static enum key_answer applies(const struct rule *rule, struct key_context c)
 	enum key_answer a, except = KEY_NO;
 
 	c.takes_doubt = key_takes_doubt(rule, false);
+	c.lets_through = key_lets_through(rule, false);
 	a = matches(&c, &rule->match);
 	c.takes_doubt = key_takes_doubt(rule, true);
+	c.lets_through = key_lets_through(rule, true);
 	for (size_t i = 0; i < rule->n_unless; i++)
 		except = key_or(except, matches(&c, &rule->unless[i]));
 	return key_and(a, key_not(except));

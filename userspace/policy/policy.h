@@ -157,6 +157,10 @@ struct policy_query {
 	/* Names that stand for the address: learned from DNS, or given with an API action. */
 	const struct bytes *domains;
 	size_t n_domains;
+	size_t n_aliases; /* so many of them, the last, were not asked for: what the others are
+			     aliases of (CNAME) */
+	bool is_inner;    /* the address is private, of this machine, or of its link: a name alone
+			     does not open it */
 	const struct bytes *argv; /* tool only */
 	size_t argc;
 	bool is_argv_cut;    /* there are more arguments than @argv holds */
@@ -323,8 +327,8 @@ struct policy_subject {
 	const char *tier; /* NULL: none */
 };
 
-/* Some rule or list is on the names of hosts. The connections of processes have none yet, so
- * whoever supervises one has to be told that such rules do not reach it. */
+/* Some rule or list is on the names of hosts, or on questions for them: the session's questions
+ * have to be seen. */
 bool policy_names_domains(const struct policy *p);
 bool policy_applies_to(const struct policy *p, const struct policy_subject *who);
 

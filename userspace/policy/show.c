@@ -43,6 +43,8 @@ static void show_default(const struct policy *p, struct strbuf *out)
 		{"send", p->defaults[OP_SEND], p->defaults[OP_SEND] != network},
 		{"bind", p->defaults[OP_BIND], p->defaults[OP_BIND] != network},
 		{"listen", p->defaults[OP_LISTEN], p->defaults[OP_LISTEN] != network},
+		{"resolve", p->defaults[OP_RESOLVE],
+		 p->defaults[OP_RESOLVE] != p->defaults[OP_CONNECT]},
 		{"unix", p->unix_default, true},
 	};
 	bool is_first = true;

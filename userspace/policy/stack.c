@@ -439,7 +439,7 @@ static uint32_t decided_by(const struct policy *p)
 		if (p->defaults[op] != VERDICT_ALLOW)
 			ops |= OP_BIT(op);
 	if (p->unix_default != VERDICT_ALLOW)
-		ops |= OPS_NETWORK;
+		ops |= OPS_NETWORK_CALLS;
 	for (size_t i = 0; i < p->n_rules; i++)
 		if (p->rules[i].action != VERDICT_ALLOW)
 			ops |= p->rules[i].match.ops;
@@ -541,7 +541,10 @@ bool policy_names_domains(const struct policy *p)
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct rule *rule = &p->rules[i];
 
-		if (rule->match.n_domains)
+		const uint32_t calls = OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
+
+		if (rule->match.n_domains ||
+		    (rule->match.ops & OP_BIT(OP_RESOLVE) && !(rule->match.ops & calls)))
 			return true;
 		for (size_t j = 0; j < rule->n_unless; j++)
 			if (rule->unless[j].n_domains)

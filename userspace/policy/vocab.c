@@ -21,6 +21,7 @@ static const char *const op_names[_OP_MAX] = {
 	[OP_CHOWN] = "chown",     [OP_XATTR] = "xattr",       [OP_TIMES] = "times",
 	[OP_CONNECT] = "connect", [OP_SEND] = "send",         [OP_BIND] = "bind",
 	[OP_LISTEN] = "listen",   [OP_SYSCALL] = "syscall",   [OP_SPEND] = "spend",
+	[OP_RESOLVE] = "resolve",
 };
 
 static const char *const grant_names[_GRANT_MAX] = {

@@ -47,6 +47,7 @@ enum action_op {
 	OP_SEND,
 	OP_BIND,
 	OP_LISTEN,
+	OP_RESOLVE, /* KIND_NETWORK: a question to the DNS; the object is the name */
 	OP_SYSCALL, /* KIND_SYSTEM: the object is the syscall's name */
 	OP_SPEND,   /* KIND_SPEND: the object is its source; this and the one before match no rule
 		     */
@@ -60,8 +61,11 @@ enum action_op {
 	 OP_BIT(OP_RENAME) | OP_BIT(OP_LINK) | OP_BIT(OP_SYMLINK) | OP_BIT(OP_MKDIR) |             \
 	 OP_BIT(OP_MKNOD) | OP_BIT(OP_CHMOD) | OP_BIT(OP_CHOWN) | OP_BIT(OP_XATTR) |               \
 	 OP_BIT(OP_TIMES))
-#define OPS_PATH    (OP_BIT(OP_READ) | OPS_CHANGE)
-#define OPS_NETWORK (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_BIND) | OP_BIT(OP_LISTEN))
+#define OPS_PATH (OP_BIT(OP_READ) | OPS_CHANGE)
+/* Calls that are trapped; a question to the DNS is none of them, and is judged by itself. */
+#define OPS_NETWORK_CALLS                                                                          \
+	(OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_BIND) | OP_BIT(OP_LISTEN))
+#define OPS_NETWORK (OPS_NETWORK_CALLS | OP_BIT(OP_RESOLVE))
 
 /* Groups of refused syscalls, each of which a policy may grant: `grant: [ptrace, mount]`. */
 enum grant {

@@ -5,6 +5,7 @@
 
 #include "action/steps.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 #include "supervise/supervise_private.h"
 
@@ -81,12 +82,17 @@ void *supervise_context_new(void *supervise)
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
 		.home = s->home,
-		.is_network_open = !policy_stack_may_refuse(s->config.engine.stack, OPS_NETWORK),
+		/* A question is not the kernel's to go on with. */
+		.is_network_open = !policy_stack_may_refuse(s->config.engine.stack, OPS_NETWORK) &&
+				   !s->config.names,
+		.net_cookies = {s->config.names ? s->config.names->helper.net_cookie : 0,
+				s->config.names ? s->config.names->helper.own_cookie : 0},
 	};
 	const struct behalf_config behalf = {
 		.listener = s->config.listener,
 		.proc = s->proc,
 		.domains = s->domains,
+		.names = s->config.names,
 	};
 	struct context *c = calloc(1, sizeof(*c));
 
@@ -101,6 +107,7 @@ void *supervise_context_new(void *supervise)
 		}
 	}
 	c->steps = STRBUF_INIT(2 * ACTION_STEPS_BYTES);
+	c->domains = STRBUF_INIT(NAMES_AT_ADDRESS * (DNS_NAME_SIZE + 4));
 	if (behalf_new(&behalf, &c->behalf) < 0 || action_decoder_new(&decoder, &c->decoder) < 0 ||
 	    engine_new(&s->config.engine, &c->engine) < 0) {
 		supervise_context_free(c);
@@ -120,10 +127,11 @@ void supervise_context_free(void *context)
 	engine_free(c->engine);
 	redact_scratch_free(c->scratch);
 	strbuf_fini(&c->steps);
+	strbuf_fini(&c->domains);
 	free(c);
 }
 
-static void record_fill(struct audit_record *r, const struct action *a, const struct decision *d)
+void supervise_fill_record(struct audit_record *r, const struct action *a, const struct decision *d)
 {
 	r->suggest = bytes_of(d->source.suggest);
 	r->cost = d->cost;
@@ -273,6 +281,21 @@ static int handle_decided(struct context *c, const struct seccomp_notif *n, stru
 	return 0;
 }
 
+/* The names by which the first step was decided on. */
+static void add_domains(struct context *c, const struct decision *d, struct audit_record *r)
+{
+	struct json j = JSON_INIT(&c->domains);
+
+	if (!d->names)
+		return;
+	strbuf_reset(&c->domains);
+	json_begin_array(&j);
+	for (size_t i = 0; i < d->names->n; i++)
+		json_str(&j, d->names->names[i]);
+	json_end_array(&j);
+	r->domains = strbuf_bytes(&c->domains);
+}
+
 /* From a decision on @a to its answer. Return: as handle_decided(). */
 static int decide(struct context *c, const struct seccomp_notif *n, struct action *a,
 		  const struct engine_time *now)
@@ -282,11 +305,12 @@ static int decide(struct context *c, const struct seccomp_notif *n, struct actio
 	struct decision d;
 
 	engine_decide(c->engine, a, now, &d);
-	record_fill(&r, a, &d);
+	supervise_fill_record(&r, a, &d);
 	strbuf_reset(&c->steps);
 	action_steps_add(a, &c->steps);
 	if (c->steps.len)
 		r.steps = strbuf_bytes(&c->steps);
+	add_domains(c, &d, &r);
 	/* Here, after the decision and before anybody keeps or shows it. */
 	if (c->scratch)
 		redact_record(config->redact, c->scratch, &r);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "approve/held.h"
+#include "behalf/behalf.h"
 #include "audit/audit.h"
 #include "audit/redact.h"
 #include "engine/engine.h"
@@ -34,6 +35,8 @@ struct supervise_config {
 	bool stops_without_log;
 	struct engine_config engine;
 	pid_t command; /* the agent's first process */
+	/* Borrowed, with a table; NULL: the session's questions to the DNS go where they go. */
+	struct names_config *names;
 	/* Has @job run by a receiver thread, with a context of supervise_context_new(). */
 	void (*post)(void *arg, struct receivers_job *job);
 	/* Told of every hold that ended, in the main thread. May be NULL. */
@@ -80,6 +83,11 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
  */
 #define HOLD_SCAN_NS (100 * NS_PER_MSEC)
 void supervise_scan_holds(struct supervise *s);
+
+/* Answers the resolver about names, in a thread of its own, until supervise_names_stop(). Return:
+ * 0, -errno. */
+int supervise_names_start(struct supervise *s) _must_check_;
+void supervise_names_stop(struct supervise *s);
 
 /* As execs_command_stop(): a stop of the command, for the main thread. */
 int supervise_command_stop(struct supervise *s);

@@ -22,6 +22,7 @@ struct supervise {
 	struct execs *execs;
 	struct denials *denials;
 	struct domains *domains;
+	struct names_desk *names;       /* names.c; NULL: there is none */
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
@@ -37,9 +38,13 @@ struct context {
 	struct behalf *behalf;
 	struct redact_scratch *scratch; /* NULL: nothing is redacted */
 	struct strbuf steps;            /* of the action at hand, as its record has them */
+	struct strbuf domains;          /* likewise */
 	bool knows_foreign_roots;
 };
 
+/* What @a and the decision on it are in a record. */
+void supervise_fill_record(struct audit_record *r, const struct action *a,
+			   const struct decision *d);
 /* Appends to the log; a log that fails may end the session. Return: 0, -errno. */
 int supervise_record(struct supervise *s, const struct audit_record *r);
 

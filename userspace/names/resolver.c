@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The resolver: a thread for each question that can be under way, so that a server which does not
+ * answer delays nobody else. What is not understood is answered with an error and goes nowhere.
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#include "names/helper.h"
+#include "names/servers.h"
+
+#define UDP_THREADS  24 /* of each family */
+#define TCP_THREADS  4
+#define STACK_BYTES  ((size_t)512 * 1024)
+#define ROUNDS       2 /* through the list of servers */
+#define TRY_MS       2000
+#define SUPERVISOR_S 30 /* it answers when the log has room */
+#define TCP_IDLE_S   10
+
+struct resolver {
+	struct resolver_config config;
+	struct servers servers;
+	pthread_mutex_t lock; /* of the socket to the supervisor */
+	uint32_t seq;
+};
+
+struct listener {
+	struct resolver *r;
+	int fd;
+};
+
+/* ---- the supervisor */
+
+/* Return: whether it says yes. */
+static bool ask_supervisor(struct resolver *r, struct names_request *q)
+{
+	struct names_reply reply = {};
+	ssize_t n;
+
+	(void)pthread_mutex_lock(&r->lock);
+	q->seq = ++r->seq;
+	n = send(r->config.questions, q, sizeof(*q), MSG_NOSIGNAL);
+	do
+		n = n < 0 ? n : recv(r->config.questions, &reply, sizeof(reply), 0);
+	while (n == sizeof(reply) && reply.seq != q->seq);
+	(void)pthread_mutex_unlock(&r->lock);
+	return n == sizeof(reply) && reply.is_allowed;
+}
+
+/* ---- the servers */
+
+static uint16_t random_id(void)
+{
+	uint16_t id;
+
+	/* Never fails once the machine has started. */
+	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+		abort();
+	return id;
+}
+
+/* Reads exactly @len bytes of a stream, or of a datagram what there is. Return: bytes, -errno. */
+static ssize_t receive(int fd, char *p, size_t len, bool is_stream, uint64_t deadline_ns)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		uint64_t now = clock_monotonic_ns();
+		struct pollfd ready = {.fd = fd, .events = POLLIN};
+		ssize_t n;
+
+		if (now >= deadline_ns ||
+		    poll(&ready, 1, (int)((deadline_ns - now) / NS_PER_MSEC) + 1) <= 0)
+			return -ETIMEDOUT;
+		n = recv(fd, p + got, len - got, MSG_DONTWAIT);
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (n == 0 && is_stream)
+			return -EPIPE;
+		got += n > 0 ? (size_t)n : 0;
+		if (!is_stream && n >= 0)
+			break;
+	}
+	return (ssize_t)got;
+}
+
+static ssize_t receive_answer(int fd, char *out, bool is_tcp, uint64_t deadline_ns)
+{
+	uint8_t len[2];
+	ssize_t n;
+
+	if (!is_tcp)
+		return receive(fd, out, DNS_MESSAGE_MAX, false, deadline_ns);
+	n = receive(fd, (char *)len, sizeof(len), true, deadline_ns);
+	return n < 0 ? n : receive(fd, out, (size_t)(len[0] << 8 | len[1]), true, deadline_ns);
+}
+
+static int send_message(int fd, const char *p, size_t len, bool is_tcp)
+{
+	uint8_t head[2] = {(uint8_t)(len >> 8), (uint8_t)len};
+	struct iovec iov[] = {{.iov_base = head, .iov_len = sizeof(head)},
+			      {.iov_base = (void *)(uintptr_t)p, .iov_len = len}};
+	struct msghdr h = {.msg_iov = is_tcp ? iov : iov + 1, .msg_iovlen = is_tcp ? 2 : 1};
+	ssize_t n = sendmsg(fd, &h, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len + (is_tcp ? sizeof(head) : 0) ? 0 : -EPIPE;
+}
+
+/* One server, once. A socket for each question: its port is the kernel's random choice. Return: the
+ * length of the answer, -errno. */
+static ssize_t ask_server(const struct server *s, const struct dns_question *q,
+			  struct bytes message, bool is_tcp, char *out, struct dns_facts *facts)
+{
+	const struct timeval timeout = {.tv_sec = TRY_MS / 1000};
+	_cleanup_(fd_closep) int fd =
+		socket(s->address.ss_family, (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	uint64_t deadline = clock_monotonic_ns() + TRY_MS * NS_PER_MSEC;
+	char own[DNS_QUESTION_MAX];
+	uint16_t id = random_id();
+	size_t len = dns_write_question(q, message, id, own);
+	ssize_t n;
+	int r;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&s->address, s->len) < 0)
+		return -errno;
+	r = send_message(fd, own, len, is_tcp);
+	if (r < 0)
+		return r;
+	do {
+		n = receive_answer(fd, out, is_tcp, deadline);
+		if (n < 0)
+			return n;
+		r = dns_read_answer((struct bytes){.p = out, .len = (size_t)n}, q, id, facts);
+	} while (r == -ENOMSG && !is_tcp); /* somebody guesses */
+	return r < 0 ? r : n;
+}
+
+static ssize_t ask_servers(struct resolver *r, const struct dns_question *q, struct bytes message,
+			   bool is_tcp, char *out, struct dns_facts *facts)
+{
+	struct server servers[SERVERS_MAX];
+	size_t n_servers = servers_get(&r->servers, servers);
+	ssize_t n = -ENOENT;
+
+	for (size_t i = 0; n < 0 && i < ROUNDS * n_servers; i++)
+		n = ask_server(&servers[i % n_servers], q, message, is_tcp, out, facts);
+	return n;
+}
+
+/* ---- questions */
+
+/* What goes back to the asker is the server's answer, byte for byte but for the id. */
+static ssize_t resolve(struct resolver *r, const struct dns_question *q, struct bytes message,
+		       struct names_request *request, char *out)
+{
+	bool is_tcp = request->protocol == POLICY_PROTO_TCP;
+	ssize_t n = ask_servers(r, q, message, is_tcp, out, &request->facts);
+
+	if (n < 0)
+		return n;
+	request->kind = NAMES_LEARN;
+	if (request->facts.n_addresses && !ask_supervisor(r, request))
+		return -ENOSPC;
+	out[0] = (char)(q->id >> 8);
+	out[1] = (char)q->id;
+	return n;
+}
+
+/* Return: the length of the answer in @out; 0: none is due. */
+static size_t answer(struct resolver *r, struct bytes message, enum policy_protocol protocol,
+		     uint16_t port, char *out)
+{
+	struct names_request request = {
+		.kind = NAMES_ASK, .protocol = protocol, .port = port, .facts = {.n_names = 1}};
+	struct dns_question q;
+	ssize_t n;
+	int e = dns_read_question(message, &q);
+
+	if (e == -ENODATA)
+		return 0;
+	if (e < 0)
+		return dns_write_error(&q, message, e == -EBADMSG ? DNS_FORMERR : DNS_NOTIMP, out);
+	request.type = q.type;
+	memcpy(request.facts.names[0], q.name, sizeof(q.name));
+	/* There is no such name for this session; other errors make some ask again and again. */
+	if (!ask_supervisor(r, &request))
+		return dns_write_error(&q, message, DNS_NXDOMAIN, out);
+	n = resolve(r, &q, message, &request, out);
+	return n < 0 ? dns_write_error(&q, message, DNS_SERVFAIL, out) : (size_t)n;
+}
+
+static uint16_t port_of(const struct sockaddr_storage *from)
+{
+	/* Both families have it at the same place. */
+	return ntohs(((const struct sockaddr_in *)from)->sin_port);
+}
+
+/* The address that was asked, as the source of the answer. */
+static void keep_pktinfo(struct msghdr *h)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo *info = (struct in_pktinfo *)(void *)CMSG_DATA(c);
+
+			info->ipi_ifindex = 0;
+			info->ipi_spec_dst = info->ipi_addr;
+		}
+	}
+}
+
+static void *udp_main(void *arg)
+{
+	const struct listener *l = arg;
+	char in[DNS_MESSAGE_MAX], out[DNS_MESSAGE_MAX];
+
+	for (;;) {
+		union {
+			struct cmsghdr align;
+			char buf[256];
+		} control = {};
+		struct sockaddr_storage from = {};
+		struct iovec iov = {.iov_base = in, .iov_len = sizeof(in)};
+		struct msghdr h = {.msg_name = &from,
+				   .msg_namelen = sizeof(from),
+				   .msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = control.buf,
+				   .msg_controllen = sizeof(control.buf)};
+		ssize_t n = recvmsg(l->fd, &h, 0);
+		size_t len;
+
+		if (n < 0)
+			continue;
+		len = answer(l->r, (struct bytes){.p = in, .len = (size_t)n}, POLICY_PROTO_UDP,
+			     port_of(&from), out);
+		if (!len)
+			continue;
+		keep_pktinfo(&h);
+		iov = (struct iovec){.iov_base = out, .iov_len = len};
+		(void)sendmsg(l->fd, &h, MSG_NOSIGNAL);
+	}
+	return NULL;
+}
+
+static void serve_stream(struct resolver *r, int fd, uint16_t port)
+{
+	char in[DNS_MESSAGE_MAX], out[DNS_MESSAGE_MAX];
+	ssize_t n;
+	size_t len;
+
+	for (;;) {
+		n = receive_answer(fd, in, true, clock_monotonic_ns() + TCP_IDLE_S * NS_PER_SEC);
+		if (n < 0)
+			return;
+		len = answer(r, (struct bytes){.p = in, .len = (size_t)n}, POLICY_PROTO_TCP, port,
+			     out);
+		if (!len || send_message(fd, out, len, true) < 0)
+			return;
+	}
+}
+
+static void *tcp_main(void *arg)
+{
+	const struct timeval timeout = {.tv_sec = TCP_IDLE_S};
+	const struct listener *l = arg;
+
+	for (;;) {
+		struct sockaddr_storage from = {};
+		socklen_t len = sizeof(from);
+		_cleanup_(fd_closep) int fd =
+			accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+
+		if (fd >= 0 &&
+		    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) == 0)
+			serve_stream(l->r, fd, port_of(&from));
+	}
+	return NULL;
+}
+
+static void start_threads(struct listener *l, bool is_tcp)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	for (int i = 0; i < (is_tcp ? TCP_THREADS : UDP_THREADS); i++)
+		if (pthread_create(&thread, &attr, is_tcp ? tcp_main : udp_main, l) && i == 0)
+			_exit(EXIT_FAILURE);
+}
+
+_Noreturn void resolver_run(const struct resolver_config *config)
+{
+	static struct listener listeners[NAMES_LISTENERS];
+	static struct resolver r;
+	const struct timeval timeout = {.tv_sec = SUPERVISOR_S};
+	struct pollfd supervisor = {.fd = config->questions};
+
+	r.config = *config;
+	(void)pthread_mutex_init(&r.lock, NULL);
+	servers_init(&r.servers, config->resolv_conf);
+	if (setsockopt(config->questions, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+		_exit(EXIT_FAILURE);
+	for (size_t i = 0; i < NAMES_LISTENERS; i++) {
+		listeners[i] = (struct listener){.r = &r, .fd = config->listeners[i]};
+		if (listeners[i].fd >= 0)
+			start_threads(&listeners[i], i & 1);
+	}
+	/* Nothing is waited for but the end. */
+	while (poll(&supervisor, 1, -1) < 0 || !supervisor.revents)
+		;
+	_exit(EXIT_SUCCESS);
+}
