@@ -10,6 +10,7 @@
 # make soak PARTS="storm kill"   load and faults: tests/soak/soak.py, all parts without PARTS
 # make soak-log ROUNDS=1000   SIGKILL of sessions at random moments: nothing of the log is lost
 # make check-kernel     Debian's kernels in QEMU (ALL=1: more of them)
+# make check-page       the web page in a headless Chromium (node, npm and Chromium; else it is skipped)
 # make transparency     other people's test suites, natively and supervised: every outcome compared
 # make install          PREFIX=/usr/local DESTDIR=
 # make deps             what the distribution has to provide (root)
@@ -249,6 +250,9 @@ fuzz:
 differential: $(BUILD)/tests/unit/test_policy_differential
 	CASES=$(CASES) SEED=$(SEED) $<
 
+check-page: all
+	BUILD=$(BUILD) tools/check-page
+
 check-kernel: all
 	BUILD=$(BUILD) tools/check-kernel
 
@@ -288,7 +292,7 @@ clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size check-kernel bench fuzz differential soak soak-log soak-races transparency format install uninstall \
+	check-clang check-aarch64 check-layers check-size check-kernel check-page bench fuzz differential soak soak-log soak-races transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

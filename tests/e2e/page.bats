@@ -147,6 +147,20 @@ session_name() {
 	wait $!
 }
 
+@test "a session with a command line of 2 MB is listed" {
+	local long
+
+	printf -v long '%110000s' x
+	start_page
+	policy_open ask-exec <<-'END'
+		  - {name: ask-true, match: {tool: "true"}, action: ask}
+	END
+	run_held --ask queue -- true "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long"
+	wait_held 1
+	assert_equal "$(held_json | jq -r '"\(.truncated) \(.argc)"')" "true 17"
+	deed lists "$(session_name)"
+}
+
 @test "log out" {
 	start_page
 	deed logout

@@ -7,6 +7,8 @@
 
 #include "control/session_private.h"
 
+#define STATUS_COMMAND_MAX ((size_t)4096)
+
 static const char *const ask_names[] = {
 	[ASK_TERMINAL] = "terminal", [ASK_QUEUE] = "queue", [ASK_COMMAND] = "command",
 	[ASK_TMUX] = "tmux",         [ASK_DENY] = "deny",   [ASK_ALLOW] = "allow",
@@ -71,14 +73,23 @@ static void add_kernel(struct json *j, const struct features *f, const struct pl
 	json_end_object(j);
 }
 
-static void add_argv(struct json *j, const struct audit_record *r)
+/* The first @max bytes of it. */
+static void add_argv(struct json *j, const struct audit_record *r, size_t max)
 {
+	bool is_cut = r->argv_truncated;
+
 	json_key(j, "command");
 	json_begin_array(j);
-	for (size_t i = 0; i < r->argc; i++)
-		json_str(j, r->argv[i]);
+	for (size_t i = 0; i < r->argc && max; i++) {
+		struct bytes arg = {.p = r->argv[i].p, .len = MIN(r->argv[i].len, max)};
+
+		is_cut = is_cut || arg.len < r->argv[i].len ||
+			 (max <= arg.len + 1 && i + 1 < r->argc);
+		max -= MIN(arg.len + 1, max); /* the blank counts: there may be many empty ones */
+		json_str(j, arg);
+	}
 	json_end_array(j);
-	if (r->argv_truncated)
+	if (is_cut)
 		json_key_bool(j, "argv_truncated", true);
 }
 
@@ -131,7 +142,7 @@ static void add_start(struct json *j, void *arg)
 	struct utsname host;
 
 	redacted_command(s, cwd, &argv, &command);
-	add_argv(j, &command);
+	add_argv(j, &command, SIZE_MAX);
 	json_key_str(j, "exe", command.object);
 	json_key_str(j, "cwd", command.cwd);
 	if (command.redacted)
@@ -236,7 +247,8 @@ void session_status_json(void *arg, struct json *j)
 	redacted_command(s, NULL, &argv, &command);
 	audit_get_counts(s->audit, &counts);
 	json_key_cstr(j, "agent", s->config->agent);
-	add_argv(j, &command);
+	/* A command line may be 2 MB, but a reply is one packet. */
+	add_argv(j, &command, STATUS_COMMAND_MAX);
 	json_key_cstr(j, "log", s->config->log_path);
 	add_counts(j, &counts, s->budget);
 }

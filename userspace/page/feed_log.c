@@ -31,9 +31,9 @@ int feed_log_open(struct followed *s, int inotify, bool at_end)
 	s->watch = inotify_add_watch(inotify, s->log, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF);
 	if (s->watch < 0)
 		return -errno;
-	/* One byte back: then it is known whether a line begins there. */
-	if (at_end && st.st_size > 0)
-		from = lseek(fd, -1, SEEK_END);
+	/* What it has done while it was being found is news, too. */
+	if (at_end && st.st_size > (off_t)READ_BYTES)
+		from = lseek(fd, -(off_t)READ_BYTES, SEEK_END);
 	if (from < 0)
 		return -errno;
 	s->is_skipping = from > 0;
@@ -133,7 +133,8 @@ static bool has(struct bytes line, const char *what)
 	return memmem(line.p, line.len, what, strlen(what)) != NULL;
 }
 
-static bool take_credit(struct followed *s)
+/* Half of it is kept for what a person should see: what was only allowed goes first. */
+static bool take_credit(struct followed *s, bool is_notable)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 	uint64_t more = (now_ns - s->at_ns) * FEED_LINES_PER_S / NS_PER_SEC;
@@ -142,7 +143,7 @@ static bool take_credit(struct followed *s)
 		s->credit = MIN(s->credit + more, (uint64_t)FEED_LINES_PER_S);
 		s->at_ns = now_ns;
 	}
-	if (!s->credit)
+	if (s->credit <= (is_notable ? 0 : FEED_LINES_PER_S / 2))
 		return false;
 	s->credit--;
 	return true;
@@ -162,7 +163,7 @@ static void take_line(struct news *n, struct bytes line)
 		return;
 	if (has(line, "\"held\":\"") || has(line, "\"event\":\"session_end\""))
 		n->has_held = true;
-	if (!take_credit(n->s))
+	if (!take_credit(n->s, !has(line, "\"verdict\":\"allow\"")))
 		n->n_skipped++;
 	else if (feed_brief(line, &b))
 		hub_publish(n->hub, "decision", strbuf_bytes(&b));

@@ -58,7 +58,9 @@ class Page:
         return json.loads(body)
 
     def held(self):
-        return self.get("api/held")["held"]
+        """Those of this test: root sees the sessions of the whole machine."""
+        ours = os.path.dirname(os.environ["HOME"])
+        return [h for h in self.get("api/held")["held"] if (h["object"] or "").startswith(ours + "/")]
 
     def answer(self, body, **headers):
         body = body if isinstance(body, (bytes, str)) else json.dumps(body)
@@ -293,6 +295,11 @@ def works(page, file):
     expect(time.monotonic() - t < 5, True, "an answer in time")
 
 
+def lists(page, session):
+    keep(page, os.devnull)
+    expect([s["held"] for s in page.get("api/sessions")["live"] if s["session"] == session], [1], "listed")
+
+
 def listen(page, file, ready):
     page.restore(file)
     c = http.client.HTTPConnection(page.host, page.port, timeout=30)
@@ -311,6 +318,6 @@ def logout(page):
 
 
 DEEDS = [keep, approve, deny, grant, link_once, headers, refusals, reads, latency, slow, inside,
-         hit_and_run, crowd, works, listen, logout]
+         hit_and_run, crowd, works, lists, listen, logout]
 if __name__ == "__main__":
     {f.__name__: f for f in DEEDS}[sys.argv[1]](Page(sys.argv[2]), *sys.argv[3:])

@@ -81,6 +81,11 @@ document.getElementById("logout").addEventListener("click", async () => {
 	await api.post("api/logout", {});
 	location.reload();
 });
+// The address's fragment is the view's name, so this one is not followed.
+document.querySelector(".skip").addEventListener("click", (event) => {
+	event.preventDefault();
+	document.getElementById(`${view()}-title`).focus();
+});
 addEventListener("hashchange", () => showView(false));
 
 try {

@@ -98,6 +98,7 @@ async function answer(card, word, extra = {}) {
 		}
 		const how = word === "approve" ? "Approved" : "Denied";
 		finish(card, reply.grant ? `${how}; grant ${plain(reply.grant)} covers ${plain(reply.covers, 400)}.` : `${how}.`);
+		said.alert("");
 		said.news(`${word === "approve" ? "Approved" : "Denied"}: ${plain(card.held.op)} ${plain(card.held.object)}`);
 	} catch (error) {
 		finish(card, `Not answered here: ${plain(error.message, 400)}`);
@@ -303,7 +304,7 @@ function tidy() {
 function move(event) {
 	if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select, textarea"))
 		return;
-	const roots = [...list.children], step = {j: 1, k: -1}[event.key];
+	const roots = [...list.querySelectorAll(":scope > .card:not(.ended)")], step = {j: 1, k: -1}[event.key];
 	if (!step || !roots.length)
 		return;
 	const at = roots.findIndex((root) => root.contains(document.activeElement));
