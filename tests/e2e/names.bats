@@ -218,14 +218,22 @@ after it: 0"
 }
 
 @test "an ordinary user in the network of root" {
+	local place
+
 	skip_unless_root
 	skip_without setpriv
-	chmod 711 "$T" "$(dirname "$T")" "$(dirname "$(dirname "$T")")" "$(dirname "$(dirname "$(dirname "$T")")")"
-	mkdir -m 777 "$T/log" "$T/home2"
-	cp "$HOLDFAST" "$T/holdfast"
-	chmod 755 "$T/holdfast" "$POLICY"
-	run world setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$T/home2" XDG_RUNTIME_DIR="$T/home2" \
-		XDG_STATE_HOME="$T/home2" "$T/holdfast" run --log "$T/log/l" --policy "$POLICY" -- curl -sS -m 10 http://good.example/x
+	place=$(mktemp -d /tmp/hf-names-XXXXXX) # what is above $T is root's alone
+	mkdir "$place/log"
+	cp "$HOLDFAST" "$place/hf"
+	cp "$POLICY" "$place/policy.yaml"
+	chmod -R a+rX "$place"
+	chown -R 65534:65534 "$place"
+	cd "$place"
+	run world setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$place" XDG_RUNTIME_DIR="$place" \
+		XDG_STATE_HOME="$place" "$place/hf" run --log "$place/log/l" --policy "$place/policy.yaml" -- \
+		curl -sS -m 10 http://good.example/x
+	cd /
+	rm -rf "$place"
 	assert_success
 	assert_output hello
 }

@@ -203,8 +203,8 @@ int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look loo
 int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret);
 /* The name the kernel gives to a descriptor of ours. */
 int resolve_text(struct decode *c, int fd, struct bytes *ret);
-/* home.c: where foreign roots are about, *@text becomes the name that the object behind @fd had when
- * the session began. 0, or as a decoder: one that had a name must not be judged by another. */
+/* home.c: where foreign roots are about, *@text becomes the name that the object behind @fd had
+ * when the session began. 0, or as a decoder: one that had a name must not be judged by another. */
 int home_name(struct decode *c, int fd, struct bytes *text);
 /* "/a/./b//../c" below "/base": "/base/a/c". Nothing on disk is looked at. */
 int resolve_lexical(struct decode *c, struct bytes base, struct bytes path, struct bytes *ret);

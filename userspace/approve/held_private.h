@@ -6,7 +6,7 @@
 
 #include "approve/held.h"
 
-#define HELD_SEEN 1024 /* questions whose number is remembered; a power of two */
+#define HELD_SEEN    1024 /* questions whose number is remembered; a power of two */
 #define HELD_BUCKETS 4096 /* a power of two */
 #define HELD_ID_LEN  (HELD_ID_SIZE - 1)
 

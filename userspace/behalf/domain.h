@@ -6,8 +6,8 @@
  * A domain is entered when the agent enters it, and never later: rules can be added to a ruleset at
  * any time. One thread, the holder, does nothing but have it; threads that it starts inherit it
  * (the kernel keeps credentials by thread). Calls are made by such threads, as many as calls are
- * under way in the domain, since any may block. A child process for each call was measured at five
- * times the cost of handing the call to a thread that waits, and gets no signals of ours.
+ * under way in the domain, since any may block. A child process for each call was rejected: it
+ * costs a fork and gets no signals of ours.
  */
 #pragma once
 

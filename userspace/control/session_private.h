@@ -56,7 +56,7 @@ struct session {
 	struct grantlist own_grants;   /* for this session only */
 	struct grantlist kept_grants;  /* of the file, those of other agents too */
 	struct grantstore *grantstore; /* NULL: there is none, and grants_trouble says why */
-	char *grants_dir; /* protected whether or not it can be used */
+	char *grants_dir;              /* protected whether or not it can be used */
 	struct diag grants_trouble;
 
 	struct sight *sight;    /* NULL: not asked for, or lost */
@@ -70,7 +70,7 @@ struct session {
 
 	int sinks[SESSION_MAX_SINKS]; /* -1: it has gone */
 	struct {
-		int fd;            /* -1: there is none, or it has gone */
+		int fd;                                  /* -1: there is none, or it has gone */
 		char asked[ASKER_AT_ONCE][HELD_ID_SIZE]; /* "": a free place */
 	} asker;
 	pid_t command;
