@@ -153,6 +153,8 @@ static void test_answers_that_are_none(void **state)
 	} cases[] = {
 		{MESSAGE(QUESTION), -ENOMSG},
 		{MESSAGE(HEADER("\x81\x80", "\1", "\0", "\0") "\3www\5other\0" A_IN), -ENOMSG},
+		/* Text ends at a NUL, a name does not. */
+		{MESSAGE(HEADER("\x81\x80", "\1", "\0", "\0") "\3www\10example\0\0" A_IN), -ENOMSG},
 		{MESSAGE(HEADER("\x81\x80", "\1", "\0", "\0") NAME "\0\x1c\0\1"), -ENOMSG},
 		{MESSAGE(HEADER("\x81\x80", "\0", "\0", "\0")), -ENOMSG},
 		{MESSAGE(ANSWER("\1")), -EBADMSG},

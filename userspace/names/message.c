@@ -412,7 +412,8 @@ int dns_read_answer(struct bytes message, const struct dns_question *q, uint16_t
 	if (!take(&r, HEADER_LEN, &h) || get16(h) != id || !(get16(h + 2) & FLAG_QR) ||
 	    get16(h + 2) & FLAG_OPCODE || get16(h + 4) != 1)
 		return -ENOMSG;
-	if (!read_name(&r, name, &is_odd) || !take(&r, 4, &p) || !streq(name, q->name) ||
+	/* An odd name may have a NUL in it, and is never what was asked. */
+	if (!read_name(&r, name, &is_odd) || is_odd || !take(&r, 4, &p) || !streq(name, q->name) ||
 	    get16(p) != q->type || get16(p + 2) != CLASS_IN)
 		return -ENOMSG;
 	ret->is_cut = get16(h + 2) & FLAG_TC;
