@@ -25,6 +25,7 @@ _holdfast() {
 			approve | deny)
 				words="--for --scope --rest --reason --json $(_holdfast_ids held)"
 				;;
+			watch) words="--once" ;;
 			held) words="--json $(_holdfast_ids held)" ;;
 			grants) words="--json --write-policy --yes" ;;
 			grant) words="--agent --for --connect --read --write --exec --udp --deny --json" ;;
