@@ -32,6 +32,7 @@ TABLES = {
     "budget_fields": "#/$defs/budget",
     "rate_fields": "#/$defs/rate",
     "loop_fields": "#/$defs/loop",
+    "denials_fields": "#/properties/denials",
     "log_fields": "#/$defs/log",
     "redaction_fields": "#/$defs/redaction_map",
 }

@@ -34,7 +34,7 @@ static void test_question(void **state)
 	assert_int_equal(n, sizeof(QUESTION) - 1);
 	assert_memory_equal(out, "\x43\x21", 2);
 	/* Letters keep their case: a server has to repeat them (0x20). */
-	assert_memory_equal(out + 2, QUESTION + 2, n - 2);
+	assert_memory_equal(out + 2, &QUESTION[2], n - 2);
 }
 
 static void test_edns_options_stay_here(void **state)
@@ -223,7 +223,7 @@ static void test_error(void **state)
 	n = dns_write_error(&q, MESSAGE(QUESTION), DNS_NXDOMAIN, out);
 	assert_int_equal(n, sizeof(QUESTION) - 1);
 	assert_memory_equal(out, "\x12\x34\x81\x83\0\1\0\0\0\0\0\0", 12);
-	assert_memory_equal(out + 12, QUESTION + 12, n - 12);
+	assert_memory_equal(out + 12, &QUESTION[12], n - 12);
 }
 
 int main(void)

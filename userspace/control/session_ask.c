@@ -34,7 +34,7 @@ void session_ask_fini(struct session *s)
 
 static bool is_asked_for(const struct session *s)
 {
-	return s->config->ask == ASK_COMMAND || s->config->ask == ASK_TMUX;
+	return s->config->ask == ASK_COMMAND;
 }
 
 /* A rule that names who answers means people. */

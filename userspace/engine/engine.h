@@ -14,7 +14,6 @@ enum ask_mode {
 	ASK_TERMINAL,
 	ASK_QUEUE,
 	ASK_COMMAND, /* a program is asked */
-	ASK_TMUX,    /* a terminal of the user's own is opened for the question */
 	ASK_DENY,    /* an ask is a deny */
 	ASK_ALLOW,   /* an ask is an allow; for tests and trusted runs, recorded as such */
 };

@@ -31,7 +31,7 @@ static int parse_on_limit(const struct loader *l, const struct node *n, void *ta
 	return 0;
 }
 
-static const struct field fields[] = {
+static const struct field denials_fields[] = {
 	{"repeats", false, parse_repeats},
 	{"on_limit", false, parse_on_limit},
 };
@@ -43,7 +43,8 @@ int denials_parse(const struct loader *l, const struct node *n, void *target)
 	p->denials = (struct policy_denials){.is_said = true};
 	if (n->type == NODE_MAP && n->n == 0)
 		return loader_fail(l, n, "'denials' is empty; give it 'repeats' or 'on_limit'");
-	return schema_map(l, n, "'denials'", fields, ARRAY_SIZE(fields), &p->denials);
+	return schema_map(l, n, "'denials'", denials_fields, ARRAY_SIZE(denials_fields),
+			  &p->denials);
 }
 
 void policy_stack_denials(const struct policy_stack *s, unsigned *ret_repeats, bool *ret_stops)
