@@ -90,12 +90,13 @@ static bool touches_process_outside(const struct protect *p, const struct action
 {
 	static const struct bytes proc = BYTES_LIT("/proc/");
 	struct policy_source source;
-	struct bytes pid = {.p = s->object.p + proc.len};
+	struct bytes pid = BYTES_NULL;
 	uint64_t number;
 	int r;
 
 	if (!(OP_BIT(s->op) & OPS_CHANGE) || !bytes_has_prefix(s->object, proc))
 		return false;
+	pid.p = s->object.p + proc.len;
 	while (pid.len < s->object.len - proc.len && pid.p[pid.len] != '/')
 		pid.len++;
 	if (parse_u64(pid, INT32_MAX, &number) < 0 || !is_in_our_proc(p, a))
