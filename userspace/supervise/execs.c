@@ -157,13 +157,21 @@ static bool wait_for_stop(const struct action *a, siginfo_t *ret)
 	}
 }
 
-static void detach(const siginfo_t *si)
+/*
+ * Lets the thread go on, untraced. One that was killed in its stop can no longer be let go; it is
+ * our tracee until we have seen it dead, and its parent would wait for it as long.
+ */
+static void detach(const struct action *a, siginfo_t *si)
 {
-	/* Of the stops that there can be, only that before a signal is delivered has a signal: it
-	 * goes on to the process. */
-	int sig = STOP_EVENT(si->si_status) ? 0 : si->si_status;
+	int sig;
 
-	(void)ptrace(PTRACE_DETACH, si->si_pid, NULL, (void *)(uintptr_t)sig);
+	do {
+		/* Of the stops that there can be, only that before a signal is delivered has a
+		 * signal: it goes on to the process. */
+		sig = STOP_EVENT(si->si_status) ? 0 : si->si_status;
+		if (ptrace(PTRACE_DETACH, si->si_pid, NULL, (void *)(uintptr_t)sig) == 0)
+			return;
+	} while (wait_for_stop(a, si));
 }
 
 static void kill_stopped(const struct action *a, const siginfo_t *si)
@@ -189,12 +197,12 @@ static enum execs_end watch(struct execs *e, const struct action *a, uint64_t id
 	if (!wait_for_stop(a, &si))
 		return EXECS_FINE;
 	if (STOP_EVENT(si.si_status) != PTRACE_EVENT_EXEC || execs_runs(si.si_pid, &a->act.exec)) {
-		detach(&si);
+		detach(a, &si);
 		return EXECS_FINE;
 	}
 	execs_describe(si.si_pid, ret);
 	if (e->config.is_audit)
-		detach(&si);
+		detach(a, &si);
 	else
 		kill_stopped(a, &si);
 	return EXECS_CHANGED;
