@@ -545,15 +545,12 @@ secret_policy() {
 	assert_output ENAMETOOLONG
 }
 
-@test "a policy that names hosts says that it does not reach a process's connections" {
+@test "a policy that names hosts says so only where names cannot be learned" {
 	printf 'version: 1\nname: hosts\ndefault: allow\nrules:\n- {name: x, match: {domain: evil.example}, action: deny}\n' >hosts.yaml
 	run hf --policy hosts.yaml -- true
 	assert_success
-	assert_output --partial "the policy 'hosts' names hosts"
-	printf 'network: {block: [evil.example]}\n' >list.yaml
-	run hf --policy list.yaml -- true
-	assert_success
-	assert_output --partial "the policy 'list' names hosts"
+	unshare -Urn true 2>/dev/null || assert_output --partial "the policy 'hosts' names hosts"
+	unshare -Urn true 2>/dev/null && assert_output ""
 	run hf --policy audit-only -- true
 	assert_success
 	assert_output ""

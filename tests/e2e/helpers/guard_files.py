@@ -10,6 +10,15 @@ def parent(pid):
         return int(next(line for line in status if line.startswith("PPid")).split()[1])
 
 
+def is_of(pid, leader):
+    """Whether @pid is a thread of @leader; one that does not tell is."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return int(next(line for line in status if line.startswith("Tgid")).split()[1]) == leader
+    except OSError:
+        return True
+
+
 def try_open(name, path, flags=os.O_RDONLY):
     try:
         os.close(os.open(path, flags | os.O_NONBLOCK))
@@ -21,8 +30,9 @@ def try_open(name, path, flags=os.O_RDONLY):
 supervisor = os.getppid()
 guards = {"supervisor": [supervisor], "keeper": [parent(supervisor)], "launcher": [parent(parent(supervisor))]}
 listed = set(os.listdir("/proc"))
-# Threads are in /proc without being listed.
-guards["thread"] = [n for n in range(supervisor, supervisor + 300) if str(n) not in listed and os.path.exists(f"/proc/{n}")]
+# Threads are in /proc without being listed, those of other programs too.
+guards["thread"] = [n for n in range(supervisor, supervisor + 300)
+                    if str(n) not in listed and os.path.exists(f"/proc/{n}") and is_of(n, supervisor)]
 for name, pids in guards.items():
     print("looked at", name, "yes" if pids else "no")
     for pid in pids:
