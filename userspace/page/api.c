@@ -99,6 +99,12 @@ static void add_value(struct json *j, const char *key, const json_t *value)
 	free(text);
 }
 
+/* A session that ends closes its connections: that is no failure. */
+static bool has_gone(int error)
+{
+	return error == -ECONNRESET || error == -EPIPE;
+}
+
 static void add_error(struct listing *l, const char *session, const char *message)
 {
 	struct json j = JSON_INIT(&l->errors);
@@ -161,7 +167,7 @@ static int list_held(struct control_client *c, void *arg)
 
 		l->n_more += all > (json_int_t)HELD_SHOWN ? (size_t)all - HELD_SHOWN : 0;
 	}
-	if (r)
+	if (r && !has_gone(r))
 		add_error(l, c->session,
 			  r < 0 ? strerror(-r) : control_error_name((enum control_error)r));
 	return 0; /* the other sessions still count */
@@ -169,8 +175,8 @@ static int list_held(struct control_client *c, void *arg)
 
 static void list_refused(const char *session, int error, const char *message, void *arg)
 {
-	(void)error;
-	add_error(arg, session, message);
+	if (!has_gone(error))
+		add_error(arg, session, message);
 }
 
 static void handle_held(struct request *q)
@@ -203,7 +209,7 @@ static int list_status(struct control_client *c, void *arg)
 	int r = control_call(c, &q, &status);
 
 	if (r) {
-		add_error(l, c->session, r < 0 ? strerror(-r) : "refused");
+		list_refused(c->session, r, r < 0 ? strerror(-r) : "refused", l);
 		return 0;
 	}
 	json_begin_object(l->j);
@@ -269,7 +275,7 @@ static int answer(struct control_client *c, void *arg)
 	int r = control_call(c, &a->request, &reply);
 
 	a->is_found = true;
-	a->has_ended = r == -ECONNRESET || r == -EPIPE;
+	a->has_ended = has_gone(r);
 	if (r == 0) {
 		struct json j = request_json(a->q);
 
@@ -291,6 +297,7 @@ static void answer_refused(const char *session, int error, const char *message, 
 
 	(void)session;
 	a->is_found = true;
+	a->has_ended = has_gone(error);
 	fail_as(a->q, error, message);
 }
 
