@@ -32,7 +32,7 @@ TABLES = {
     "budget_fields": "#/$defs/budget",
     "rate_fields": "#/$defs/rate",
     "loop_fields": "#/$defs/loop",
-    "denials_fields": "#/properties/denials",
+    "denials_fields": "#/$defs/denials",
     "log_fields": "#/$defs/log",
     "redaction_fields": "#/$defs/redaction_map",
 }

@@ -231,7 +231,7 @@ settle() {
 	watch
 	tm_wait '^> '
 	tm resize-window -x 80 -y 24
-	tm_wait '^> .*file1'
+	tm_wait '^> [a-z0-9]* .*cat read'
 	tm resize-window -x 40 -y 10
 	tm_wait '^holdfast watch: 1 session, 1 held'
 	open_question
@@ -242,14 +242,14 @@ settle() {
 	settle
 	assert_equal "$(held_count)" 1
 	tm resize-window -x 80 -y 24
-	tm_wait '^> .*file1'
+	tm_wait '^> [a-z0-9]* .*cat read'
 }
 
 @test "it works without UTF-8 and without colour" {
 	export LC_ALL=C LANG=C
 	run_held -- cat "$T/ask/file1"
 	watch
-	tm_wait '^> .*file1'
+	tm_wait '^> [a-z0-9]* .*cat read'
 	run tm capture-pane -p -e -t 0
 	refute_output --regexp $'\e\\[[0-9;]*3[0-7]m'
 	tm_key q
