@@ -106,7 +106,7 @@ transparent() {
 @test "a parallel make of a C project: Holdfast itself" {
 	skip_without make gcc
 	mkdir "$T/source"
-	(cd "$REPO" && cp -r Makefile loader userspace "$T/source/")
+	(cd "$REPO" && cp -r Makefile bpf loader userspace "$T/source/")
 	cat >"$T/script" <<-'END'
 		set -e
 		cp -r "$T/source" source
@@ -117,6 +117,7 @@ transparent() {
 	END
 	transparent "$T/script"
 	grep -q engine.o "$T/native.out"
+	grep -qx 'status 0' "$T/native.status"
 }
 
 @test "python: venv, unittest, subprocess, multiprocessing" {
