@@ -17,14 +17,14 @@ echo "nameserver 203.0.113.53" >"$dir/resolv.conf"
 mount --bind "$dir/resolv.conf" /etc/resolv.conf
 pids=()
 if [[ ! -e $dir/no-server ]]; then
-	dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= \
+	dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts \
 		--listen-address=203.0.113.53 --bind-interfaces --local=/example/ --log-queries \
 		--log-facility="$dir/dnsmasq.log" \
 		--host-record=good.example,198.51.100.1 --host-record=six.good.example,2001:db8::1 \
 		--host-record=bad.example,198.51.100.2 --host-record=never.evil.example,198.51.100.2 \
 		--cname=fronted.good.example,never.evil.example --cname=alias.good.example,good.example \
 		--host-record=first.good.example,198.51.100.3 --host-record=second.other.example,198.51.100.3 \
-		--host-record=home.good.example,127.0.0.1 --host-record=meta.good.example,169.254.169.254 &
+		--host-record=home.good.example,127.0.0.1 --host-record=meta.good.example,169.254.169.254 2>/dev/null &
 	pids+=($!)
 	(cd "$dir/www" && exec python3 -m http.server 80 >/dev/null 2>&1) &
 	pids+=($!)
@@ -39,6 +39,6 @@ fi
 status=0
 "$@" || status=$?
 for pid in "${pids[@]}"; do
-	kill "$pid"
+	kill "$pid" || true
 done
 exit "$status"
