@@ -57,9 +57,11 @@ events() { # all events of processes, in order, as one array
 @test "processes outside the session, and of another session, are not seen" {
 	needs_ebpf
 	for _ in 1 2 3 4 5; do /bin/true; done &
-	"$HOLDFAST" run -q --layers sight --policy audit-only --log "$T/other.jsonl" -- sh -c 'for i in 1 2 3 4 5; do /bin/true; done' &
+	timeout -k 5 60 "$HOLDFAST" run -q --layers sight --policy audit-only --log "$T/other.jsonl" -- \
+		sh -c 'for i in 1 2 3 4 5; do /bin/true; done' </dev/null >/dev/null 2>&1 3>&- 4>&- &
+	local other=$!
 	sight sh -c '/bin/sleep 0.05; /bin/echo'
-	wait
+	wait "$other"
 	assert_equal "$(events | jq -c '[.[] | select(.what == "exec") | .comm]')" '["sh","sleep","echo"]'
 	assert_equal "$(jq -cs '[.[] | select(.event == "processes") | .list[] | select(.what == "exec") | .comm] | unique' "$T/other.jsonl")" '["sh","true"]'
 }
