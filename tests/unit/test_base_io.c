@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/io.h"
 
@@ -67,6 +68,41 @@ static void test_a_file_past_the_limit_is_refused(void **state)
 	write_file(IN_DIR(state, "file"), "1234", 4);
 	assert_int_equal(io_read_file_at(AT_FDCWD, IN_DIR(state, "file"), &b), 0);
 	strbuf_fini(&b);
+}
+
+static void test_a_lock_keeps_others_out_until_it_is_closed(void **state)
+{
+	int dir = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int lock = io_lock_at(dir, "file", 0);
+
+	assert_true(lock >= 0);
+	assert_int_equal(io_lock_at(dir, "file", NS_PER_MSEC), -EBUSY);
+	(void)fd_close(lock);
+	lock = io_lock_at(dir, "file", 0);
+	assert_true(lock >= 0);
+	(void)fd_close(lock);
+	assert_int_equal(symlinkat("file", dir, "link"), 0);
+	assert_int_equal(io_lock_at(dir, "link", 0), -ELOOP);
+	(void)fd_close(dir);
+}
+
+static void test_a_file_is_replaced_whole(void **state)
+{
+	struct strbuf b = STRBUF_INIT(100);
+	int dir = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	write_file(IN_DIR(state, "file"), "old and longer", 14);
+	/* What a crash left in the way does no harm, whatever it is a link to. */
+	assert_int_equal(symlinkat("file", dir, "link"), 0);
+	assert_int_equal(io_replace_file_at(dir, "file", "link", BYTES_LIT("new"), true), 0);
+	assert_int_equal(io_read_file_at(dir, "file", &b), 0);
+	assert_string_equal(strbuf_str(&b), "new");
+	assert_int_equal(fstatat(dir, "file", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(faccessat(dir, "link", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+	strbuf_fini(&b);
+	(void)fd_close(dir);
 }
 
 static void test_a_fifo_neither_hangs_nor_is_read(void **state)
@@ -169,6 +205,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_file_is_read_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_file_past_the_limit_is_refused, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_lock_keeps_others_out_until_it_is_closed,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_file_is_replaced_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_fifo_neither_hangs_nor_is_read, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_directory_or_nothing_is_an_error, set_up,

@@ -396,17 +396,6 @@ struct held *held_table_copy(struct held_table *t, const char *id)
 	return h;
 }
 
-struct held *held_table_copy_oldest(struct held_table *t)
-{
-	struct held *h = NULL;
-
-	pthread_mutex_lock(&t->lock);
-	if (t->oldest)
-		h = copy(t->oldest);
-	pthread_mutex_unlock(&t->lock);
-	return h;
-}
-
 size_t held_table_count(struct held_table *t)
 {
 	size_t n;

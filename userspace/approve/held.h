@@ -99,9 +99,6 @@ int held_table_approve(struct held_table *t, const char *id, uid_t uid);
 /* Takes any one whose deadline has passed at @now_ns. NULL when none. */
 struct held *held_table_take_expired(struct held_table *t, uint64_t now_ns);
 struct held *held_table_take_any(struct held_table *t);
-/* A copy of the oldest, for a prompt to show; the original stays in the table. NULL when empty or
- * out of memory. */
-struct held *held_table_copy_oldest(struct held_table *t);
 struct held *held_free(struct held *h);
 size_t held_table_count(struct held_table *t);
 /* The earliest deadline, UINT64_MAX when empty. O(log n) or better. */

@@ -2,7 +2,7 @@
 /*
  * The question on the terminal (`--ask terminal`). Lives in the supervisor's main thread; driven by
  * epoll, never blocks, one question at a time. Knows nothing of the held table: the caller shows a
- * copy (held_table_copy_oldest()) and carries the answer out.
+ * copy (held_table_copy()) and carries the answer out.
  *
  * The terminal belongs to the agent's job. To ask, the prompt borrows it: it makes the supervisor's
  * own process group the foreground one, so that what is typed comes here and to nobody else, and

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 
 #define IO_CHUNK_BYTES 16384
+#define LOCK_ROUND_MS  1
 
 int io_write_all(int fd, const void *p, size_t len)
 {
@@ -65,6 +70,43 @@ void io_closedirp(DIR **d)
 {
 	if (*d)
 		(void)closedir(*d);
+}
+
+int io_lock_at(int dirfd, const char *name, uint64_t wait_ns)
+{
+	_cleanup_(fd_closep) int fd =
+		openat(dirfd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0200);
+	uint64_t end_ns = clock_monotonic_ns() + wait_ns;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (clock_monotonic_ns() >= end_ns)
+			return -EBUSY;
+		(void)poll(NULL, 0, LOCK_ROUND_MS);
+	}
+	return TAKE_FD(fd);
+}
+
+int io_replace_file_at(int dirfd, const char *name, const char *fresh, struct bytes text,
+		       bool is_durable)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	/* Whatever a crash left there is nobody's: the caller has the lock. */
+	(void)unlinkat(dirfd, fresh, 0);
+	fd = openat(dirfd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = io_write_all(fd, text.p, text.len);
+	if (r == 0 && ((is_durable && fsync(fd) < 0) || renameat(dirfd, fresh, dirfd, name) < 0))
+		r = -errno;
+	if (r == 0 && is_durable && fsync(dirfd) < 0)
+		r = -errno;
+	return r;
 }
 
 int io_mkdir_p(const char *path, mode_t mode)

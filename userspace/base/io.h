@@ -18,6 +18,20 @@ int io_read_all(int fd, struct strbuf *out);
 int io_read_file_at(int dirfd, const char *path, struct strbuf *out);
 /* For _cleanup_: closes *d unless NULL. */
 void io_closedirp(DIR **d);
+/*
+ * Takes the lock file @name in @dirfd, made where it is missing, and waits for at most @wait_ns.
+ * Mode 0200: what can be opened can be locked, and an agent may read what it may not change. Root's
+ * agent could still, so nobody waits for long. Return: a descriptor, whose closing unlocks; -EBUSY;
+ * -errno.
+ */
+int io_lock_at(int dirfd, const char *name, uint64_t wait_ns);
+/*
+ * Makes @text the content of @name in @dirfd, mode 0600, by way of @fresh: whoever reads has the
+ * old or the new. The caller has a lock. @is_durable: it is on the disk on return. Return: 0,
+ * -errno.
+ */
+int io_replace_file_at(int dirfd, const char *name, const char *fresh, struct bytes text,
+		       bool is_durable);
 /* mkdir -p with @mode for what is missing. Return: 0, -errno. */
 int io_mkdir_p(const char *path, mode_t mode);
 /* Decimal without sign, blanks or trailing bytes. Return: 0, -EINVAL, -ERANGE (more than @max). */

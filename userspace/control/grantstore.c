@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
@@ -12,12 +10,11 @@
 
 #include "control/grantstore.h"
 
-#define FILE_NAME     "grants.json"
-#define FRESH_NAME    "grants.json.new"
-#define LOCK_NAME     "lock"
-#define LOCK_WAIT_NS  (200 * NS_PER_MSEC)
-#define LOCK_ROUND_MS 1
-#define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
+#define FILE_NAME    "grants.json"
+#define FRESH_NAME   "grants.json.new"
+#define LOCK_NAME    "lock"
+#define LOCK_WAIT_NS (200 * NS_PER_MSEC)
+#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
 struct grantstore {
 	char *dir, *path;
@@ -108,11 +105,6 @@ struct grantstore *grantstore_free(struct grantstore *s)
 	return NULL;
 }
 
-const char *grantstore_dir(const struct grantstore *s)
-{
-	return s->dir;
-}
-
 const char *grantstore_boot(const struct grantstore *s)
 {
 	return s->boot;
@@ -159,50 +151,18 @@ int grantstore_read(struct grantstore *s, struct grantlist *ret, struct diag *re
 static int write_file(struct grantstore *s, const struct grantlist *l)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(GRANTLIST_MAX_BYTES);
-	_cleanup_(fd_closep) int fd = -1;
-	int r;
 
 	grantlist_write(l, &text);
 	if (strbuf_error(&text))
 		return strbuf_error(&text);
-	/* Whatever a crash left there is nobody's: we have the lock. */
-	(void)unlinkat(s->dirfd, FRESH_NAME, 0);
-	fd = openat(s->dirfd, FRESH_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
-		return -errno;
-	r = io_write_all(fd, text.p, text.len);
-	if (r == 0 && (fsync(fd) < 0 || renameat(s->dirfd, FRESH_NAME, s->dirfd, FILE_NAME) < 0))
-		r = -errno;
-	if (r == 0 && fsync(s->dirfd) < 0)
-		r = -errno;
-	return r;
-}
-
-/* As the lock of accounts (control/ledger.c): mode 0200, and nobody waits for long. */
-static int lock(struct grantstore *s)
-{
-	_cleanup_(fd_closep) int fd =
-		openat(s->dirfd, LOCK_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0200);
-	uint64_t end_ns = clock_monotonic_ns() + LOCK_WAIT_NS;
-
-	if (fd < 0)
-		return -errno;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (clock_monotonic_ns() >= end_ns)
-			return -EBUSY;
-		(void)poll(NULL, 0, LOCK_ROUND_MS);
-	}
-	return TAKE_FD(fd);
+	return io_replace_file_at(s->dirfd, FILE_NAME, FRESH_NAME, strbuf_bytes(&text), true);
 }
 
 int grantstore_change(struct grantstore *s, int (*fn)(struct grantlist *l, void *arg), void *arg,
 		      struct diag *reterr_diag)
 {
 	_cleanup_(grantlist_fini) struct grantlist l = {};
-	_cleanup_(fd_closep) int locked = lock(s);
+	_cleanup_(fd_closep) int locked = io_lock_at(s->dirfd, LOCK_NAME, LOCK_WAIT_NS);
 	int r;
 
 	if (locked < 0)

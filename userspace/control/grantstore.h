@@ -18,8 +18,6 @@ int grantstore_open(const char *dir, struct grantstore **ret,
  * NULL: out of memory. */
 char *grantstore_place(void);
 struct grantstore *grantstore_free(struct grantstore *s); /* NULL-safe */
-/* Absolute. Borrowed: what the engine must protect. */
-const char *grantstore_dir(const struct grantstore *s);
 /* What holds now: nothing where there is no file. Return: 0; -errno with @reterr_diag: then @ret is
  * empty. */
 int grantstore_read(struct grantstore *s, struct grantlist *ret,

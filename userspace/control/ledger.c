@@ -2,8 +2,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <poll.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -15,7 +13,6 @@
 
 #define LEDGER_MAX_BYTES ((size_t)4096)
 #define LEDGER_VERSION   1
-#define LOCK_ROUND_MS    1
 
 struct ledger {
 	char name[LEDGER_NAME_MAX + 1];
@@ -152,7 +149,6 @@ static int ledger_read(struct ledger *l, double *ret, struct diag *d)
 static int ledger_write(struct ledger *l, double spent, struct diag *d)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(LEDGER_MAX_BYTES);
-	_cleanup_(fd_closep) int fd = -1;
 	struct json j = JSON_INIT(&text);
 	char time[CLOCK_RFC3339_SIZE];
 	int r;
@@ -165,43 +161,16 @@ static int ledger_write(struct ledger *l, double spent, struct diag *d)
 	json_key_cstr(&j, "updated", time);
 	json_end_object(&j);
 	strbuf_add_char(&text, '\n');
-	/* Whatever a crash left there is nobody's: we have the lock. */
-	(void)unlinkat(l->dir, l->fresh, 0);
-	fd = openat(l->dir, l->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail(l, -errno, "cannot write the account", d);
-	r = strbuf_error(&text) ? strbuf_error(&text) : io_write_all(fd, text.p, text.len);
-	if (r == 0 && renameat(l->dir, l->fresh, l->dir, l->file) < 0)
-		r = -errno;
+	r = strbuf_error(&text);
+	if (r == 0)
+		r = io_replace_file_at(l->dir, l->file, l->fresh, strbuf_bytes(&text), false);
 	return r < 0 ? fail(l, r, "cannot write the account", d) : 0;
-}
-
-/*
- * Return: a descriptor, whose closing unlocks; -errno. Mode 0200: what can be opened can be locked,
- * and an agent may read what it may not change. Root's agent could still, so nobody waits for long.
- */
-static int ledger_lock(struct ledger *l, uint64_t wait_ns)
-{
-	_cleanup_(fd_closep) int fd =
-		openat(l->dir, l->lock, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0200);
-	uint64_t end_ns = clock_monotonic_ns() + wait_ns;
-
-	if (fd < 0)
-		return -errno;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (clock_monotonic_ns() >= end_ns)
-			return -EBUSY;
-		(void)poll(NULL, 0, LOCK_ROUND_MS);
-	}
-	return TAKE_FD(fd);
 }
 
 int ledger_add(struct ledger *l, double amount, uint64_t wait_ns, double *ret_spent,
 	       struct diag *reterr_diag)
 {
-	_cleanup_(fd_closep) int lock = ledger_lock(l, wait_ns);
+	_cleanup_(fd_closep) int lock = io_lock_at(l->dir, l->lock, wait_ns);
 	double spent;
 	int r;
 
