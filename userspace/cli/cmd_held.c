@@ -10,7 +10,7 @@
 #include "control/client.h"
 
 #include "cli/commands.h"
-#include "cli/held_text.h"
+#include "broker/held_text.h"
 
 #define SHOW_STRING_BYTES 400
 

@@ -5,7 +5,7 @@
 
 #include "base/escape.h"
 
-#include "cli/held_text.h"
+#include "broker/held_text.h"
 #include "cli/watch.h"
 
 #define FOOT_LINES 5 /* what the answer covers (2), the message or the input, the keys (2) */

@@ -439,6 +439,7 @@ int document_parse(const struct policy_load *load, struct policy **ret, struct d
 	_cleanup_(policy_freep) struct policy *p = policy_new();
 	struct loader l = {.file = load->file,
 			   .vars = load->vars,
+			   .mem = p ? &p->mem : NULL,
 			   .policy = p,
 			   .scratch = scratch,
 			   .diag = reterr_diag};

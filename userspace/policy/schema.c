@@ -8,7 +8,7 @@
 #include "base/io.h"
 #include "base/strbuf.h"
 
-#include "policy/document.h"
+#include "policy/schema.h"
 
 #define NEAREST_MAX_WORD       32
 #define SCHEMA_MONEY_MAX       1e12
@@ -193,7 +193,7 @@ int schema_list(const struct loader *l, const struct node *n, const char *key, s
 
 int schema_keep(const struct loader *l, struct bytes s, const char **ret)
 {
-	struct bytes copy = arena_copy(&l->policy->mem, s.p, s.len);
+	struct bytes copy = arena_copy(l->mem, s.p, s.len);
 
 	if (!copy.p)
 		return -ENOMEM;
@@ -241,7 +241,7 @@ int schema_words(const struct loader *l, const struct node *n, const char *key,
 
 	if (r < 0)
 		return r;
-	words = arena_alloc(&l->policy->mem, count * sizeof(*words));
+	words = arena_alloc(l->mem, count * sizeof(*words));
 	if (!words)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < count; i++, item = item->next)

@@ -3,7 +3,7 @@
 
 #include "base/escape.h"
 
-#include "cli/held_text.h"
+#include "broker/held_text.h"
 
 #define SHOW_COMMAND_BYTES 1500
 #define SHOW_STRING_BYTES  400
