@@ -7,31 +7,19 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/dirs.h"
+
 #include "loader/layers.h"
 
 #define LOADER_NAME "holdfast-loader"
 
 int layers_find(char *ret_path, size_t size)
 {
-	static const char *const places[] = {"", "../libexec/holdfast/"};
-	char own[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	char *slash;
+	_cleanup_(freep) char *path = dirs_program(LOADER_NAME);
 
-	if (n < 0)
-		return -errno;
-	own[n] = '\0';
-	slash = strrchr(own, '/');
-	if (!slash)
+	if (!path)
 		return -ENOENT;
-	slash[1] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		if (snprintf(ret_path, size, "%s%s%s", own, places[i], LOADER_NAME) >= (int)size)
-			return -ENAMETOOLONG;
-		if (access(ret_path, X_OK) == 0)
-			return 0;
-	}
-	return -ENOENT;
+	return snprintf(ret_path, size, "%s", path) >= (int)size ? -ENAMETOOLONG : 0;
 }
 
 static int spawn_loader(const char *path, int socket, pid_t *ret)

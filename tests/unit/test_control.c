@@ -206,6 +206,38 @@ static void test_answers_reach_the_operation(void **state)
 	teardown(&f);
 }
 
+static void test_the_way_of_an_answer_is_recorded(void **state)
+{
+	char id[HELD_ID_SIZE], request[128];
+	struct fixture f;
+	struct bytes b = bytes_of(request);
+
+	(void)state;
+	setup(&f, false);
+	hold(&f, BYTES_LIT("/etc/motd"), id);
+	(void)snprintf(request, sizeof(request),
+		       "{\"v\":1,\"op\":\"approve\",\"id\":\"%s\",\"via\":\"webhook\"}", id);
+	b = bytes_of(request);
+	assert_int_equal(client(&f, send_twice, &b), 0);
+	assert_true(bytes_has_suffix(bytes_of(f.approver), BYTES_LIT(" via webhook")));
+	teardown(&f);
+}
+
+static void test_an_attempt_elsewhere_is_noted(void **state)
+{
+	static const struct bytes request =
+		BYTES_LIT("{\"v\":1,\"op\":\"attempt\",\"reason\":\"used a link twice\"}");
+	struct fixture f;
+
+	(void)state;
+	setup(&f, false);
+	assert_int_equal(client(&f, send_twice, &request), 0);
+	assert_int_equal(f.attempts, 1);
+	assert_non_null(strstr(f.note, ") used a link twice and was refused"));
+	assert_int_equal(f.answers, 0);
+	teardown(&f);
+}
+
 static void test_bad_requests_end_the_connection(void **state)
 {
 	static const struct {
@@ -231,6 +263,11 @@ static void test_bad_requests_end_the_connection(void **state)
 		{BYTES_LIT("{\"v\":1,\"op\":\"approve\",\"id\":\"../../ab\"}"),
 		 CONTROL_E_MALFORMED},
 		{BYTES_LIT("{\"v\":1,\"op\":\"approve\",\"id\":7}"), CONTROL_E_MALFORMED},
+		{BYTES_LIT("{\"v\":1,\"op\":\"attempt\"}"), CONTROL_E_MALFORMED},
+		{BYTES_LIT("{\"v\":1,\"op\":\"approve\",\"id\":\"abcd2345\",\"via\":\"\"}"),
+		 CONTROL_E_MALFORMED},
+		{BYTES_LIT("{\"v\":1,\"op\":\"approve\",\"id\":\"abcd2345\",\"via\":\"a b\"}"),
+		 CONTROL_E_MALFORMED},
 	};
 	struct fixture f;
 
@@ -316,6 +353,8 @@ int main(void)
 		cmocka_unit_test(test_agent_of_another_session_may_not),
 		cmocka_unit_test(test_another_user_may_not),
 		cmocka_unit_test(test_answers_reach_the_operation),
+		cmocka_unit_test(test_the_way_of_an_answer_is_recorded),
+		cmocka_unit_test(test_an_attempt_elsewhere_is_noted),
 		cmocka_unit_test(test_bad_requests_end_the_connection),
 		cmocka_unit_test(test_size_limits),
 		cmocka_unit_test(test_reason_limit),

@@ -50,7 +50,8 @@ static struct fixture fixture_new(const char *const *texts, size_t n, enum ask_m
 		.protected_paths = {"/var/log/holdfast/s.jsonl", "/run/holdfast"},
 		.n_protected = 2,
 		.log_path = "/var/log/holdfast/s.jsonl",
-		.secret_path = "/var/lib/holdfast/log.key",
+		.secret_paths = {"/var/lib/holdfast/log.key"},
+		.n_secrets = 1,
 		.spend_socket = "/run/holdfast/s.spend",
 	};
 

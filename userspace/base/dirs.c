@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,6 +77,34 @@ char *dirs_runtime(void)
 		return strdup("/run/holdfast");
 	state = dirs_state();
 	return state ? str_format("%s/run", state) : NULL;
+}
+
+char *dirs_config(void)
+{
+	if (geteuid() == 0 && !env_absolute("XDG_CONFIG_HOME"))
+		return strdup("/etc/holdfast");
+	return dirs_xdg("XDG_CONFIG_HOME", ".config", "");
+}
+
+char *dirs_program(const char *name)
+{
+	static const char *const places[] = {"", "../libexec/holdfast/"};
+	char own[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	char *slash;
+
+	if (n < 0)
+		return NULL;
+	own[n] = '\0';
+	slash = strrchr(own, '/');
+	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
+		_cleanup_(freep) char *path =
+			str_format("%.*s/%s%s", (int)(slash - own), own, places[i], name);
+
+		if (path && access(path, X_OK) == 0)
+			return TAKE_PTR(path);
+	}
+	return NULL;
 }
 
 char *dirs_user_policies(void)

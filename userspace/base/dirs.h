@@ -16,6 +16,13 @@ char *dirs_cache(void);
 /* Control sockets: root /run/holdfast, others $XDG_RUNTIME_DIR/holdfast, else dirs_state()/run. Not
  * created. */
 char *dirs_runtime(void);
+/* What the user set up: root /etc/holdfast, others $XDG_CONFIG_HOME/holdfast. Not created. */
+char *dirs_config(void);
+/*
+ * A program that comes with ours, @name: beside it (a build tree), else where `make install` puts
+ * it, below ../libexec/holdfast. No variable and no PATH may name it. NULL: there is none.
+ */
+char *dirs_program(const char *name);
 /* The user's policies: root /etc/holdfast/policies, others $XDG_CONFIG_HOME/holdfast/policies. */
 char *dirs_user_policies(void);
 /* A formatted heap string; NULL when out of memory. */

@@ -132,7 +132,7 @@ static void find_dirs(struct roster *r)
 
 	if (own)
 		add_dir(r, own);
-	if (geteuid() != 0)
+	if (geteuid() != 0 || r->config.is_own)
 		return;
 	add_dir(r, RUN_ROOT);
 	users = opendir(RUN_USER);
@@ -322,15 +322,10 @@ const json_t *roster_find(const struct roster *r, const char *id, size_t *ret_se
 	return NULL;
 }
 
-int roster_answer(struct roster *r, const struct control_request *q)
+static int add_request(struct roster *r, struct peer *p, const struct control_request *q)
 {
 	struct control_request *copy;
-	struct peer *p;
-	size_t i;
 
-	if (!roster_find(r, q->id, &i))
-		return -ENOENT;
-	p = r->peers[i];
 	if (p->n_answers == ROSTER_ANSWERS_MAX)
 		return -ENOSPC;
 	copy = malloc(sizeof(*copy));
@@ -340,6 +335,22 @@ int roster_answer(struct roster *r, const struct control_request *q)
 	p->answers[p->n_answers++] = copy;
 	set_timer(r, 1); /* it goes out with the next dispatch */
 	return 0;
+}
+
+int roster_answer(struct roster *r, const struct control_request *q)
+{
+	size_t i;
+
+	return roster_find(r, q->id, &i) ? add_request(r, r->peers[i], q) : -ENOENT;
+}
+
+int roster_report(struct roster *r, size_t i, const char *what)
+{
+	struct control_request q = {.op = CONTROL_ATTEMPT};
+
+	q.reason_len = MIN(strlen(what), sizeof(q.reason));
+	memcpy(q.reason, what, q.reason_len);
+	return add_request(r, r->peers[i], &q);
 }
 
 void roster_hurry(struct roster *r)

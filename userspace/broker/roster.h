@@ -34,6 +34,7 @@ struct roster_session {
 
 struct roster_config {
 	const char *only; /* one session's id; NULL: all */
+	bool is_own;      /* root: its own sessions, and nobody else's */
 	/* Something is different: a session, or what it holds. May be NULL. */
 	void (*changed)(void *arg);
 	/*
@@ -63,5 +64,8 @@ const json_t *roster_find(const struct roster *r, const char *id, size_t *ret_se
  * does; -ENOSPC: too many wait already.
  */
 int roster_answer(struct roster *r, const struct control_request *q);
+/* Tells the session at place @i of somebody who was refused elsewhere. Return: 0; -ENOSPC; -ENOMEM.
+ */
+int roster_report(struct roster *r, size_t i, const char *what);
 /* Lists are read anew at once rather than a little later. */
 void roster_hurry(struct roster *r);

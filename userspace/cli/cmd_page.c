@@ -13,16 +13,13 @@
 
 #define PAGE_ARGS_MAX 16
 
-/* Beside us in a build, else where `make install` puts it. */
-static const char *const places[] = {"", "../libexec/holdfast/"};
-
 int cmd_page(int argc, char **argv)
 {
 	char self[PATH_MAX], program_option[] = "--program";
 	char *args[PAGE_ARGS_MAX + 3] = {};
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	_cleanup_(freep) char *path = NULL;
 	size_t n = 0;
-	char *slash;
 
 	if (argc > PAGE_ARGS_MAX) {
 		say("page: too many arguments");
@@ -38,14 +35,9 @@ int cmd_page(int argc, char **argv)
 	args[n++] = self;
 	for (int i = 1; i < argc; i++)
 		args[n++] = argv[i];
-	slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-		_cleanup_(freep) char *path =
-			str_format("%.*s/%sholdfast-page", (int)(slash - self), self, places[i]);
-
-		if (path)
-			(void)execv(path, args);
-	}
+	path = dirs_program("holdfast-page");
+	if (path)
+		(void)execv(path, args);
 	say("cannot run holdfast-page, which comes with holdfast: %s", strerror(errno));
 	return 1;
 }

@@ -9,7 +9,7 @@
 static const char *const op_names[_CONTROL_OP_MAX] = {
 	[CONTROL_STATUS] = "status", [CONTROL_HELD] = "held",   [CONTROL_APPROVE] = "approve",
 	[CONTROL_DENY] = "deny",     [CONTROL_SPEND] = "spend", [CONTROL_GRANTS] = "grants",
-	[CONTROL_REVOKE] = "revoke", [CONTROL_WHY] = "why",
+	[CONTROL_REVOKE] = "revoke", [CONTROL_WHY] = "why",     [CONTROL_ATTEMPT] = "attempt",
 };
 
 static const char *const error_names[_CONTROL_E_MAX] = {
@@ -140,6 +140,17 @@ static int read_rest(struct control_request *q, const json_t *v)
 	return json_is_boolean(v) ? 0 : CONTROL_E_MALFORMED;
 }
 
+static int read_via(struct control_request *q, const json_t *v)
+{
+	size_t len = json_string_length(v);
+
+	if (!json_is_string(v) || len == 0 || len >= sizeof(q->via) ||
+	    strspn(json_string_value(v), "abcdefghijklmnopqrstuvwxyz") != len)
+		return CONTROL_E_MALFORMED;
+	memcpy(q->via, json_string_value(v), len + 1);
+	return 0;
+}
+
 #define ANSWERS (1U << CONTROL_APPROVE | 1U << CONTROL_DENY)
 #define NAMED   (ANSWERS | 1U << CONTROL_REVOKE | 1U << CONTROL_WHY)
 #define PAGED   (1U << CONTROL_HELD | 1U << CONTROL_GRANTS)
@@ -152,10 +163,11 @@ static const struct request_key {
 } request_keys[] = {
 	{"id", ANSWERS | 1U << CONTROL_REVOKE, ANSWERS | 1U << CONTROL_REVOKE | 1U << CONTROL_WHY,
 	 read_id},
-	{"reason", 0, ANSWERS, read_reason},
+	{"reason", 1U << CONTROL_ATTEMPT, ANSWERS | 1U << CONTROL_ATTEMPT, read_reason},
 	{"for", 0, ANSWERS, read_for},
 	{"scope", 0, ANSWERS, read_scope},
 	{"rest", 0, ANSWERS, read_rest},
+	{"via", 0, ANSWERS, read_via},
 	{"after", PAGED, PAGED, read_after},
 	{"amount", 1U << CONTROL_SPEND, 1U << CONTROL_SPEND, read_amount},
 	{"source", 0, 1U << CONTROL_SPEND, read_source},
@@ -221,6 +233,8 @@ static void write_answer(const struct control_request *q, struct json *j)
 	}
 	if (q->rest)
 		json_key_bool(j, "rest", true);
+	if (q->via[0])
+		json_key_cstr(j, "via", q->via);
 }
 
 void control_request_write(const struct control_request *q, struct json *j)
@@ -239,7 +253,7 @@ void control_request_write(const struct control_request *q, struct json *j)
 		if (q->source_len)
 			json_key_str(j, "source", (struct bytes){q->source, q->source_len});
 	}
-	if (q->reason_len)
+	if (q->reason_len || q->op == CONTROL_ATTEMPT)
 		json_key_str(j, "reason", (struct bytes){q->reason, q->reason_len});
 	json_end_object(j);
 }

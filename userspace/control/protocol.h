@@ -14,6 +14,7 @@
  *                  {"v":1,"ok":true,"answered":3,"grant":"kfua34zp","covers":"..."}
  *   {"v":1,"op":"grants","after":0}             {"v":1,"ok":true,"grants":[{...},...],"next":16}
  *   {"v":1,"op":"revoke","id":"kfua34zp"}       {"v":1,"ok":true}
+ *   {"v":1,"op":"attempt","reason":"..."}       {"v":1,"ok":true}
  *   {"v":1,"op":"spend","amount":0.25,"source":"llm"}
  *                                  {"v":1,"ok":true,"spent":1.5,"remaining":3.5,"exceeded":false}
  * {"v":1,"ok":false,"error":"unknown-id","message":"..."}
@@ -23,6 +24,10 @@
  * there for more. "rest":true answers alike whatever else waits under the same rule. The reply says
  * how many calls were answered, which grant was made, and what that covers, in words. Where a rule
  * wants several approvers, "missing" says how many are still to come, and nothing was answered.
+ *
+ * "via" of an answer is the way on which a person gave it ("webhook"), for the record. "attempt"
+ * tells the session of somebody who wanted to answer by such a way and was refused there: a
+ * sentence without its subject, for the log.
  *
  * The spend socket, SESSION.spend, speaks the same, and takes "spend" and "why" only: it is what an
  * agent may reach from inside.
@@ -49,6 +54,7 @@
 #define CONTROL_SPEND_SUFFIX ".spend"
 #define CONTROL_SPEND_ENV    "HOLDFAST_SPEND" /* holds the spend socket's path */
 #define CONTROL_SOURCE_MAX   128              /* bytes, decoded */
+#define CONTROL_VIA_SIZE     24               /* of a word of small letters, and a NUL */
 
 enum control_op {
 	CONTROL_STATUS,
@@ -59,6 +65,7 @@ enum control_op {
 	CONTROL_GRANTS,
 	CONTROL_REVOKE,
 	CONTROL_WHY,
+	CONTROL_ATTEMPT,
 	_CONTROL_OP_MAX,
 };
 
@@ -82,12 +89,13 @@ enum control_error {
 struct control_request {
 	enum control_op op;
 	char id[HELD_ID_SIZE];           /* approve, deny, revoke; why: perhaps "" */
-	char reason[CONTROL_REASON_MAX]; /* deny: raw bytes of the person's, not a string */
+	char reason[CONTROL_REASON_MAX]; /* deny, attempt: raw bytes, not a string */
 	size_t reason_len;
 	uint64_t after;                  /* held, grants */
 	enum answer_scope scope;         /* approve, deny: ANSWER_EXACT when not said */
 	struct answer_term term;         /* likewise: ANSWER_ONCE */
 	bool rest;                       /* approve, deny */
+	char via[CONTROL_VIA_SIZE];      /* approve, deny; "": not said */
 	double amount;                   /* spend: finite, not negative */
 	char source[CONTROL_SOURCE_MAX]; /* spend: raw bytes, not a string */
 	size_t source_len;

@@ -166,11 +166,15 @@ static bool handle_answer(struct control_server *s, struct client *c,
 	};
 	struct control_outcome outcome = {};
 	char approver[CONTROL_APPROVER_MAX];
+	size_t len;
 	int r;
 
 	if (!check_approver(s, c, q->id))
 		return true;
 	control_peer_describe(&c->peer, &s->users, approver, sizeof(approver));
+	len = strlen(approver);
+	if (q->via[0])
+		(void)snprintf(approver + len, sizeof(approver) - len, " via %s", q->via);
 	a.approver = bytes_of(approver);
 	r = s->ops->answer(s->arg, &a, &outcome);
 	if (r == -ENOENT)
@@ -229,6 +233,19 @@ static bool handle_revoke(struct control_server *s, struct client *c, const char
 	(void)server_send_error(s, c->fd, r > 0 ? (enum control_error)r : CONTROL_E_UNKNOWN_ID,
 				r > 0 ? outcome.text : "no such grant");
 	return true;
+}
+
+/* What was tried elsewhere, told by who refused it there: the session's log is where it is looked
+ * for. */
+static bool handle_attempt(struct control_server *s, struct client *c,
+			   const struct control_request *q)
+{
+	char what[SERVER_MESSAGE_MAX / 2];
+
+	(void)snprintf(what, sizeof(what), "%.*s", (int)MIN(q->reason_len, sizeof(what) - 1),
+		       q->reason);
+	server_tell_attempt(s, &c->peer, "Somebody who went through another process", what);
+	return server_send_ok(s, c->fd);
 }
 
 static bool handle_why(struct control_server *s, struct client *c, const char *id)
@@ -321,6 +338,8 @@ bool server_handle_packet(struct control_server *s, struct client *c, size_t len
 		return handle_revoke(s, c, q.id);
 	case CONTROL_WHY:
 		return handle_why(s, c, q.id);
+	case CONTROL_ATTEMPT:
+		return handle_attempt(s, c, &q);
 	case _CONTROL_OP_MAX:
 		break;
 	}

@@ -343,7 +343,6 @@ static int start_deciding(struct session *s)
 			   .keeper = getppid(),
 			   .agent = s->config->agent,
 			   .log_path = s->config->log_path,
-			   .secret_path = s->config->log_key,
 			   .spend_socket = control_server_path(s->spend_server),
 			   .budget = s->budget,
 			   .grants = s->grants},
@@ -371,6 +370,10 @@ static int start_deciding(struct session *s)
 		e->protected_paths[e->n_protected++] = s->config->protected_paths[i];
 	if (spending_dir(s->spending) && e->n_protected < ENGINE_MAX_PROTECTED)
 		e->protected_paths[e->n_protected++] = spending_dir(s->spending);
+	if (s->config->log_key)
+		e->secret_paths[e->n_secrets++] = s->config->log_key;
+	for (size_t i = 0; i < s->config->n_secrets && e->n_secrets < ENGINE_MAX_SECRETS; i++)
+		e->secret_paths[e->n_secrets++] = s->config->secret_paths[i];
 	policy_stack_denials(s->config->policies->stack, &config.denial_repeats,
 			     &config.denials_stop);
 	if (session_grants_dir(s) && e->n_protected < ENGINE_MAX_PROTECTED)

@@ -40,6 +40,9 @@ struct session_config {
 	bool wants_sight; /* the kernel's account of processes, or nothing is run */
 	const char *const *protected_paths; /* absolute, resolved; files or trees */
 	size_t n_protected;
+	const char *const
+		*secret_paths; /* likewise: files that must not be read, besides log_key */
+	size_t n_secrets;
 };
 
 #define SESSION_NO_PROC                                                                            \

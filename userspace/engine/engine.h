@@ -21,6 +21,7 @@ enum ask_mode {
 /* Trees that belong to Holdfast: the agent may not change them, nor reach the sockets in them. */
 /* Every file of every policy in use, and our own places. */
 #define ENGINE_MAX_LIBRARIES 64 /* that Holdfast's binary loads */
+#define ENGINE_MAX_SECRETS   4  /* the key of the log; the broker's configuration and secret */
 #define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 16 + ENGINE_MAX_LIBRARIES)
 
 struct engine_config {
@@ -32,8 +33,10 @@ struct engine_config {
 	/* Absolute, resolved paths (files or trees), borrowed. */
 	const char *protected_paths[ENGINE_MAX_PROTECTED];
 	size_t n_protected;
-	const char *log_path;    /* what stands beside it as LOG.1, ... is protected too; or NULL */
-	const char *secret_path; /* a file that must not even be read; or NULL */
+	const char *log_path; /* what stands beside it as LOG.1, ... is protected too; or NULL */
+	/* Files that must not even be read. */
+	const char *secret_paths[ENGINE_MAX_SECRETS];
+	size_t n_secrets;
 	const char
 		*spend_socket; /* in a protected tree, and yet to be reached from inside; or NULL */
 	const char *agent;     /* the session's; borrowed, NULL: unknown */

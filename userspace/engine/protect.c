@@ -116,8 +116,10 @@ static bool is_closed_log(const struct protect *p, struct bytes path)
 
 static bool touches_secret(const struct protect *p, const struct action_step *s)
 {
-	return p->config->secret_path && s->kind == KIND_PATH &&
-	       path_is_within(s->object, bytes_of(p->config->secret_path));
+	for (size_t i = 0; s->kind == KIND_PATH && i < p->config->n_secrets; i++)
+		if (path_is_within(s->object, bytes_of(p->config->secret_paths[i])))
+			return true;
+	return false;
 }
 
 /* The log, the control sockets, the policies in use, the binary: nothing of it may be changed or
@@ -237,7 +239,8 @@ static bool refuse_step(const struct protect *p, const struct action *a,
 			EACCES};
 	else if (touches_secret(p, s))
 		*ret = (struct protect_refusal){
-			"own-key", "The key that signs Holdfast's log cannot be read or changed.",
+			"own-key",
+			"The keys that sign Holdfast's log and messages cannot be read or changed.",
 			EACCES};
 	else if (touches_own_files(p, s))
 		*ret = own_files;
@@ -285,7 +288,8 @@ int protect_init(struct protect *p, const struct engine_config *config)
 	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
 		format_proc(p->procs[i], guards[i]);
 	protect_object(p, config->log_path);
-	protect_object(p, config->secret_path);
+	for (size_t i = 0; i < config->n_secrets; i++)
+		protect_object(p, config->secret_paths[i]);
 	for (size_t i = 0; i < config->n_protected; i++)
 		protect_object(p, config->protected_paths[i]);
 	return 0;

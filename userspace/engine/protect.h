@@ -16,7 +16,7 @@ struct protect {
 	char procs[3][32];                  /* "/proc/PID" of supervisor, launcher, keeper */
 	dev_t proc_dev;
 	/* Files and directories of ours that were there at the beginning. */
-	struct protect_object objects[ENGINE_MAX_PROTECTED + 2];
+	struct protect_object objects[ENGINE_MAX_PROTECTED + ENGINE_MAX_SECRETS + 1];
 	size_t n_objects;
 };
 
