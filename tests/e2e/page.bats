@@ -18,9 +18,15 @@ teardown() {
 	hf_teardown
 }
 
+# ends_well PID: by itself, within the deadline, with status 0.
+ends_well() {
+	wait_for is_gone "$1" || return
+	wait "$1"
+}
+
 # start_page [OPTIONS]: links come in $T/links, the last one in $(link).
 start_page() {
-	"$HOLDFAST" page "$@" >"$T/links" 2>"$T/page.err" 3>&- &
+	"$HOLDFAST" page "$@" >"$T/links" 2>"$T/page.err" </dev/null 3>&- 4>&- &
 	PAGE=$!
 	started $PAGE
 	wait_for grep -q login "$T/links"
@@ -33,7 +39,7 @@ link() {
 deed() {
 	local name=$1
 	shift
-	python3 "$HELPERS/page.py" "$name" "$(link)" "$@"
+	timeout -k 5 60 python3 "$HELPERS/page.py" "$name" "$(link)" "$@"
 }
 
 hold_one() {
@@ -130,7 +136,7 @@ session_name() {
 	start_page
 	deed keep "$T/kept"
 	hold_one
-	run "$HOLDFAST" run --log "$T/other.jsonl" --policy "$POLICY" -- python3 "$HELPERS/page.py" hit_and_run "$(link)" "$T/kept" "$(session_name)" "$(held_ids)"
+	run timeout -k 5 60 "$HOLDFAST" run --log "$T/other.jsonl" --policy "$POLICY" -- python3 "$HELPERS/page.py" hit_and_run "$(link)" "$T/kept" "$(session_name)" "$(held_ids)"
 	assert_success
 	deed works "$T/kept"
 	assert_equal "$(held_count)" 1
@@ -139,12 +145,12 @@ session_name() {
 @test "an agent that takes every connection does not keep the user out" {
 	start_page
 	deed keep "$T/kept"
-	hf --policy "$POLICY" -- python3 "$HELPERS/page.py" crowd "$(link)" "$T/kept" "$T/ready" "$T/done" 3>&- &
+	hf --policy "$POLICY" -- python3 "$HELPERS/page.py" crowd "$(link)" "$T/kept" "$T/ready" "$T/done" >"$T/crowd.out" 2>&1 3>&- &
 	started $!
 	wait_for test -e "$T/ready"
 	deed works "$T/kept"
 	touch "$T/done"
-	wait $!
+	ends_well $!
 }
 
 @test "a session with a command line of 2 MB is listed" {
@@ -170,7 +176,7 @@ session_name() {
 	start_page --listen ::1
 	assert_regex "$(link)" '^http://\[::1\]:[0-9]+/login'
 	deed keep /dev/null
-	run "$HOLDFAST" page --listen ::1 --port "$(link | grep -o ']:[0-9]*' | cut -c3-)"
+	run timeout 20 "$HOLDFAST" page --listen ::1 --port "$(link | grep -o ']:[0-9]*' | cut -c3-)"
 	assert_equal "$status" 1
 	assert_output --partial "cannot listen on ::1"
 }
@@ -178,11 +184,29 @@ session_name() {
 @test "ends when it is told to, with a browser that listens" {
 	start_page
 	deed keep "$T/kept"
-	deed listen "$T/kept" "$T/listens" 3>&- &
+	deed listen "$T/kept" "$T/listens" >"$T/listen.out" 2>&1 3>&- &
 	started $!
 	wait_for test -e "$T/listens"
 	kill -TERM "$PAGE"
-	wait "$PAGE"
+	ends_well "$PAGE"
+	ends_well $!
+}
+
+@test "a session that hangs: the page goes on, and ends" {
+	local pid
+
+	start_page
+	deed keep "$T/kept"
+	hold_one
+	pid=$(jq -r 'select(.event == "session_start") | .. | .supervisor? // empty' "$LOG")
+	kill -STOP "$pid"
+	deed hangs "$T/kept" "$T/asking" >"$T/hangs.out" 2>&1 3>&- &
+	started $!
+	wait_for test -e "$T/asking"
+	deed works "$T/kept"
+	kill -TERM "$PAGE"
+	ends_well "$PAGE"
+	kill -CONT "$pid"
 }
 
 @test "wrong usage" {

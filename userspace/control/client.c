@@ -10,8 +10,10 @@
 #include "control/client.h"
 #include "control/socket.h"
 
-#define STALE_S  3
-#define RUN_USER "/run/user" /* where login sessions have their XDG_RUNTIME_DIR */
+#define STALE_S         3
+#define HANGS_MS        500 /* a session that took this long hangs */
+#define PATIENCE_MIN_MS 100
+#define RUN_USER        "/run/user" /* where login sessions have their XDG_RUNTIME_DIR */
 
 static void client_fini(struct control_client *c)
 {
@@ -65,9 +67,9 @@ int control_call(struct control_client *c, const struct control_request *q, json
 
 /* ---- one session */
 
-static int connect_to(int dirfd, const char *dir, const char *name, int *ret_fd)
+static int connect_to(int dirfd, const char *dir, const char *name, unsigned ms, int *ret_fd)
 {
-	const struct timeval limit = {.tv_sec = CONTROL_CALL_MS / 1000};
+	const struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 	_cleanup_(fd_closep) int fd = -1;
 	struct sockaddr_un a;
 	int r = control_socket_address(dirfd, dir, name, &a);
@@ -109,6 +111,9 @@ struct visit {
 	control_session_fn fn;
 	control_refused_fn refused;
 	void *arg;
+	/* How long a call may take, in ms. Sessions that hang are not each waited for that long:
+	 * what they took is taken off, down to PATIENCE_MIN_MS. */
+	unsigned *patience_ms;
 };
 
 /* The other end speaks first. */
@@ -137,7 +142,7 @@ static int visit_socket(const struct visit *v, int dirfd, const char *dir, const
 	spend = c.session ? str_format("%s" CONTROL_SPEND_SUFFIX, c.session) : NULL;
 	if (!spend)
 		return -ENOMEM;
-	r = connect_to(dirfd, dir, name, &c.fd);
+	r = connect_to(dirfd, dir, name, *v->patience_ms, &c.fd);
 	if (r == -ECONNREFUSED) {
 		remove_stale(dirfd, name);
 		remove_stale(dirfd, spend);
@@ -170,7 +175,7 @@ int control_at(const char *path, control_session_fn fn, control_refused_fn refus
 		return -ENOMEM;
 	/* Only a long path needs it, and a policy may refuse the directory. */
 	dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = connect_to(dirfd, dir, name, &c.fd);
+	r = connect_to(dirfd, dir, name, CONTROL_CALL_MS, &c.fd);
 	return r < 0 ? r : greet(&v, &c);
 }
 
@@ -207,11 +212,16 @@ static int visit_dir(const struct visit *v, const char *dir)
 	if (n < 0)
 		return -errno;
 	for (int i = 0; i < n && r == 0; i++) {
+		uint64_t began_ns = clock_monotonic_ns(), took_ms;
 		const char *name = names[i]->d_name;
 
 		if (!v->session || (strlen(v->session) + strlen(CONTROL_SUFFIX) == strlen(name) &&
 				    strncmp(v->session, name, strlen(v->session)) == 0))
 			r = visit_socket(v, dirfd, dir, name);
+		took_ms = (clock_monotonic_ns() - began_ns) / NS_PER_MSEC;
+		if (took_ms >= HANGS_MS)
+			*v->patience_ms -= (unsigned)MIN(
+				took_ms, (uint64_t)(*v->patience_ms - PATIENCE_MIN_MS));
 	}
 	free_names(names, n);
 	return r;
@@ -240,7 +250,12 @@ static int visit_users(const struct visit *v, const char *visited)
 int control_each_session(const char *session, control_session_fn fn, control_refused_fn refused,
 			 void *arg)
 {
-	const struct visit v = {.session = session, .fn = fn, .refused = refused, .arg = arg};
+	unsigned patience_ms = session ? CONTROL_CALL_MS : CONTROL_LIST_MS;
+	const struct visit v = {.session = session,
+				.fn = fn,
+				.refused = refused,
+				.arg = arg,
+				.patience_ms = &patience_ms};
 	_cleanup_(freep) char *dir = dirs_runtime();
 	int r;
 

@@ -11,6 +11,8 @@
 #include "control/protocol.h"
 
 #define CONTROL_CALL_MS 5000
+#define CONTROL_LIST_MS 2000 /* of one session among all; all that hang cost little more than one  \
+			      */
 
 struct control_client {
 	int fd;

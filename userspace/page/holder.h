@@ -28,7 +28,9 @@ struct holder_who {
 	pid_t supervisor; /* of which of the sessions */
 };
 
-/* @supervisors: of all living sessions. Takes milliseconds: not for a thread that others wait for.
+/*
+ * @supervisors: of all living sessions. @suspect: a process that is looked at first; 0: none. Takes
+ * milliseconds, unless it was the suspect: not for a thread that others wait for.
  */
 enum holder holder_check(const struct sockaddr *peer, const struct sockaddr *ours,
-			 const pid_t *supervisors, size_t n, struct holder_who *ret);
+			 const pid_t *supervisors, size_t n, pid_t suspect, struct holder_who *ret);

@@ -15,6 +15,8 @@
 
 #include "page/page.h"
 
+#define END_S 3 /* how long the end may take */
+
 static const char usage[] =
 	"usage: holdfast page [OPTIONS]\n"
 	"\n"
@@ -147,6 +149,11 @@ static char *open_browser(const char *url)
 	return path;
 }
 
+static void give_up(_unused_ int signal_number)
+{
+	_exit(0);
+}
+
 static int serve(const struct options *o)
 {
 	_cleanup_(freep) char *link = NULL, *opener = NULL;
@@ -178,6 +185,9 @@ static int serve(const struct options *o)
 		;
 	if (opener)
 		(void)unlink(opener);
+	/* What is at work may be waiting for a session that hangs. Nothing is lost with it. */
+	(void)signal(SIGALRM, give_up);
+	(void)alarm(END_S);
 	page_free(page);
 	return 0;
 }

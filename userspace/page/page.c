@@ -8,8 +8,10 @@
 
 #include "page/page_private.h"
 
-#define TIMEOUT_S      15
-#define BACKLOG        64
+#define TIMEOUT_S 15
+/* An agent that fills it keeps others waiting: each of its connections is looked at before the
+ * next. So it has room for more than a process may have open by default. */
+#define BACKLOG        2048
 #define TICKS_PER_BEAT 5
 
 static int listen_at(struct page *p, struct diag *reterr_diag)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 #include "base/json.h"
 #include "page/connections.h"
@@ -33,9 +34,10 @@ struct page {
 	struct feed *feed;
 	struct MHD_Daemon *daemon;
 	pthread_mutex_t attempt_lock;
-	unsigned n_ticks;    /* the feed's thread */
-	uint64_t attempt_ns; /* when the user was told of one last */
-	uint64_t looked_ns;  /* when somebody without a cookie was looked at last */
+	unsigned n_ticks;      /* the feed's thread */
+	_Atomic pid_t suspect; /* the process of a session that was refused last */
+	uint64_t attempt_ns;   /* when the user was told of one last */
+	uint64_t looked_ns;    /* when somebody without a cookie was looked at last */
 };
 
 struct request;

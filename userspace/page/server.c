@@ -149,7 +149,9 @@ static enum holder look(struct page *p, const struct sockaddr_storage *peer,
 	if (peer->ss_family == AF_UNSPEC)
 		return HOLDER_UNKNOWN;
 	h = holder_check((const struct sockaddr *)peer, (const struct sockaddr *)ours, supervisors,
-			 n, &who);
+			 n, atomic_load(&p->suspect), &who);
+	if (h == HOLDER_INSIDE)
+		atomic_store(&p->suspect, who.pid);
 	if (h == HOLDER_INSIDE && may_again(p, &p->attempt_ns))
 		note_attempt(p, &who);
 	return h;
@@ -433,7 +435,7 @@ void server_connection(void *cls, struct MHD_Connection *connection, void **sock
 
 /*
  * An agent could take all connections there are, and so keep the user out. When they get many, each
- * peer is looked up before it is let in, though that takes the server's thread some milliseconds.
+ * peer is looked up before it is let in, though that takes the server's thread a millisecond.
  */
 enum MHD_Result server_accept(void *cls, const struct sockaddr *peer, socklen_t len)
 {
