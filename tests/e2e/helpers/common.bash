@@ -133,8 +133,13 @@ assert_logged() {
 	}
 }
 
+# At the end of the log only: a build's log takes seconds to read.
+ends_with_session_end() {
+	tail -n 50 "$LOG" | grep -q '"event":"session_end"'
+}
+
 session_ended() {
-	wait_for log_has '.event == "session_end"'
+	wait_for ends_with_session_end
 }
 
 # refute_logged FILTER: after the end of the session.
