@@ -15,60 +15,27 @@
  * Pointers in the memory (argv, msghdr) reach it too: MEMORY_BASE is small.
  */
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "action/decode.h"
+#include "tests/fuzz/target_harness.h"
 
-#define MEMORY_BASE UINT64_C(0x10000)
-#define ARG_BYTES   3
-#define PIECES_MAX  1024 /* UIO_MAXIOV, and of messages */
-#define SOCKETS     6
-#define HEAD_BYTES  (2 + 6 * ARG_BYTES)
-
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#else
-#define ARCH AUDIT_ARCH_AARCH64
-#endif
-
-struct memory {
-	const uint8_t *p;
-	size_t len;
-};
+#define ARG_BYTES  3
+#define PIECES_MAX 1024 /* UIO_MAXIOV, and of messages */
+#define SOCKETS    6
+#define HEAD_BYTES (2 + 6 * ARG_BYTES)
 
 static ssize_t read_memory(void *ctx, pid_t tid, uint64_t address, void *buf, size_t len)
 {
-	const struct memory *m = ctx;
-	size_t n;
+	const struct bytes *m = ctx;
 
 	(void)tid;
 	/* What the header promises to a source. */
 	if (len == 0 || address / TARGET_PAGE_SIZE != (address + len - 1) / TARGET_PAGE_SIZE)
 		abort();
-	if (address < MEMORY_BASE || address - MEMORY_BASE >= m->len)
-		return -EFAULT;
-	n = MIN(len, m->len - (size_t)(address - MEMORY_BASE));
-	memcpy(buf, m->p + (address - MEMORY_BASE), n);
-	return (ssize_t)n;
-}
-
-static int read_identity(void *ctx, int dir, pid_t tid, pid_t *ret_tgid, pid_t *ret_ppid)
-{
-	(void)ctx;
-	(void)tid;
-	return target_read_status(dir, ret_tgid, ret_ppid);
-}
-
-static int open_proc(void *ctx, pid_t tid)
-{
-	int fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	(void)ctx;
-	(void)tid;
-	return fd < 0 ? -errno : fd;
+	return read_bytes(*m, address - MEMORY_BASE, buf,
+			  len); /* below: it wraps, and is too much */
 }
 
 /* One of each kind that the decoder tells apart. */
@@ -233,7 +200,7 @@ static void check(const struct action *a)
 	check_act(a);
 }
 
-static struct memory memory;
+static struct bytes memory;
 
 /* One decoder for each wish, kept: its caches are part of what is tested. */
 static struct action_decoder *decoder(bool need_full_argv, bool has_foreign_roots)
@@ -275,7 +242,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n.data.arch = data[1] & 2 ? AUDIT_ARCH_I386 : ARCH;
 	for (size_t i = 0; i < 6; i++)
 		n.data.args[i] = argument(data + 2 + i * ARG_BYTES);
-	memory = (struct memory){.p = data + HEAD_BYTES, .len = size - HEAD_BYTES};
+	memory = (struct bytes){.p = (const char *)data + HEAD_BYTES, .len = size - HEAD_BYTES};
 	memset(&a, 0xa5, sizeof(a));
 	action_decode(decoder(data[1] & 1, data[1] & 4), &n, &a);
 	check(&a);

@@ -12,23 +12,16 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <linux/audit.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "action/decode.h"
 #include "behalf/behalf.h"
 
-#define MEMORY_BASE UINT64_C(0x10000)
-#define HOW_AT      (2 * TARGET_PAGE_SIZE)
+#include "tests/fuzz/target_harness.h"
 
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#else
-#define ARCH AUDIT_ARCH_AARCH64
-#endif
+#define HOW_AT (2 * TARGET_PAGE_SIZE)
 
 static char root[128];
 static char path[PATH_MAX];
@@ -49,33 +42,13 @@ static void require(bool condition, const char *what)
 static ssize_t read_memory(void *ctx, pid_t tid, uint64_t address, void *buf, size_t len)
 {
 	uint64_t at = address - MEMORY_BASE;
-	const char *from = at < HOW_AT ? path : (const char *)&how;
-	size_t size = at < HOW_AT ? sizeof(path) : sizeof(how);
 
 	(void)ctx;
 	(void)tid;
-	at -= at < HOW_AT ? 0 : HOW_AT;
-	if (at >= size)
-		return -EFAULT;
-	len = MIN(len, size - at);
-	memcpy(buf, from + at, len);
-	return (ssize_t)len;
-}
-
-static int read_identity(void *ctx, int dir, pid_t tid, pid_t *ret_tgid, pid_t *ret_ppid)
-{
-	(void)ctx;
-	(void)tid;
-	return target_read_status(dir, ret_tgid, ret_ppid);
-}
-
-static int open_proc(void *ctx, pid_t tid)
-{
-	int fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	(void)ctx;
-	(void)tid;
-	return fd < 0 ? -errno : fd;
+	if (at < HOW_AT)
+		return read_bytes((struct bytes){.p = path, .len = sizeof(path)}, at, buf, len);
+	return read_bytes((struct bytes){.p = (const char *)&how, .len = sizeof(how)}, at - HOW_AT,
+			  buf, len);
 }
 
 static int remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)

@@ -8,52 +8,22 @@
  */
 #include <arpa/inet.h>
 #include <assert.h>
-#include <fcntl.h>
-#include <linux/audit.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "action/decode.h"
+#include "tests/fuzz/target_harness.h"
 
-#define MEMORY_BASE UINT64_C(0x10000)
-#define SOCKETS     6
-
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#else
-#define ARCH AUDIT_ARCH_AARCH64
-#endif
+#define SOCKETS 6
 
 static struct bytes memory;
 
 static ssize_t read_memory(void *ctx, pid_t tid, uint64_t address, void *buf, size_t len)
 {
-	size_t n;
-
 	(void)ctx;
 	(void)tid;
-	if (address < MEMORY_BASE || address - MEMORY_BASE >= memory.len)
-		return -EFAULT;
-	n = MIN(len, memory.len - (size_t)(address - MEMORY_BASE));
-	memcpy(buf, memory.p + (address - MEMORY_BASE), n);
-	return (ssize_t)n;
-}
-
-static int read_identity(void *ctx, int dir, pid_t tid, pid_t *ret_tgid, pid_t *ret_ppid)
-{
-	(void)ctx;
-	(void)tid;
-	return target_read_status(dir, ret_tgid, ret_ppid);
-}
-
-static int open_proc(void *ctx, pid_t tid)
-{
-	int fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	(void)ctx;
-	(void)tid;
-	return fd < 0 ? -errno : fd;
+	return read_bytes(memory, address - MEMORY_BASE, buf,
+			  len); /* below: it wraps, and is too much */
 }
 
 static struct action_decoder *decoder;
