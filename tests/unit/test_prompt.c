@@ -124,8 +124,11 @@ static void test_terminal_is_given_back_as_it_was(void **state)
 	start(&p, ask_when_told);
 	pid = told_pid(&p);
 	assert_int_equal(tcgetattr(p.master, &before), 0);
-	cfmakeraw(&before);
-	before.c_cc[VMIN] = 3;
+	before.c_iflag &= ~(tcflag_t)(ICRNL | IXON);
+	before.c_iflag |= ISTRIP;
+	before.c_oflag &= ~(tcflag_t)OPOST;
+	before.c_lflag &= ~(tcflag_t)(IEXTEN | ECHOE);
+	before.c_cc[VEOL] = 'q';
 	assert_int_equal(tcsetattr(p.master, TCSANOW, &before), 0);
 	assert_int_equal(tcgetattr(p.master, &before), 0);
 	assert_int_equal(tcgetpgrp(p.master), p.launcher);
@@ -396,6 +399,46 @@ static void test_free_restores(void **state)
 	finish(&p);
 }
 
+/* Keys instead of lines; and a password. */
+static void show_over_a_screen(const struct prompt_config *config, int report)
+{
+	static const tcflag_t missing[] = {ICANON | ECHO, ICANON, ECHO};
+	struct termios lent, after;
+	struct prompt *p = make_prompt(config);
+	struct held *h = make_held();
+	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (tcgetattr(tty, &lent) < 0)
+		_exit(96);
+	for (size_t i = 0; i < ARRAY_SIZE(missing); i++) {
+		struct termios t = lent;
+
+		t.c_lflag &= ~missing[i];
+		(void)tcsetattr(tty, TCSANOW, &t);
+		tell(report, prompt_show(p, h, clock_monotonic_ns()) == PROMPT_E_RAW &&
+					     !prompt_is_active(p) && tcgetattr(tty, &after) == 0 &&
+					     after.c_lflag == t.c_lflag &&
+					     tcgetpgrp(tty) == config->job_pgrp
+				     ? "raw"
+				     : "wrong");
+	}
+	(void)tcsetattr(tty, TCSANOW, &lent);
+	tell(report, prompt_show(p, h, clock_monotonic_ns()) == 0 ? "shown" : "wrong");
+	prompt_free(p);
+	held_free(h);
+	fd_close(tty);
+}
+
+static void test_a_screen_is_not_drawn_over(void **state)
+{
+	struct pty p;
+
+	(void)state;
+	start(&p, show_over_a_screen);
+	wait_report(&p, "raw\nraw\nraw\nshown\n");
+	finish(&p);
+}
+
 static void no_terminal(const struct prompt_config *config, int report)
 {
 	struct prompt_config other = *config;
@@ -435,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_hide_says_how_it_ended),
 		cmocka_unit_test(test_hang_up_denies),
 		cmocka_unit_test(test_free_restores),
+		cmocka_unit_test(test_a_screen_is_not_drawn_over),
 		cmocka_unit_test(test_without_a_terminal_there_is_no_prompt),
 	};
 

@@ -135,6 +135,7 @@ static bool is_ours(const struct prompt *p, pid_t group)
 	return group == p->job_pgrp || prompt_group_is_in_session(group, p->supervisor);
 }
 
+/* Return: 0; as prompt_show(). */
 static int borrow(struct prompt *p)
 {
 	pid_t group = tcgetpgrp(p->tty);
@@ -143,6 +144,13 @@ static int borrow(struct prompt *p)
 		return -EIO;
 	if (group == getpgrp() || !is_ours(p, group))
 		return -EAGAIN; /* in the background: the shell, or another job, has it */
+	/*
+	 * Who reads keys draws the screen as well, and takes what is typed for his own: a question
+	 * would be drawn over, or answered by a key that was meant for an editor. That includes the
+	 * alternate screen, which the terminal does not tell us of: its programs read keys.
+	 */
+	if (!(p->lent.c_lflag & ICANON) || !(p->lent.c_lflag & ECHO))
+		return PROMPT_E_RAW;
 	/*
 	 * Lines, because only a whole line answers. No signals from the keyboard: they would reach
 	 * our own group and nobody else; Ctrl-C and Ctrl-Z end a line instead, and are passed on.
@@ -267,7 +275,7 @@ int prompt_show(struct prompt *p, const struct held *h, uint64_t now_ns)
 	if (strbuf_error(&p->text))
 		return strbuf_error(&p->text);
 	r = borrow(p);
-	if (r < 0) {
+	if (r != 0) {
 		if (r == -EIO)
 			p->state = STATE_GONE;
 		return r;

@@ -9,7 +9,8 @@
  * gives it back afterwards with the settings that it found. Meanwhile a process of the agent that
  * reads the terminal is stopped by SIGTTIN (one that changes it, by SIGTTOU): these stops are ours
  * (prompt_caused_stop()), are not to be mirrored to the shell, and end with the SIGCONT that the
- * prompt sends when it gives the terminal back. A reader that sleeps in read(2) already keeps what
+ * prompt sends when it gives the terminal back. While one has the terminal in a mode of its own,
+ * nothing is asked (PROMPT_E_RAW). A reader that sleeps in read(2) already keeps what
  * is typed (the kernel checks the group once, at the start of a read): then no answer comes here,
  * and the way out is `holdfast approve`, which the question names.
  *
@@ -22,6 +23,10 @@
 
 #define PROMPT_SETTLE_NS                                                                           \
 	(300 * NS_PER_MSEC) /* what is typed in this time after the question appears is dropped */
+
+enum {
+	PROMPT_E_RAW = 1, /* a program of the session has the terminal to itself */
+};
 
 enum prompt_result {
 	PROMPT_PENDING,
@@ -57,9 +62,12 @@ struct prompt *prompt_free(struct prompt *p);
 int prompt_fd(const struct prompt *p);
 /*
  * Asks about @h (not kept).
- * Return: 0; -EBUSY when a question is up; -EAGAIN when the terminal is with another job than the
- * session's (the session is in the background: try again in a second; the action stays held); -EIO
- * when the terminal has gone, for good.
+ * Return: 0; PROMPT_E_RAW when a program reads keys rather than lines from it, or what is typed
+ * does not show (an editor, a pager, the agent's own screen, a password): nothing is drawn over
+ * that, so say elsewhere what waits, and try again in a second; -EBUSY when a question is up;
+ * -EAGAIN when the terminal is with another job than the session's (the session is in the
+ * background: try again in a second; the action stays held); -EIO when the terminal has gone, for
+ * good.
  */
 int prompt_show(struct prompt *p, const struct held *h, uint64_t now_ns) _must_check_;
 /* Reads what came. On any result but PROMPT_PENDING the question is down and the terminal given

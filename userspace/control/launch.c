@@ -11,11 +11,14 @@
 #include <termios.h>
 
 #include "base/say.h"
+#include "base/strbuf.h"
 
 #include "control/launch.h"
 #include "control/tree.h"
 
 #define KILL_TIMEOUT_NS (5 * NS_PER_SEC)
+#define LATE_MAX        ((size_t)16 * 1024) /* bytes of notices that wait for the terminal */
+#define LATE_RETRY_MS   500
 
 struct launcher {
 	pid_t keeper;  /* which is the supervisor's parent */
@@ -26,6 +29,7 @@ struct launcher {
 	int exit_status;
 	int terminal;            /* -1: none */
 	struct termios settings; /* of the terminal, as they were at the start */
+	struct strbuf late;      /* notices for which the terminal is not free; lines */
 };
 
 int launch_send(int sock, enum launch_message_type type, int value, const char *fmt, ...)
@@ -82,6 +86,42 @@ static void launcher_signals(struct launcher *l)
 			launcher_forward(l, &si);
 }
 
+/* Who reads keys rather than lines draws the screen as well: what we wrote would be in between. */
+static bool is_screen_taken(void)
+{
+	struct termios t;
+
+	return tcgetattr(STDERR_FILENO, &t) == 0 && !(t.c_lflag & ICANON);
+}
+
+static void notices_flush(struct launcher *l)
+{
+	char *state = NULL;
+
+	if (!l->late.len)
+		return;
+	for (char *line = strtok_r(l->late.p, "\n", &state); line;
+	     line = strtok_r(NULL, "\n", &state))
+		say("%s", line);
+	if (strbuf_error(&l->late))
+		say("(more was said while a program had the terminal to itself; `holdfast log` has "
+		    "it)");
+	strbuf_reset(&l->late);
+}
+
+/* The bell moves nothing on a screen, and says that there is something. */
+static void notice(struct launcher *l, const char *text)
+{
+	if (!is_screen_taken()) {
+		notices_flush(l);
+		say("%s", text);
+		return;
+	}
+	if (!l->late.len)
+		(void)!write(STDERR_FILENO, "\a", 1);
+	strbuf_add_fmt(&l->late, "%s\n", text);
+}
+
 static void launcher_message(struct launcher *l, const struct launch_message *m)
 {
 	switch (m->type) {
@@ -89,7 +129,7 @@ static void launcher_message(struct launcher *l, const struct launch_message *m)
 		l->command = m->value;
 		return;
 	case LAUNCH_NOTICE:
-		say("%s", m->text);
+		notice(l, m->text);
 		return;
 	case LAUNCH_STOPPED:
 		launcher_stop();
@@ -176,14 +216,21 @@ static int launcher_loop(struct launcher *l)
 			       {.fd = l->signals, .events = POLLIN}};
 
 	for (;;) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		if (poll(fds, ARRAY_SIZE(fds), l->late.len ? LATE_RETRY_MS : -1) < 0 &&
+		    errno != EINTR)
 			return RUN_EXIT_FAILED;
+		if (l->late.len && !is_screen_taken())
+			notices_flush(l);
 		if (fds[1].revents)
 			launcher_signals(l);
-		if (!launcher_receive(l))
+		if (!launcher_receive(l)) {
+			notices_flush(l);
 			return launcher_bereaved(l);
-		if (l->has_result)
+		}
+		if (l->has_result) {
+			notices_flush(l);
 			return l->exit_status;
+		}
 	}
 }
 
@@ -220,7 +267,8 @@ static _Noreturn void keeper_run(int (*supervisor)(void *arg, int sock, const si
 
 int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg)
 {
-	struct launcher l = {.sock = -1, .signals = -1, .terminal = -1};
+	struct launcher l = {
+		.sock = -1, .signals = -1, .terminal = -1, .late = STRBUF_INIT(LATE_MAX)};
 	sigset_t all, original;
 	int socks[2];
 

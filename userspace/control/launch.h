@@ -30,7 +30,7 @@ enum launch_message_type {
 	LAUNCH_FAILED,  /* value: exit status; text: why */
 	LAUNCH_CUT,     /* value: exit status; text: why the session was ended before its time */
 	LAUNCH_STOPPED, /* value: the signal that stopped the command */
-	LAUNCH_NOTICE,  /* text: a line for the person at the terminal */
+	LAUNCH_NOTICE,  /* text: a line for the person at the terminal, when its screen is free */
 	LAUNCH_EXITED, /* value: wait status of the command; processes of the session may live on */
 	LAUNCH_ENDED,  /* value: as LAUNCH_EXITED; the supervisor is about to exit as well */
 };

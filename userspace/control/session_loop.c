@@ -226,18 +226,14 @@ static bool may_answer(const struct held *h)
 	       user_is_among(&self, h->ask->approvers, h->ask->n_approvers);
 }
 
-static bool announce(const struct held *h, void *arg)
+/* Tells the launcher how to answer. */
+static void announce(struct session *s, const struct held *h)
 {
 	struct strbuf what = STRBUF_INIT(LAUNCH_TEXT_MAX / 2);
-	struct session *s = arg;
 	uint64_t seconds = (h->deadline_ns - h->since_ns) / NS_PER_SEC;
 
-	s->last_held_seq = h->seq;
-	if (!h->is_first) /* the same question as one that was announced */
-		return true;
-	if ((s->prompt && may_answer(h)) || session_ask_takes(s, h) || s->config->is_quiet ||
-	    s->sock < 0)
-		return true;
+	if (s->config->is_quiet || s->sock < 0)
+		return;
 	session_describe_held(h, &what);
 	(void)launch_send(
 		s->sock, LAUNCH_NOTICE, 0,
@@ -245,6 +241,35 @@ static bool announce(const struct held *h, void *arg)
 		h->id, strbuf_str(&what), h->record.rule.p ? h->record.rule.p : "default", h->id,
 		h->id, (unsigned long long)seconds);
 	strbuf_fini(&what);
+}
+
+static bool announce_new(const struct held *h, void *arg)
+{
+	struct session *s = arg;
+
+	s->last_held_seq = h->seq;
+	if (h->is_first && /* not the same question as one that was announced */
+	    !(s->prompt && may_answer(h)) && !session_ask_takes(s, h))
+		announce(s, h);
+	return true;
+}
+
+/* What the terminal would have asked, and cannot now. */
+static bool announce_elsewhere(const struct held *h, void *arg)
+{
+	char note[256];
+	struct session *s = arg;
+	int n;
+
+	s->elsewhere_seq = h->seq;
+	if (!h->is_first || !may_answer(h))
+		return true;
+	n = snprintf(note, sizeof(note),
+		     "Held action '%s' is not asked about on the terminal, which a program of the "
+		     "session has to itself; it waits for `holdfast approve %s` or `deny`",
+		     h->id, h->id);
+	session_notice(s, (struct bytes){.p = note, .len = (size_t)n});
+	announce(s, h);
 	return true;
 }
 
@@ -257,7 +282,8 @@ static bool show_first(const struct held *h, void *arg)
 	if (!may_answer(h))
 		return true;
 	r = prompt_show(s->prompt, h, now_ns);
-	if (r == -EAGAIN)
+	s->is_elsewhere = r == PROMPT_E_RAW;
+	if (r == -EAGAIN || r == PROMPT_E_RAW)
 		s->prompt_retry_ns = now_ns + PROMPT_RETRY_NS;
 	else if (r < 0 && r != -EBUSY)
 		s->prompt_is_gone = true;
@@ -270,13 +296,16 @@ static void ask_next(struct session *s)
 		return;
 	if (clock_monotonic_ns() < s->prompt_retry_ns)
 		return;
+	s->is_elsewhere = false;
 	held_table_each(s->held, show_first, s);
+	if (s->is_elsewhere)
+		held_table_each_after(s->held, s->elsewhere_seq, announce_elsewhere, s);
 }
 
 static void on_held(struct session *s)
 {
 	held_table_ack(s->held);
-	held_table_each_after(s->held, s->last_held_seq, announce, s);
+	held_table_each_after(s->held, s->last_held_seq, announce_new, s);
 }
 
 static void on_prompt(struct session *s)

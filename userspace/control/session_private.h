@@ -89,6 +89,8 @@ struct session {
 	uint64_t next_reap_ns;    /* children are looked at again; 0: SIGCHLD will tell */
 	uint64_t next_scan_ns;    /* of held actions; 0: none is due */
 	bool prompt_is_gone;      /* the terminal has gone: questions wait for another answer */
+	bool is_elsewhere;        /* a program has the terminal to itself: so they do, meanwhile */
+	uint64_t elsewhere_seq;   /* of the newest hold for which that was said */
 };
 
 /* session_loop.c */
