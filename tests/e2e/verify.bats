@@ -7,8 +7,7 @@ load helpers/common
 setup() {
 	hf_setup
 	policy_open open </dev/null
-	PUB=$XDG_STATE_HOME/holdfast/keys/log.pub
-	KEY=$XDG_STATE_HOME/holdfast/keys/log.key
+	KEYS=$XDG_STATE_HOME/holdfast/keys/log.keys
 }
 
 teardown() {
@@ -144,16 +143,18 @@ a_killed_session() {
 	assert_success
 	assert_equal "$(jq -c '[.ok, .logs[0].findings[].what]' <<<"$output")" '[true,"recovered","no_end"]'
 	assert_equal "$(jq .logs[0].signed_lines <<<"$output")" "$(wc -l <"$LOG")"
-	# The word cannot be taken away.
+	# With a key of its own, so that the word cannot be taken away.
+	assert_equal "$(cut -d' ' -f2 "$KEYS" | paste -sd ' ')" "session recovery"
 	rewrite '$s/,"recovered":true//'
-	assert_found "$(wc -l <"$LOG")" signature
+	assert_found "$(wc -l <"$LOG")" other_key
 }
 
-@test "who cannot read the key recovers a log all the same" {
+@test "who cannot register a key recovers a log all the same" {
 	a_killed_session
-	mv "$KEY" "$T/key"
+	chmod 0666 "$KEYS"
 	"$HOLDFAST" log "$LOG" >/dev/null 2>&1
-	[[ ! -e $LOG.ring && ! -e $KEY ]]
+	chmod 0644 "$KEYS"
+	[[ ! -e $LOG.ring ]]
 	refute grep -q '"recovered":true' "$LOG"
 	verify "$LOG"
 	assert_success
@@ -174,19 +175,111 @@ a_killed_session() {
 	assert_found "$(wc -l <"$LOG")" signature
 }
 
-@test "another host's key is named, and --key takes it" {
+# pem SESSION: the public key of a session, from the list.
+pem() {
+	awk -v s="$1" '$2 == "session" && $3 == s {print "-----BEGIN PUBLIC KEY-----\n" $4 "\n-----END PUBLIC KEY-----"; exit}' "$KEYS"
+}
+
+@test "another host's log is told, and --keys takes that host's list, or a part of it" {
+	local session
 	a_session
-	mv "$XDG_STATE_HOME/holdfast/keys" "$T/other"
+	session=$(jq -r 'select(.seq == 1) | .session' "$LOG")
+	mv "$KEYS" "$T/other.keys"
+	verify "$LOG"
+	assert_success
+	assert_output --partial "has no list of keys yet"
+	assert_output --partial "signatures not checked"
 	rm -rf a
 	LOG=$T/second.jsonl a_session
 	verify "$LOG"
 	assert_failure 1
-	assert_output --partial "signed with another key"
-	verify --key "$T/other/log.pub" "$LOG"
+	assert_output --partial "does not know this session"
+	verify --keys "$T/other.keys" "$LOG"
 	assert_success
+	assert_output --partial "nothing was changed"
+	grep -F "$session" "$T/other.keys" >"$T/part.keys"
+	verify --keys "$T/part.keys" "$LOG"
+	assert_success
+	KEYS=$T/other.keys pem "$session" >"$T/one.pub"
+	verify --key "$T/one.pub" "$LOG"
+	assert_success
+	verify --key "$T/one.pub" "$T/second.jsonl"
+	assert_failure 1
+	assert_output --partial "another session's"
 	verify --key "$T/second.jsonl" "$LOG"
 	assert_failure 1
 	assert_output --partial "is not the public half of an Ed25519 key"
+	verify --keys "$T/second.jsonl" "$LOG"
+	assert_failure 1
+	assert_output --partial "is no list of keys"
+	verify --keys "$T/nothing" "$LOG"
+	assert_failure 1
+	verify --keys "$KEYS" --key "$T/one.pub" "$LOG"
+	assert_failure 2
+}
+
+# sign TEXT: a signature of the file TEXT in base64, with the private key $T/forger.
+sign() {
+	openssl pkeyutl -sign -inkey "$T/forger" -rawin -in "$1" | base64 -w0
+}
+
+# forge: $LOG made anew without its first action, as $T/changed.jsonl; its checkpoints are signed with $T/forger.
+forge() {
+	local prev line text=$T/text n=0 offset=0 id
+	prev=$(printf '0%.0s' {1..64})
+	id=$(openssl pkey -in "$T/forger" -pubout -outform DER | tail -c 32 | sha256sum | cut -d' ' -f1)
+	while IFS= read -r line; do
+		line=${line:0:-66}$prev'"}'
+		if [[ $line == *'"event":"checkpoint"'* ]]; then
+			jq -j --argjson n "$n" '"holdfast-checkpoint-1\n\(.session)\n\($n)\n\(.prev)\n"' <<<"$line" >"$text"
+			line=$(jq -c --arg id "$id" --arg s "$(sign "$text")" --argjson n "$n" --argjson b "$offset" \
+				'.lines = $n | .bytes = $b | .key = $id | .signature = $s' <<<"$line")
+		fi
+		printf '%s\n' "$line"
+		prev=$(printf %s "$line" | sha256sum | cut -d' ' -f1)
+		n=$((n + 1))
+		offset=$((offset + ${#line} + 1))
+	done < <(sed 's,/etc/hostname,/etc/hostnome,g' "$LOG") >"$T/changed.jsonl"
+}
+
+@test "who makes a log anew and signs it with a key of his own is found, and adding it to the list is too late" {
+	skip_without openssl
+	local session
+	a_session
+	session=$(jq -r 'select(.seq == 1) | .session' "$LOG")
+	openssl genpkey -algorithm ed25519 -out "$T/forger" 2>/dev/null
+	forge
+	# It is a good log but for the key.
+	openssl pkey -in "$T/forger" -pubout -out "$T/forger.pub"
+	verify --key "$T/forger.pub" "$T/changed.jsonl"
+	assert_success
+	assert_found "$(wc -l <"$LOG")" other_key
+	echo "2026-11-21T05:12:34Z session $session $(sed -n 2p "$T/forger.pub")" >>"$KEYS"
+	assert_found "$(wc -l <"$LOG")" other_key
+}
+
+@test "logs signed with a host's key of old are good, and its private half goes" {
+	skip_without openssl
+	a_session
+	openssl genpkey -algorithm ed25519 -out "$T/forger" 2>/dev/null
+	forge
+	rm "$KEYS"
+	cp "$T/forger" "${KEYS%s}"
+	openssl pkey -in "$T/forger" -pubout -out "${KEYS%.keys}.pub"
+	# With the key alone, as before there was a list; then with the list that the next session makes.
+	verify --json "$T/changed.jsonl"
+	assert_success
+	assert_equal "$(jq -c '[.ok, .logs[0].checkpoints, .logs[0].findings[].what]' <<<"$output")" '[true,1,"former_key"]'
+	rm -rf a
+	LOG=$T/second.jsonl a_session
+	assert_file_not_exists "${KEYS%s}"
+	assert_equal "$(cut -d' ' -f2 "$KEYS" | paste -sd ' ')" "host session"
+	verify --json "$T/changed.jsonl"
+	assert_success
+	assert_equal "$(jq -c '[.ok, .logs[0].checkpoints, .logs[0].findings[].what]' <<<"$output")" '[true,1,"former_key"]'
+	# It signs nothing of sessions that have keys of their own.
+	LOG=$T/second.jsonl forge
+	assert_found "$(wc -l <"$T/second.jsonl")" other_key
 }
 
 @test "by hand: sha256sum and openssl say the same" {
@@ -205,50 +298,95 @@ a_killed_session() {
 	while IFS=: read -r number line; do
 		assert_equal "$(jq .lines <<<"$line")" "$((number - 1))"
 		assert_equal "$(jq .bytes <<<"$line")" "$(head -n "$((number - 1))" "$LOG" | wc -c)"
-		hash=$(openssl pkey -pubin -in "$PUB" -outform DER | tail -c 32 | sha256sum | cut -d' ' -f1)
+		pem "$(jq -r .session <<<"$line")" >pub
+		hash=$(openssl pkey -pubin -in pub -outform DER | tail -c 32 | sha256sum | cut -d' ' -f1)
 		assert_equal "$(jq -r .key <<<"$line")" "$hash"
 		jq -j '"holdfast-checkpoint-1\n\(.session)\n\(.lines)\n\(.prev)\n"' <<<"$line" >text
 		jq -r .signature <<<"$line" | base64 -d >signature
-		run openssl pkeyutl -verify -pubin -inkey "$PUB" -rawin -in text -sigfile signature
+		run openssl pkeyutl -verify -pubin -inkey pub -rawin -in text -sigfile signature
 		assert_success
 		assert_output --partial "Signature Verified Successfully"
 		echo >>text
-		run openssl pkeyutl -verify -pubin -inkey "$PUB" -rawin -in text -sigfile signature
+		run openssl pkeyutl -verify -pubin -inkey pub -rawin -in text -sigfile signature
 		assert_failure
 		n=$((n + 1))
 	done <checkpoints
 	assert_equal "$n" 1
 }
 
-@test "the agent can neither read nor change the key" {
-	a_session
-	local before
-	before=$(sha256sum "$KEY" "$PUB")
-	run hf --policy "$POLICY" -- sh -c '
-		cat "$1"; dd if="$1" bs=1; cp "$1" "$3/copy"; ln "$1" "$3/link"; ln -s "$1" "$3/symlink"; cat "$3/symlink"
-		chmod 0644 "$1"; rm -f "$1"; echo >"$1"; mv "$1" "$3/moved"; mv "${1%/*}" "$3/moved"; echo >"$2"; rm -f "$2"
-		cd "${1%/*}" && cat log.key; cat /proc/self/cwd/log.key; true' - "$KEY" "$PUB" "$T"
-	refute_output --partial "PRIVATE KEY"
-	refute [ -s "$T/copy" ]
-	refute [ -e "$T/link" ]
-	refute [ -e "$T/moved" ]
-	assert_equal "$(sha256sum "$KEY" "$PUB")" "$before"
-	assert_equal "$(stat -c %a "$KEY")" 600
-	session_ended
-	log_has '.rule == "own-key" and .op == "read" and .verdict == "deny"'
+# Where no policy speaks of reads, none is decided on.
+policy_blind() {
+	policy blind <<-'END'
+		default: allow
+		rules:
+		  - {name: never, match: {path: [/nonexistent/never], op: [write]}, action: deny}
+	END
 }
 
-@test "a key that others can read, or that is damaged, is refused" {
+@test "an agent whose reads nobody looks at finds no key, and cannot write to the list" {
+	policy_blind
 	a_session
-	chmod 0640 "$KEY"
-	run hf --policy "$POLICY" -- true
+	local before
+	before=$(cat "$KEYS")
+	LOG=$T/second.jsonl
+	run hf --policy "$POLICY" -- python3 "$HELPERS/key_thief.py" "$KEYS" "$T"
+	assert_success
+	assert_output "the list can be read
+nothing else"
+	session_ended
+	# What it tried is in the log; its reads are not.
+	log_has '.rule == "own-files" and .verdict == "deny"'
+	refute log_has '.op == "read" and .verdict == "deny"'
+	# The sessions' own lines, and no others.
+	assert_equal "$(head -n 1 "$KEYS")" "$before"
+	assert_equal "$(wc -l <"$KEYS")" 2
+	assert_equal "$(find "${KEYS%/*}" -type f)" "$KEYS"
+	verify "$T/log.jsonl" "$LOG"
+	assert_success
+}
+
+@test "an agent that holds every lock on the list keeps no session from starting" {
+	policy_blind
+	a_session
+	LOG=$T/second.jsonl
+	hf --policy "$POLICY" -- flock -x "$KEYS" sh -c 'touch "$1"; exec tail -f /dev/null' - "$T/locked" >/dev/null 2>&1 3>&- &
+	started $!
+	wait_for test -e "$T/locked"
+	rm -rf a
+	LOG=$T/third.jsonl
+	a_session
+	verify "$LOG"
+	assert_success
+	assert_output --partial "nothing was changed"
+}
+
+@test "a list that others can write to, or that cannot be written, is refused" {
+	a_session
+	chmod 0666 "$KEYS"
+	run hf --policy "$POLICY" -- touch "$T/ran"
 	assert_failure 125
-	assert_output --partial "can be read or changed by others"
-	chmod 0600 "$KEY"
-	echo hello >"$KEY"
-	run hf --policy "$POLICY" -- true
+	assert_output --partial "can be changed by others"
+	chmod 0644 "$KEYS"
+	mv "$KEYS" "$T/keys"
+	ln -s "$T/keys" "$KEYS"
+	run hf --policy "$POLICY" -- touch "$T/ran"
 	assert_failure 125
-	assert_output --partial "is damaged"
+	rm "$KEYS"
+	mkdir "$KEYS"
+	run hf --policy "$POLICY" -- touch "$T/ran"
+	assert_failure 125
+	assert_file_not_exists "$T/ran"
+}
+
+@test "a full disk: what cannot be registered does not start" {
+	skip_unless_root "a file system of its own"
+	mkdir "$T/small"
+	run unshare -m sh -c '
+		mount -t tmpfs -o size=64k none "$1" && mkdir -p "$1/holdfast/keys" && dd if=/dev/zero of="$1/fill" bs=4k 2>/dev/null
+		XDG_STATE_HOME=$1 exec "$2" run --log "$3" --policy "$4" -- touch "$5"' - "$T/small" "$HOLDFAST" "$LOG" "$POLICY" "$T/ran"
+	assert_failure 125
+	assert_output --partial "No space left"
+	assert_file_not_exists "$T/ran"
 }
 
 @test "closed files are part of the chain, compressed or not" {

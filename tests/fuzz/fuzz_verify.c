@@ -23,7 +23,7 @@ static void tell(const struct verify_finding *f, void *arg)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct keyfile_public key = {.id = "none"};
+	static const struct pubkey key;
 	uint64_t n_bad = 0;
 	const struct verify_config config = {.key = &key, .tell = tell, .arg = &n_bad};
 	struct verify_result result = {};

@@ -5,8 +5,8 @@ random moments of a session whose workload counts in shared memory the directori
 
 After recovery no decision that took effect may be missing from the log, no line may be torn, and
 `holdfast verify` must find nothing. Nothing runs on unsupervised: the
-command, and a daemon that it left behind, are dead within a second. Prints figures; exit status 1 with the round's seed and the kept
-directory when something is missing.
+command, and a daemon that it left behind, are dead within a second (TREE_DEADLINE=SECONDS for a busy machine).
+Prints figures; exit status 1 with the round's seed and the kept directory when something is missing.
 """
 import json
 import mmap
@@ -40,7 +40,8 @@ while True:
     struct.pack_into("Q", shared, 0, n)
 """
 DEADLINE = 30
-TREE_DEADLINE = 1  # seconds
+# Seconds; on a machine that does something else meanwhile, more.
+TREE_DEADLINE = float(os.environ.get("TREE_DEADLINE", "1"))
 
 
 def wait_until(condition):

@@ -50,7 +50,7 @@ static struct fixture fixture_new(const char *const *texts, size_t n, enum ask_m
 		.protected_paths = {"/var/log/holdfast/s.jsonl", "/run/holdfast"},
 		.n_protected = 2,
 		.log_path = "/var/log/holdfast/s.jsonl",
-		.secret_paths = {"/var/lib/holdfast/log.key"},
+		.secret_paths = {"/var/lib/holdfast/broker.key"},
 		.n_secrets = 1,
 		.spend_socket = "/run/holdfast/s.spend",
 	};
@@ -100,11 +100,11 @@ static struct decision decide(const char *text, enum ask_mode ask, const struct 
 	return d;
 }
 
-static void test_the_key_of_the_log_cannot_be_read_or_changed(void **state)
+static void test_a_key_in_a_file_cannot_be_read_or_changed(void **state)
 {
 	(void)state;
 	for (enum action_op op = OP_READ; op < _OP_MAX; op++) {
-		struct action a = path_action(op, "/var/lib/holdfast/log.key");
+		struct action a = path_action(op, "/var/lib/holdfast/broker.key");
 		struct decision d;
 
 		if (!(OP_BIT(op) & (OPS_CHANGE | OP_BIT(OP_READ))))
@@ -112,7 +112,7 @@ static void test_the_key_of_the_log_cannot_be_read_or_changed(void **state)
 		d = decide(allow_all, ASK_QUEUE, &a);
 		assert_int_equal(d.verdict, VERDICT_DENY);
 		assert_string_equal(d.source.rule, "own-key");
-		a = path_action(op, "/var/lib/holdfast/log.keys");
+		a = path_action(op, "/var/lib/holdfast/broker.keys");
 		assert_int_equal(decide(allow_all, ASK_QUEUE, &a).verdict, VERDICT_ALLOW);
 	}
 }
@@ -389,7 +389,7 @@ static void test_guards_are_out_of_reach_in_every_mode(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_key_of_the_log_cannot_be_read_or_changed),
+		cmocka_unit_test(test_a_key_in_a_file_cannot_be_read_or_changed),
 		cmocka_unit_test(test_what_the_log_was_before_cannot_be_changed),
 		cmocka_unit_test(test_what_cannot_be_decoded_is_denied),
 		cmocka_unit_test(test_an_action_without_steps_is_denied),

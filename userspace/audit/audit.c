@@ -227,7 +227,7 @@ static int open_ring(struct audit *a, const struct audit_config *config, struct 
 
 	r = ring_create(a->file.dirfd, a->file.ring_name, capacity, config, &a->ring);
 	if (r == -EEXIST) {
-		r = audit_recover(a->file.path, config->key, reterr_diag);
+		r = audit_recover(a->file.path, config->keys_path, reterr_diag);
 		if (r == -EBUSY)
 			(void)diag_set(reterr_diag, NULL, 0, 0,
 				       "the log '%s' is being written by another session; give "
@@ -338,6 +338,12 @@ struct audit *audit_close(struct audit *a)
 	if (audit_drain(a) == 0 && audit_sync(a, true) == 0)
 		audit_finish(a);
 	return audit_free(a);
+}
+
+void audit_set_key(struct audit *a, const struct signkey *key, int keys_fd)
+{
+	a->key = key;
+	a->keys_fd = keys_fd;
 }
 
 int audit_take_unsynced(struct audit *a)

@@ -17,7 +17,7 @@
 
 struct audit;
 
-struct keyfile;
+struct signkey;
 struct redact;
 
 /* When what is in the file is brought to the disk. */
@@ -43,7 +43,9 @@ struct audit_config {
 	const char *session;
 	const char *agent;
 	size_t ring_bytes; /* 0: 1 MiB; else a power of two from 128 KiB to 64 MiB, for tests */
-	const struct keyfile *key; /* signs checkpoints; borrowed; NULL: they are not signed */
+	/* The list of keys (audit/keylist.h) that a recovery's is registered in; NULL: what is
+	 * recovered is not signed. */
+	const char *keys_path;
 	struct audit_storage storage;
 	/* Borrowed; NULL: records are kept as they are. What a producer has not redacted itself
 	 * (is_redacted) is by audit_append(). */
@@ -61,6 +63,12 @@ int audit_sync_parse(const char *s, enum audit_sync *ret);
  */
 int audit_open(const struct audit_config *config, struct audit **ret,
 	       struct diag *reterr_diag) _must_check_;
+/*
+ * Before audit_start(): checkpoints are signed with @key, which is registered in the list of keys
+ * open at @keys_fd; that is on the disk before the first checkpoint is. Both are borrowed. Without
+ * this they are not signed.
+ */
+void audit_set_key(struct audit *a, const struct signkey *key, int keys_fd);
 /* Starts the writer thread (all signals blocked in it). After fork, in the supervisor. Return: 0,
  * -errno. */
 int audit_start(struct audit *a);
@@ -112,6 +120,7 @@ bool audit_is_live(const char *path);
 /*
  * Appends what a dead supervisor left in @path.ring to @path, then removes the ring. Return: lines
  * recovered (0: there was no ring); -EBUSY: a live session has it, it was left alone; -EPERM: it is
- * another user's; -errno; all with @reterr_diag. @key (NULL: none) signs what was recovered.
+ * another user's; -errno; all with @reterr_diag. What was recovered is signed with a key made for
+ * that, if it can be registered in the list at @keys_path (NULL: it is not signed).
  */
-int audit_recover(const char *path, const struct keyfile *key, struct diag *reterr_diag);
+int audit_recover(const char *path, const char *keys_path, struct diag *reterr_diag);

@@ -13,11 +13,11 @@ void checkpoint_add_text(const struct checkpoint *c, struct strbuf *out)
 	strbuf_add_char(out, '\n');
 }
 
-int checkpoint_add_keys(const struct checkpoint *c, const struct keyfile *key, struct strbuf *out)
+int checkpoint_add_keys(const struct checkpoint *c, const struct signkey *key, struct strbuf *out)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(CHECKPOINT_TEXT_MAX);
-	unsigned char signature[KEYFILE_SIGNATURE_BYTES];
-	char base64[2 * KEYFILE_SIGNATURE_BYTES];
+	unsigned char signature[PUBKEY_SIGNATURE_BYTES];
+	char base64[2 * PUBKEY_SIGNATURE_BYTES], id[PUBKEY_ID_HEX + 1];
 
 	strbuf_add_fmt(out, "\"lines\":%" PRIu64 ",\"bytes\":%" PRIu64, c->lines, c->bytes);
 	if (!key) {
@@ -27,11 +27,11 @@ int checkpoint_add_keys(const struct checkpoint *c, const struct keyfile *key, s
 	checkpoint_add_text(c, &text);
 	if (strbuf_error(&text))
 		return strbuf_error(&text);
-	keyfile_sign(key, strbuf_bytes(&text), signature);
+	signkey_sign(key, strbuf_bytes(&text), signature);
 	(void)sodium_bin2base64(base64, sizeof(base64), signature, sizeof(signature),
 				sodium_base64_VARIANT_ORIGINAL);
-	strbuf_add_fmt(out, ",\"key\":\"%s\",\"signature\":\"%s\"", keyfile_get_public(key)->id,
-		       base64);
+	pubkey_id(signkey_public(key), id);
+	strbuf_add_fmt(out, ",\"key\":\"%s\",\"signature\":\"%s\"", id, base64);
 	if (c->is_recovered)
 		strbuf_add_str(out, ",\"recovered\":true");
 	return strbuf_error(out);

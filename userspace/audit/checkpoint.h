@@ -6,7 +6,7 @@
 #pragma once
 
 #include "audit/chain.h"
-#include "audit/keyfile.h"
+#include "audit/signkey.h"
 #include "base/strbuf.h"
 
 #define CHECKPOINT_EVENT    "checkpoint"
@@ -25,4 +25,4 @@ struct checkpoint {
 void checkpoint_add_text(const struct checkpoint *c, struct strbuf *out);
 /* Appends the record's keys `lines` to `signature` as JSON, without braces. @key NULL: unsigned.
  * Return: 0, -errno. */
-int checkpoint_add_keys(const struct checkpoint *c, const struct keyfile *key, struct strbuf *out);
+int checkpoint_add_keys(const struct checkpoint *c, const struct signkey *key, struct strbuf *out);

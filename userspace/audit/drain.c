@@ -47,6 +47,10 @@ int audit_sync(struct audit *a, bool must)
 	now = clock_monotonic_ns();
 	if (!must && a->config.storage.sync == AUDIT_SYNC_SECOND && now - a->synced_ns < NS_PER_SEC)
 		return 0;
+	/* The key first: a signature whose key nobody knows would look forged. */
+	if (a->keys_fd >= 0 && fdatasync(a->keys_fd) < 0)
+		return -errno;
+	a->keys_fd = -1;
 	if (fdatasync(a->file.fd) < 0)
 		return -errno;
 	a->is_dirty = false;
@@ -114,9 +118,9 @@ int audit_add_checkpoint(struct audit *a, struct audit_position *pos)
 				     .is_recovered = a->is_recovery};
 	int r;
 
-	if (!a->config.key || pos->signed_lines == pos->lines)
+	if (!a->key || pos->signed_lines == pos->lines)
 		return 0;
-	r = checkpoint_add_keys(&c, a->config.key, &keys);
+	r = checkpoint_add_keys(&c, a->key, &keys);
 	if (r == 0)
 		r = audit_add_made(a, CHECKPOINT_EVENT, strbuf_bytes(&keys), pos);
 	pos->signed_lines = pos->lines;

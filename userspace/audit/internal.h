@@ -34,6 +34,8 @@ struct audit {
 	struct logfile file;
 	struct ring ring;
 	bool is_recovery; /* of a ring that a dead session left */
+	const struct signkey *key;
+	int keys_fd; /* the list that has `key`, until that is on the disk; then -1 */
 
 	pthread_mutex_t redact_lock; /* of the scratch; never taken within `lock` */
 	struct redact_scratch *scratch;

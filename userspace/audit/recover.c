@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "audit/internal.h"
+#include "audit/keylist.h"
+#include "audit/signkey.h"
 
 /* Brings the file to where the ring says it was: what is behind that is a batch that was written,
  * wholly or in part, but not yet accounted for, and is still in the ring. */
@@ -63,24 +66,64 @@ static int adopt_ring(struct audit *a)
 	return r == -ENOENT ? 0 : r;
 }
 
-/*
- * Signs what was recovered. Nobody can tell whether the lines since the last checkpoint were
- * changed between the death of their writer and now, so this signature says less than a session's,
- * and is one of its own: a line that loses the word does not fit any more.
- */
-static int sign(struct audit *a)
+/* Return: 0, -errno: it cannot be registered, as an agent cannot. */
+static int make_key(const struct audit *a, const char *keys_path, struct signkey **ret_key,
+		    int *ret_fd)
 {
+	_cleanup_(signkey_freep) struct signkey *key = NULL;
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	r = signkey_new(&key);
+	if (r == 0)
+		r = keylist_open(keys_path, &fd, NULL);
+	if (r == 0)
+		r = keylist_register(fd, KEYLIST_RECOVERY, ring_session(&a->ring),
+				     signkey_public(key));
+	if (r < 0)
+		return r;
+	*ret_key = TAKE_PTR(key);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int add_checkpoint(struct audit *a, const char *keys_path)
+{
+	_cleanup_(signkey_freep) struct signkey *key = NULL;
+	_cleanup_(fd_closep) int fd = -1;
 	struct audit_position pos = a->at;
 	int r;
 
+	if (make_key(a, keys_path, &key, &fd) < 0)
+		return 0;
+	audit_set_key(a, key, fd);
 	strbuf_reset(&a->text);
 	r = audit_add_checkpoint(a, &pos);
 	if (r == 0)
 		r = audit_write_to(a, &pos);
-	return r < 0 ? r : audit_sync(a, true);
+	if (r == 0)
+		r = audit_sync(a, true);
+	audit_set_key(a, NULL, -1);
+	return r;
 }
 
-int audit_recover(const char *path, const struct keyfile *key, struct diag *reterr_diag)
+/*
+ * Signs what was recovered. Nobody can tell whether the lines since the last checkpoint were
+ * changed between the death of their writer and now, so this signature says less than a session's,
+ * and its text and its key are others. Meanwhile no process of the same user may look at our
+ * memory.
+ */
+static int sign(struct audit *a, const char *keys_path)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE), r;
+
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	r = add_checkpoint(a, keys_path);
+	(void)prctl(PR_SET_DUMPABLE, dumpable);
+	return r;
+}
+
+int audit_recover(const char *path, const char *keys_path, struct diag *reterr_diag)
 {
 	_cleanup_(audit_freep) struct audit *a = NULL;
 	int r;
@@ -88,7 +131,6 @@ int audit_recover(const char *path, const struct keyfile *key, struct diag *rete
 	r = audit_new(&a);
 	if (r < 0)
 		return logfile_refuse(path, -r, reterr_diag);
-	a->config.key = key;
 	a->is_recovery = true;
 	r = logfile_init(path, false, &a->file, reterr_diag);
 	if (r < 0)
@@ -104,8 +146,8 @@ int audit_recover(const char *path, const struct keyfile *key, struct diag *rete
 		return refuse_recovery(a, r, reterr_diag);
 	a->tail = a->at.commit.tail;
 	r = audit_drain(a);
-	if (r == 0)
-		r = sign(a);
+	if (r == 0 && keys_path)
+		r = sign(a, keys_path);
 	if (r < 0)
 		return refuse_recovery(a, r, reterr_diag);
 	audit_finish(a);

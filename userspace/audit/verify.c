@@ -17,23 +17,15 @@ static const struct {
 	const char *word;
 	bool is_bad;
 } whats[_VERIFY_WHAT_MAX] = {
-	[VERIFY_EDITED] = {"edited", true},
-	[VERIFY_REMOVED] = {"removed", true},
-	[VERIFY_INSERTED] = {"inserted", true},
-	[VERIFY_REORDERED] = {"reordered", true},
-	[VERIFY_TRUNCATED] = {"truncated", true},
-	[VERIFY_SEQUENCE] = {"sequence", true},
-	[VERIFY_SIGNATURE] = {"signature", true},
-	[VERIFY_OTHER_KEY] = {"other_key", true},
-	[VERIFY_NOT_RECORD] = {"not_a_record", true},
-	[VERIFY_MISSING] = {"missing_file", true},
-	[VERIFY_UNCHAINED] = {"unchained", false},
-	[VERIFY_UNSIGNED] = {"unsigned", false},
-	[VERIFY_RECOVERED] = {"recovered", false},
-	[VERIFY_NO_END] = {"no_end", false},
-	[VERIFY_HALF_LINE] = {"half_line", false},
-	[VERIFY_BEGINNING] = {"beginning", false},
-	[VERIFY_LIVE] = {"live", false},
+	[VERIFY_EDITED] = {"edited", true},           [VERIFY_REMOVED] = {"removed", true},
+	[VERIFY_INSERTED] = {"inserted", true},       [VERIFY_REORDERED] = {"reordered", true},
+	[VERIFY_TRUNCATED] = {"truncated", true},     [VERIFY_SEQUENCE] = {"sequence", true},
+	[VERIFY_SIGNATURE] = {"signature", true},     [VERIFY_OTHER_KEY] = {"other_key", true},
+	[VERIFY_NOT_RECORD] = {"not_a_record", true}, [VERIFY_MISSING] = {"missing_file", true},
+	[VERIFY_UNCHAINED] = {"unchained", false},    [VERIFY_UNSIGNED] = {"unsigned", false},
+	[VERIFY_RECOVERED] = {"recovered", false},    [VERIFY_FORMER] = {"former_key", false},
+	[VERIFY_NO_END] = {"no_end", false},          [VERIFY_HALF_LINE] = {"half_line", false},
+	[VERIFY_BEGINNING] = {"beginning", false},    [VERIFY_LIVE] = {"live", false},
 };
 
 bool verify_is_bad(enum verify_what what)
@@ -269,7 +261,7 @@ static int verify_line(const struct lines_line *line, void *arg)
 /* What of the last file no checkpoint covers. @live: its ring is there. */
 static void check_tail(struct verify *v, bool is_live)
 {
-	uint64_t last = v->config->key ? v->signed_line : v->last_checkpoint;
+	uint64_t last = v->config->keys || v->config->key ? v->signed_line : v->last_checkpoint;
 
 	if (last == v->lines_of_file)
 		return;

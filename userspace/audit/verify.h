@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "audit/keyfile.h"
+#include "audit/keylist.h"
 #include "base/diag.h"
 
 #define VERIFY_FINDINGS_MAX ((uint64_t)1000) /* are told; the rest is counted */
@@ -20,13 +20,14 @@ enum verify_what {
 	VERIFY_TRUNCATED,  /* the end is missing */
 	VERIFY_SEQUENCE,   /* `seq` does not count on */
 	VERIFY_SIGNATURE,  /* a checkpoint's signature does not fit what is before it */
-	VERIFY_OTHER_KEY,  /* a checkpoint is signed with another key than was given */
+	VERIFY_OTHER_KEY,  /* a checkpoint is signed with a key that is not its session's */
 	VERIFY_NOT_RECORD, /* not a line of Holdfast's, or of another version */
 	VERIFY_MISSING,    /* a closed file is missing */
 	/* from here on: nothing wrong, but to be known */
 	VERIFY_UNCHAINED, /* lines from before there was a chain */
 	VERIFY_UNSIGNED,  /* no checkpoint covers these lines */
 	VERIFY_RECOVERED, /* a checkpoint was signed only after the death of the writer */
+	VERIFY_FORMER,    /* a checkpoint is signed with a host's key, of before there was a list */
 	VERIFY_NO_END,    /* a session has no session_end */
 	VERIFY_HALF_LINE, /* a writer was interrupted in this line */
 	VERIFY_BEGINNING, /* older files were removed to keep only so many */
@@ -50,7 +51,9 @@ struct verify_result {
 };
 
 struct verify_config {
-	const struct keyfile_public *key; /* NULL: there is none: signatures are not looked at */
+	/* Whose signatures count; with neither, signatures are not looked at. */
+	const struct keylist *keys;
+	const struct pubkey *key; /* whatever the list says, this one does for every session */
 	void (*tell)(const struct verify_finding *f, void *arg);
 	void *arg;
 };

@@ -40,6 +40,7 @@ struct verify {
 	uint64_t from; /* the closed file that this one says it follows, or 0 */
 	bool has_half_line;
 	struct strbuf last; /* the last line's text */
+	bool has_former;    /* a signature of a former key was told */
 	bool is_last_read;  /* its first keys could be read */
 	uint64_t last_number;
 	uint64_t seq;

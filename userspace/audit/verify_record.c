@@ -116,15 +116,19 @@ static bool check_numbers(struct verify *v, const struct lines_line *line, const
 	return false;
 }
 
-static bool is_right(const struct keyfile_public *key, const struct verify_record *record,
+static bool is_recovered(const struct verify_record *record)
+{
+	return json_is_true(json_object_get(record->root, "recovered"));
+}
+
+static bool is_right(const struct pubkey *key, const struct verify_record *record,
 		     const struct lines_line *line, const char *base64)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(CHECKPOINT_TEXT_MAX);
 	struct checkpoint c = {.session = bytes_of(record->session),
 			       .lines = line->number - 1,
-			       .is_recovered =
-				       json_is_true(json_object_get(record->root, "recovered"))};
-	unsigned char signature[KEYFILE_SIGNATURE_BYTES];
+			       .is_recovered = is_recovered(record)};
+	unsigned char signature[PUBKEY_SIGNATURE_BYTES];
 	size_t len;
 
 	if (!chain_prev_of(line->text, &c.prev) ||
@@ -133,7 +137,53 @@ static bool is_right(const struct keyfile_public *key, const struct verify_recor
 	    len != sizeof(signature))
 		return false;
 	checkpoint_add_text(&c, &text);
-	return !strbuf_error(&text) && keyfile_verify(key, strbuf_bytes(&text), signature);
+	return !strbuf_error(&text) && pubkey_verify(key, strbuf_bytes(&text), signature);
+}
+
+static void tell_former(struct verify *v, const struct lines_line *line)
+{
+	if (v->has_former)
+		return;
+	v->has_former = true;
+	verify_tell(v, VERIFY_FORMER, line->number,
+		    "this checkpoint, and perhaps others, is signed with a key of the host's, as "
+		    "older versions of Holdfast made one: an agent that could read it could sign");
+}
+
+/* The key that is called @id, if it may sign this checkpoint; else NULL, after telling. */
+static const struct pubkey *find_key(struct verify *v, const struct lines_line *line,
+				     const struct verify_record *record, const char *id)
+{
+	const struct verify_config *config = v->config;
+	enum keylist_answer answer = KEYLIST_KNOWS_NO_SESSION;
+	const char *than = "the list of keys has for it, which does not know this session: is the "
+			   "log of another host or user? --keys names their list";
+	char its[PUBKEY_ID_HEX + 1];
+	const struct pubkey *key = NULL;
+
+	if (config->key) {
+		pubkey_id(config->key, its);
+		if (streq(its, id))
+			return config->key;
+	}
+	if (config->keys)
+		answer = keylist_ask(config->keys, bytes_of(record->session), is_recovered(record),
+				     id, &key);
+	if (answer == KEYLIST_IS_FORMER)
+		tell_former(v, line);
+	if (key)
+		return key;
+	if (!config->keys)
+		than = "the one that was asked for: is the log another session's?";
+	else if (answer == KEYLIST_HAS_OTHER)
+		than = "its session registered: the session did not sign it";
+	verify_tell(v, VERIFY_OTHER_KEY, line->number,
+		    "this checkpoint is signed with another key (%.16s...) than %s",
+		    strlen(id) == PUBKEY_ID_HEX && strspn(id, "0123456789abcdef") == PUBKEY_ID_HEX
+			    ? id
+			    : "?",
+		    than);
+	return NULL;
 }
 
 void verify_checkpoint(struct verify *v, const struct lines_line *line,
@@ -141,35 +191,30 @@ void verify_checkpoint(struct verify *v, const struct lines_line *line,
 {
 	const char *id = json_string_value(json_object_get(record->root, "key"));
 	const char *base64 = json_string_value(json_object_get(record->root, "signature"));
-	const struct keyfile_public *key = v->config->key;
+	const struct pubkey *key;
 
 	v->last_checkpoint = line->number;
-	if (!check_numbers(v, line, record->root) || !key)
+	if (!check_numbers(v, line, record->root) || (!v->config->keys && !v->config->key))
 		return;
 	if (!id || !base64) {
 		verify_tell(v, VERIFY_SIGNATURE, line->number, "this checkpoint is not signed");
-	} else if (!streq(id, key->id)) {
-		verify_tell(v, VERIFY_OTHER_KEY, line->number,
-			    "this checkpoint is signed with another key (%.16s...) than the one "
-			    "that was asked for (%.16s...): was the key changed, or is the log of "
-			    "another host? --key names a public half",
-			    strlen(id) == KEYFILE_ID_HEX && strspn(id, "0123456789abcdef") == 64
-				    ? id
-				    : "?",
-			    key->id);
-	} else if (!is_right(key, record, line, base64)) {
+		return;
+	}
+	key = find_key(v, line, record, id);
+	if (!key)
+		return;
+	if (!is_right(key, record, line, base64)) {
 		verify_tell(v, VERIFY_SIGNATURE, line->number,
 			    "the signature does not fit: lines before it were changed after they "
 			    "were signed, and the chain made anew");
-	} else {
-		if (json_is_true(json_object_get(record->root, "recovered")))
-			verify_tell(v, VERIFY_RECOVERED, line->number,
-				    "the %" PRIu64
-				    " lines before it were signed by a recovery: up to "
-				    "then only the chain covered them",
-				    line->number - v->signed_line - 1);
-		v->result.checkpoints++;
-		v->result.signed_lines += line->number - v->signed_line;
-		v->signed_line = line->number;
+		return;
 	}
+	if (is_recovered(record))
+		verify_tell(v, VERIFY_RECOVERED, line->number,
+			    "the %" PRIu64 " lines before it were signed by a recovery: up to "
+			    "then only the chain covered them",
+			    line->number - v->signed_line - 1);
+	v->result.checkpoints++;
+	v->result.signed_lines += line->number - v->signed_line;
+	v->signed_line = line->number;
 }

@@ -17,6 +17,7 @@ int audit_new(struct audit **ret)
 		return -ENOMEM;
 	a->file = LOGFILE_NULL;
 	a->ring = RING_NULL;
+	a->keys_fd = -1;
 	if (chain_new(&a->chain) < 0) {
 		free(a);
 		return -ENOMEM;

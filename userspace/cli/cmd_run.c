@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "audit/keyfile.h"
+#include "audit/keylist.h"
 #include "audit/place.h"
 #include "base/dirs.h"
 #include "base/io.h"
@@ -69,7 +69,7 @@ struct run {
 	char *ring_path;
 	char *runtime_dir;
 	char *cache_dir; /* NULL: there is none */
-	char *key_path, *public_path;
+	char *keys_path, *old_keys[2];
 	char *binary;
 	char *loader; /* NULL: this build has none */
 	char *libraries[N_LIBRARIES];
@@ -95,8 +95,9 @@ static void run_fini(struct run *r)
 	free(r->ring_path);
 	free(r->runtime_dir);
 	free(r->cache_dir);
-	free(r->key_path);
-	free(r->public_path);
+	free(r->keys_path);
+	for (size_t i = 0; i < ARRAY_SIZE(r->old_keys); i++)
+		free(r->old_keys[i]);
 	free(r->binary);
 	free(r->loader);
 	for (size_t i = 0; i < r->n_libraries; i++)
@@ -215,21 +216,28 @@ static void protect_policy(struct run *r, const struct policyset_entry *entry)
 		protect(r, entry->files[i]);
 }
 
-/* Where the key that signs the log is, or will be made. Without a home it is not signed. */
-static void find_key(struct run *r)
+/*
+ * Where the keys that sign the log are registered. Without a home it is not signed. What a host's
+ * key was before is protected although it is gone: who makes it anew would be believed.
+ */
+static void find_keys(struct run *r)
 {
-	_cleanup_(freep) char *key = keyfile_path(), *dir = key ? strdup(key) : NULL;
+	_cleanup_(freep) char *keys = keylist_path(), *dir = keys ? strdup(keys) : NULL;
 
 	if (!dir) {
-		say("the log will not be signed: there is no place for the key; set HOME or XDG_STATE_HOME");
+		say("the log will not be signed: there is no place for the list of keys; set HOME or XDG_STATE_HOME");
 		return;
 	}
 	*strrchr(dir, '/') = '\0';
-	(void)io_mkdir_p(dir, 0700); /* that it did not work is told when the key is made */
-	r->key_path = resolve_place(key);
-	r->public_path = r->key_path ? keyfile_public_path(r->key_path) : NULL;
-	protect(r, r->key_path);
-	protect(r, r->public_path);
+	(void)io_mkdir_p(dir, 0700); /* that it did not work is told when the list is made */
+	r->keys_path = resolve_place(keys);
+	if (!r->keys_path)
+		return;
+	r->old_keys[0] = keylist_old_private(r->keys_path);
+	r->old_keys[1] = keylist_old_public(r->keys_path);
+	protect(r, r->keys_path);
+	protect(r, r->old_keys[0]);
+	protect(r, r->old_keys[1]);
 }
 
 /* What the binary loads is as good as the binary. */
@@ -299,7 +307,7 @@ static int run_find_places(struct run *r)
 		say("no place for the log or the control socket: set HOME, or XDG_STATE_HOME and XDG_RUNTIME_DIR");
 		return RUN_EXIT_FAILED;
 	}
-	find_key(r);
+	find_keys(r);
 	protect(r, r->log_path);
 	protect(r, r->ring_path);
 	protect(r, r->runtime_dir);
@@ -326,7 +334,7 @@ static int run_start(struct run *r)
 		.ask_timeout_ns = r->options.ask_timeout_ns,
 		.is_quiet = r->options.is_quiet,
 		.log_path = r->log_path,
-		.log_key = r->key_path,
+		.log_keys = r->keys_path,
 		.log_storage = r->options.log_storage,
 		.runtime_dir = r->runtime_dir,
 		.command = r->command,

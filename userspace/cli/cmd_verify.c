@@ -17,15 +17,16 @@
 #define VERIFY_TEXT_MAX ((size_t)4 << 20)
 
 static const char usage[] =
-	"usage: holdfast verify [--key PUB] [--json] [FILE|SESSION]...\n"
+	"usage: holdfast verify [--keys LIST | --key PUB] [--json] [FILE|SESSION]...\n"
 	"\n"
 	"Tells whether logs (default: the newest session's) were changed since they were written: lines\n"
 	"edited, removed, inserted, reordered or cut off, and which. Checks the chain of hashes through a log\n"
 	"and the closed files FILE.1, FILE.2.zst, ... before it, the numbers of the records, and the\n"
 	"signatures of the checkpoints.\n"
 	"\n"
-	"  --key PUB   the public key (PEM) of the host that wrote the log (default: this host's)\n"
-	"  --json      one JSON object instead of text\n"
+	"  --keys LIST   the list of keys of the host that wrote the log (default: this host's)\n"
+	"  --key PUB     one public key (PEM) that has to have signed all of it\n"
+	"  --json        one JSON object instead of text\n"
 	"\n"
 	"Exit status: 0 nothing was changed; 1 something was, or a log cannot be read; 2 wrong usage.\n";
 
@@ -33,9 +34,10 @@ struct view {
 	bool is_json;
 	struct strbuf text;
 	struct json json;
-	struct keyfile_public key;
-	bool has_key;
-	const char *key_path;
+	struct keylist *keys; /* NULL: there is none, or --key was given */
+	struct pubkey key;
+	bool has_key; /* --key */
+	const char *keys_path, *key_path;
 	bool is_bad;
 };
 
@@ -76,11 +78,11 @@ static void sum_up_text(const struct view *v, const char *path, const struct ver
 	if (r->files > 1)
 		strbuf_add_fmt(&out, " in %" PRIu64 " files", r->files);
 	strbuf_add_fmt(&out, ", %" PRIu64 " session%s; ", r->sessions, r->sessions == 1 ? "" : "s");
-	if (v->has_key)
+	if (v->has_key || v->keys)
 		strbuf_add_fmt(&out, "%" PRIu64 " of them signed, by %" PRIu64 " checkpoint%s; ",
 			       r->signed_lines, r->checkpoints, r->checkpoints == 1 ? "" : "s");
 	else
-		strbuf_add_str(&out, "signatures not checked: there is no key; ");
+		strbuf_add_str(&out, "signatures not checked: there is no list of keys; ");
 	if (r->n_bad)
 		strbuf_add_fmt(&out, "CHANGED: %" PRIu64 " finding%s", r->n_bad,
 			       r->n_bad == 1 ? "" : "s");
@@ -107,7 +109,7 @@ static void sum_up_json(struct view *v, const struct verify_result *r)
 static void verify_path(struct view *v, const char *path)
 {
 	const struct verify_config config = {
-		.key = v->has_key ? &v->key : NULL, .tell = tell, .arg = v};
+		.keys = v->keys, .key = v->has_key ? &v->key : NULL, .tell = tell, .arg = v};
 	struct verify_result result = {};
 	struct diag d = {};
 	int r;
@@ -143,28 +145,48 @@ static void verify_what(struct view *v, const char *what)
 	verify_path(v, path);
 }
 
-/* --key, or the key of this host if it has one. Return: 0; -errno after saying what is wrong. */
-static int load_key(struct view *v)
+/* A host that has no list yet may have what there was before. Return: 0; -ENOENT; -errno with
+ * @reterr_diag. */
+static int load_old_key(struct view *v, const char *list, struct diag *reterr_diag)
 {
-	_cleanup_(freep) char *private = v->key_path ? NULL : keyfile_path();
-	_cleanup_(freep) char *public = private ? keyfile_public_path(private) : NULL;
-	const char *path = v->key_path ? v->key_path : public;
+	_cleanup_(freep) char *path = keylist_old_public(list);
+	struct pubkey k;
+	int r = path ? pubkey_load(path, &k, reterr_diag) : -ENOMEM;
+
+	if (r == 0)
+		r = keylist_parse(list, BYTES_NULL, &v->keys, reterr_diag);
+	return r < 0 ? r : keylist_add_host(v->keys, &k);
+}
+
+/* --key, --keys, or this host's list if it has one. Return: 0; -errno after saying what is wrong.
+ */
+static int load_keys(struct view *v)
+{
+	_cleanup_(freep) char *own = NULL;
+	const char *path = v->keys_path;
 	struct diag d = {};
 	int r;
 
-	if (!path)
-		return 0;
-	r = keyfile_load_public(path, &v->key, &d);
-	v->has_key = r == 0;
-	if (r == 0)
-		return 0;
-	if (r == -ENOENT && !v->key_path) {
-		say("this host has no key yet ('%s'), so signatures are not checked; --key names "
-		    "the public half of another host's",
-		    path);
+	if (v->key_path) {
+		r = pubkey_load(v->key_path, &v->key, &d);
+		v->has_key = r == 0;
+	} else {
+		if (!path)
+			path = own = keylist_path();
+		if (!path)
+			return 0;
+		r = keylist_load(path, &v->keys, &d);
+		if (r == -ENOENT && own)
+			r = load_old_key(v, own, &d);
+	}
+	if (r == -ENOENT && own) {
+		say("this host has no list of keys yet ('%s'), so signatures are not checked; "
+		    "--keys names another host's",
+		    own);
 		return 0;
 	}
-	say("%s", d.message);
+	if (r < 0)
+		say("%s", d.message);
 	return r;
 }
 
@@ -172,6 +194,7 @@ static int load_key(struct view *v)
 static int parse_options(int argc, char **argv, struct view *v)
 {
 	static const struct option options[] = {
+		{"keys", required_argument, NULL, 'K'},
 		{"key", required_argument, NULL, 'k'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
@@ -182,6 +205,9 @@ static int parse_options(int argc, char **argv, struct view *v)
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (c) {
+		case 'K':
+			v->keys_path = optarg;
+			break;
 		case 'k':
 			v->key_path = optarg;
 			break;
@@ -196,7 +222,27 @@ static int parse_options(int argc, char **argv, struct view *v)
 			return -EINVAL;
 		}
 	}
+	if (v->keys_path && v->key_path) {
+		say("--keys and --key do not go together");
+		return -EINVAL;
+	}
 	return 0;
+}
+
+static void begin_json(struct view *v)
+{
+	char id[PUBKEY_ID_HEX + 1];
+
+	v->json = JSON_INIT(&v->text);
+	if (!v->is_json)
+		return;
+	if (v->has_key)
+		pubkey_id(&v->key, id);
+	json_begin_object(&v->json);
+	json_key_u64(&v->json, "v", 1);
+	json_key_cstr(&v->json, "key", v->has_key ? id : NULL);
+	json_key(&v->json, "logs");
+	json_begin_array(&v->json);
 }
 
 int cmd_verify(int argc, char **argv)
@@ -206,16 +252,9 @@ int cmd_verify(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? 2 : 0;
-	if (load_key(&v) < 0)
+	if (load_keys(&v) < 0)
 		return 1;
-	v.json = JSON_INIT(&v.text);
-	if (v.is_json) {
-		json_begin_object(&v.json);
-		json_key_u64(&v.json, "v", 1);
-		json_key_cstr(&v.json, "key", v.has_key ? v.key.id : NULL);
-		json_key(&v.json, "logs");
-		json_begin_array(&v.json);
-	}
+	begin_json(&v);
 	if (optind == argc)
 		verify_what(&v, NULL);
 	for (int i = optind; i < argc; i++)
@@ -227,5 +266,6 @@ int cmd_verify(int argc, char **argv)
 		(void)puts(strbuf_error(&v.text) ? "{}" : strbuf_str(&v.text));
 	}
 	strbuf_fini(&v.text);
+	keylist_free(v.keys);
 	return fflush(stdout) != 0 || v.is_bad;
 }

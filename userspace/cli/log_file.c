@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/audit.h"
-#include "audit/keyfile.h"
+#include "audit/keylist.h"
 #include "audit/place.h"
 #include "base/dirs.h"
 #include "base/say.h"
 
 #include "cli/log_file.h"
 
-/* The key that signs what is recovered, if we may read it: not for an agent, nor for others. */
-static void open_key(struct keyfile **ret)
-{
-	_cleanup_(freep) char *path = keyfile_path();
-	int r = path ? keyfile_open(path, ret, NULL) : -ENOENT;
-
-	if (r < 0)
-		*ret = NULL;
-}
-
 void log_file_recover(const char *path)
 {
-	_cleanup_(keyfile_freep) struct keyfile *key = NULL;
-	_cleanup_(freep) char *ring = str_format("%s.ring", path);
+	_cleanup_(freep) char *keys = keylist_path();
 	struct diag d = {};
 	int r;
 
-	if (ring && access(ring, F_OK) == 0)
-		open_key(&key);
-	r = audit_recover(path, key, &d);
+	r = audit_recover(path, keys, &d);
 	if (r > 0)
 		say("recovered %d records of a session that was killed", r);
 	else if (r < 0 && r != -EBUSY)

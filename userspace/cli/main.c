@@ -15,7 +15,7 @@ static const struct command commands[] = {
 	{"tree", cmd_tree, "[--json] [FILE|SESSION]", "show its processes and what each did"},
 	{"diff", cmd_diff, "SESSION SESSION", "what one session did that the other did not"},
 	{"learn", cmd_learn, "[OPTIONS] [--] COMMAND...", "write the policy that COMMAND needs"},
-	{"verify", cmd_verify, "[--key PUB] [FILE|SESSION]...", "tell whether a log was changed"},
+	{"verify", cmd_verify, "[--keys LIST] [FILE|SESSION]...", "tell whether a log was changed"},
 	{"why", cmd_why, "ID|SEQ|--last [SESSION]", "tell the whole story of a decision"},
 	{"page", cmd_page, "[OPTIONS]", "serve a local web page to watch and answer"},
 	{"held", cmd_held, "[--json] [SESSION|ID]", "list the actions that wait for an answer"},

@@ -5,7 +5,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "audit/keyfile.h"
+#include "audit/keylist.h"
+#include "audit/signkey.h"
 #include "base/clock.h"
 #include "base/io.h"
 
@@ -157,13 +158,32 @@ static int open_log(struct session *s)
 	if (r < 0 || !s->scratch)
 		return fail_errno(s, "cannot prepare the patterns of redactions", -ENOMEM);
 	config.redact = s->redact;
-	/* Before there is an agent. */
-	if (s->config->log_key && keyfile_load(s->config->log_key, &s->log_key, &d) < 0)
+	/* It has to be there for the engine to know it again. */
+	if (s->config->log_keys && keylist_open(s->config->log_keys, &s->log_keys, &d) < 0)
 		return fail_diag(s, &d);
-	config.key = s->log_key;
+	config.keys_path = s->config->log_keys;
 	if (audit_open(&config, &s->audit, &d) < 0)
 		return fail_diag(s, &d);
 	return 0;
+}
+
+/*
+ * The key that signs this session's log. It is made after the command was forked and this process
+ * hardened, so that it is in nobody's memory but ours; the command has executed nothing yet.
+ */
+static int make_key(struct session *s)
+{
+	int r;
+
+	if (s->log_keys < 0)
+		return 0;
+	r = signkey_new(&s->log_key);
+	if (r == 0)
+		r = keylist_register(s->log_keys, KEYLIST_SESSION, bytes_of(s->config->session),
+				     signkey_public(s->log_key));
+	if (r == 0)
+		audit_set_key(s->audit, s->log_key, s->log_keys);
+	return r;
 }
 
 static int open_control(struct session *s)
@@ -370,8 +390,6 @@ static int start_deciding(struct session *s)
 		e->protected_paths[e->n_protected++] = s->config->protected_paths[i];
 	if (spending_dir(s->spending) && e->n_protected < ENGINE_MAX_PROTECTED)
 		e->protected_paths[e->n_protected++] = spending_dir(s->spending);
-	if (s->config->log_key)
-		e->secret_paths[e->n_secrets++] = s->config->log_key;
 	for (size_t i = 0; i < s->config->n_secrets && e->n_secrets < ENGINE_MAX_SECRETS; i++)
 		e->secret_paths[e->n_secrets++] = s->config->secret_paths[i];
 	policy_stack_denials(s->config->policies->stack, &config.denial_repeats,
@@ -386,6 +404,9 @@ static int start_deciding(struct session *s)
 	r = supervise_new(&config, &s->supervise);
 	if (r < 0)
 		return fail_errno(s, "cannot start deciding", r);
+	r = make_key(s);
+	if (r < 0)
+		return fail_errno(s, "cannot register the key that signs the log", r);
 	/* Before the writer has a thread of its own: then nobody has to be waited for. */
 	r = session_record_start(s);
 	if (r == 0)
@@ -460,7 +481,7 @@ static void session_teardown(struct session *s)
 	/* The disk is not waited for before the shell has its prompt again. */
 	unsynced = audit_take_unsynced(s->audit);
 	audit_close(s->audit);
-	keyfile_free(s->log_key);
+	signkey_free(s->log_key);
 	prompt_free(s->prompt);
 	control_server_free(s->server);
 	held_table_free(s->held);
@@ -489,6 +510,11 @@ static void session_teardown(struct session *s)
 	s->sock = fd_close(s->sock);
 	session_sinks_fini(s);
 	session_ask_fini(s);
+	if (unsynced >= 0) {
+		(void)fdatasync(s->log_keys);
+		(void)fdatasync(unsynced);
+	}
+	s->log_keys = fd_close(s->log_keys);
 }
 
 int session_run(void *config, int sock, const sigset_t *original_mask)
@@ -499,6 +525,7 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 		.sock = sock,
 		.listener = -1,
 		.exec_status = -1,
+		.log_keys = -1,
 		.epoll = -1,
 		.signals = -1,
 		.timer = -1,

@@ -22,7 +22,8 @@ struct session_config {
 	uint64_t ask_timeout_ns;
 	bool is_quiet;        /* no notice when an action is held */
 	const char *log_path; /* absolute */
-	const char *log_key;  /* absolute: what signs the log; NULL: it is not signed */
+	const char
+		*log_keys; /* absolute: the list of keys that sign; NULL: the log is not signed */
 	struct audit_storage log_storage;
 	const char *runtime_dir; /* absolute */
 	char *command;           /* resolved */
@@ -40,8 +41,7 @@ struct session_config {
 	bool wants_sight; /* the kernel's account of processes, or nothing is run */
 	const char *const *protected_paths; /* absolute, resolved; files or trees */
 	size_t n_protected;
-	const char *const
-		*secret_paths; /* likewise: files that must not be read, besides log_key */
+	const char *const *secret_paths; /* likewise: files that must not be read */
 	size_t n_secrets;
 };
 

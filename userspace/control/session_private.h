@@ -36,7 +36,8 @@ struct session {
 	struct redact *redact;
 	struct redact_scratch *scratch; /* main thread only */
 	struct audit *audit;
-	struct keyfile *log_key;
+	struct signkey *log_key; /* this session's own */
+	int log_keys;            /* the list that it is registered in; -1: none */
 	struct held_table *held;
 	struct control_server *server;
 	struct control_server *spend_server;

@@ -240,7 +240,7 @@ static bool refuse_step(const struct protect *p, const struct action *a,
 	else if (touches_secret(p, s))
 		*ret = (struct protect_refusal){
 			"own-key",
-			"The keys that sign Holdfast's log and messages cannot be read or changed.",
+			"The keys that sign Holdfast's messages cannot be read or changed.",
 			EACCES};
 	else if (touches_own_files(p, s))
 		*ret = own_files;
