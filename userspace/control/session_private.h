@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervisor's state, shared by session.c (setting up, taking down), session_loop.c (events)
- * and session_record.c (the session's own records). Main thread only.
+ * The supervisor's state, shared by session.c (setting up, taking down), session_loop.c (events),
+ * session_held.c (the terminal) and session_record.c (the session's own records). Main thread only.
  */
 #pragma once
 
@@ -101,11 +101,17 @@ void session_loop(struct session *s);
 void session_stop(void *arg, const char *reason);
 void session_notice(struct session *s, struct bytes note);
 void session_looping(void *arg, struct bytes words);
-void session_hold_ended(void *arg, const struct held *h, enum hold_end end);
 extern const struct control_ops session_control_ops;
 
+/* session_held.c */
+void session_hold_ended(void *arg, const struct held *h, enum hold_end end);
 /* What a person needs to recognise the action, in one line of clean ASCII. */
 void session_describe_held(const struct held *h, struct strbuf *out);
+/* Says what is held and new, where nobody else is asked. */
+void session_announce(struct session *s);
+/* Puts the oldest question to the terminal, if there is one and it is free. */
+void session_prompt_next(struct session *s);
+void session_prompt_dispatch(struct session *s);
 
 /* session_grants.c */
 /* Return: 0, -ENOMEM. A file that cannot be used is no failure: the session goes on without. */
