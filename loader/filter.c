@@ -191,6 +191,24 @@ static int filter_ioctl(scmp_filter_ctx ctx, const struct trap_row *row,
 	return r;
 }
 
+static int filter_sockopt(scmp_filter_ctx ctx, const struct trap_row *row)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < trap_sockopts_size; i++) {
+		const struct scmp_arg_cmp sets[] = {
+			SCMP_CMP((unsigned int)row->path, SCMP_CMP_MASKED_EQ, LOW32,
+				 trap_sockopts[i].level),
+			SCMP_CMP((unsigned int)row->flags, SCMP_CMP_MASKED_EQ, LOW32,
+				 trap_sockopts[i].option),
+			SCMP_CMP(4, SCMP_CMP_NE, 0, 0), /* its length */
+		};
+
+		r = filter_trap(ctx, row->nr, ARRAY_SIZE(sets), sets);
+	}
+	return r;
+}
+
 static int filter_namespace(scmp_filter_ctx ctx, const struct trap_row *row)
 {
 	static const uint64_t bits[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
@@ -265,7 +283,7 @@ static int filter_signal(scmp_filter_ctx ctx, const struct trap_row *row)
 static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		      const struct filter_plan *plan)
 {
-	static const uint64_t ptrace_attaching[] = {PTRACE_ATTACH, PTRACE_SEIZE};
+	static const uint64_t ptrace_attaching[] = {PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE};
 	static const uint64_t prctl_options[] = {PR_SET_MM, PR_SET_CHILD_SUBREAPER};
 	struct scmp_arg_cmp has_destination = SCMP_CMP(4, SCMP_CMP_NE, 0, 0);
 
@@ -294,6 +312,8 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 					  ARRAY_SIZE(ptrace_attaching));
 	case TRAP_IOCTL:
 		return filter_ioctl(ctx, row, plan);
+	case TRAP_SOCKOPT:
+		return filter_sockopt(ctx, row);
 	case TRAP_PRCTL:
 		return filter_trap_values(ctx, row->nr, 0, prctl_options,
 					  ARRAY_SIZE(prctl_options));

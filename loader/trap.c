@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/in.h>
+
 #include "loader/trap.h"
 
 #define TRAP_HIGHEST_KNOWN 470 /* listns(2), Linux 6.18 */
@@ -28,6 +30,17 @@ const struct trap_ioctl trap_ioctls[] = {
 };
 
 const size_t trap_ioctls_size = ARRAY_SIZE(trap_ioctls);
+
+#define SOCKOPT(lvl, opt)                                                                          \
+	{                                                                                          \
+		.name = #opt, .level = (lvl), .option = (opt)                                      \
+	}
+const struct trap_sockopt trap_sockopts[] = {
+	SOCKOPT(IPPROTO_IP, IP_OPTIONS), SOCKOPT(IPPROTO_IPV6, IPV6_RTHDR),
+	SOCKOPT(IPPROTO_IPV6, IPV6_2292PKTOPTIONS), /* control messages, routes among them */
+};
+
+const size_t trap_sockopts_size = ARRAY_SIZE(trap_sockopts);
 
 const size_t trap_table_size = ARRAY_SIZE(trap_table);
 

@@ -18,8 +18,9 @@ enum trap_class {
 	TRAP_NETWORK,     /* connect, bind, listen, sendmsg, sendmmsg */
 	TRAP_SENDTO,      /* only with a destination address */
 	TRAP_SOCKET,      /* only for families and types outside the list */
-	TRAP_PTRACE,      /* only requests that attach */
+	TRAP_PTRACE,      /* only requests that make somebody a tracer */
 	TRAP_IOCTL,       /* only the requests of loader/ioctls.def */
+	TRAP_SOCKOPT,     /* only the options of trap_sockopts */
 	TRAP_REFUSED,     /* refused unless granted */
 	TRAP_RESTRICT,    /* always: what is done on behalf is to be bound by it, too */
 	TRAP_PRCTL,       /* only PR_SET_MM: it can say that a process runs another image; and
@@ -58,6 +59,7 @@ enum trap_shape {
 	SHAPE_PRIORITY, /* a process, a group or a user */
 	SHAPE_OWNER,    /* as SHAPE_KILL, of fcntl(F_SETOWN) */
 	SHAPE_IOCTL,    /* the request says which group it belongs to */
+	SHAPE_SOCKOPT,  /* level and option */
 	SHAPE_RESTRICT, /* a Landlock ruleset, flags */
 	SHAPE_PRCTL,    /* the first argument says what is done */
 	SHAPE_CLONE,    /* the flags say what is done */
@@ -88,6 +90,19 @@ struct trap_ioctl {
 
 extern const struct trap_ioctl trap_ioctls[];
 extern const size_t trap_ioctls_size;
+
+/*
+ * An option of setsockopt(2) by which packets go another way than to the address that a connection
+ * or send was judged by: source routes (net/ipv4/ip_options.c, net/ipv6/ipv6_sockglue.c; neither
+ * asks for a capability). An empty value takes the route away, and is nobody's business.
+ */
+struct trap_sockopt {
+	const char *name;
+	uint32_t level, option;
+};
+
+extern const struct trap_sockopt trap_sockopts[];
+extern const size_t trap_sockopts_size;
 
 extern const struct trap_row trap_table[];
 extern const size_t trap_table_size;

@@ -15,6 +15,7 @@
 
 #define ATTACK_FAR4      "198.51.100.1" /* TEST-NET-2: stands for any address of the internet */
 #define ATTACK_FAR6      "2001:db8::1"
+#define ATTACK_LINK6     "fe80::1"
 #define ATTACK_METADATA4 "169.254.169.254"
 #define ATTACK_METADATA6 "fd00:ec2::254"
 

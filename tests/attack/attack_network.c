@@ -2,6 +2,7 @@
 /* Ways to another machine, or to what listens on this one; in a network namespace of their own. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <linux/if_packet.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -232,6 +233,120 @@ static int reconnect(const struct world *w)
 	return outcome(send(fd, "x", 1, 0));
 }
 
+/* ---- addresses of many, and of this link alone */
+
+/* By the loopback device: no route leads to these in a namespace that has nothing else. */
+static int send_to_many(const char *host, uint16_t port, bool connects)
+{
+	union address a;
+	socklen_t len = address_of(&a, host, port);
+	int fd = socket_for(&a, SOCK_DGRAM, 0);
+	int yes = 1;
+
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof(yes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3);
+	if (a.any.sa_family == AF_INET6)
+		a.v6.sin6_scope_id = if_nametoindex("lo");
+	if (!connects)
+		return outcome(sendto(fd, "x", 1, 0, &a.any, len));
+	return connect(fd, &a.any, len) < 0 ? -errno : outcome(send(fd, "x", 1, 0));
+}
+
+#define MANY                                                                                       \
+	X(mdns, "224.0.0.251", 5353, false)                                                        \
+	X(mdns_connected, "224.0.0.251", 5353, true)                                               \
+	X(mdns6, "ff02::fb", 5353, false)                                                          \
+	X(all_nodes, "ff02::1", 9, false)                                                          \
+	X(all_nodes_connected, "ff02::1", 9, true)                                                 \
+	X(broadcast, "255.255.255.255", 67, false)                                                 \
+	X(broadcast_connected, "255.255.255.255", 67, true)                                        \
+	X(link_local, ATTACK_LINK6, 80, false)                                                     \
+	X(link_local_connected, ATTACK_LINK6, 80, true)
+
+#define X(function, host, port, connects)                                                          \
+	static int function(const struct world *w)                                                 \
+	{                                                                                          \
+		(void)w;                                                                           \
+		return send_to_many(host, port, connects);                                         \
+	}
+MANY
+#undef X
+
+	/* ---- another way to the allowed service: packets go to the first address of the route */
+
+	static int
+	source_route(const struct world *w)
+{
+	/* IPOPT_LSRR, length, pointer, the route, the end: of net/ipv4/ip_options.c. */
+	unsigned char route[8] = {0x83, 7, 4};
+	union address a;
+	socklen_t len = address_of(&a, "127.0.0.1", ATTACK_PORT_ALLOWED);
+	int fd = socket_for(&a, SOCK_DGRAM, 0);
+
+	(void)w;
+	(void)inet_pton(AF_INET, ATTACK_FAR4, route + 3);
+	if (setsockopt(fd, IPPROTO_IP, IP_OPTIONS, route, sizeof(route)) < 0)
+		return -errno;
+	return outcome(sendto(fd, "x", 1, 0, &a.any, len));
+}
+
+static int source_route_with_high_bits(const struct world *w)
+{
+	static const unsigned char none[4] = {1, 1, 1, 0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)w;
+	return outcome(syscall(SYS_setsockopt, fd, (1UL << 32) | IPPROTO_IP,
+			       (1UL << 32) | IP_OPTIONS, none, sizeof(none)));
+}
+
+/* A header of segment routing with one segment: struct ipv6_sr_hdr, include/uapi/linux/seg6.h. */
+struct segments {
+	uint8_t next, length, type, left, first, flags;
+	uint16_t tag;
+	struct in6_addr segment;
+};
+
+static int routing_header(const struct world *w)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct segments route = {.length = 2, .type = 4};
+
+	(void)w;
+	(void)inet_pton(AF_INET6, ATTACK_FAR6, &route.segment);
+	return outcome(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, &route, sizeof(route)));
+}
+
+/* It takes control messages, routes among them: so it is refused whatever they are. */
+static int routing_header_of_old(const struct world *w)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = IPPROTO_IPV6,
+				.cmsg_type = IPV6_HOPLIMIT}};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)w;
+	return outcome(
+		setsockopt(fd, IPPROTO_IPV6, IPV6_2292PKTOPTIONS, &control, sizeof(control)));
+}
+
+/* An empty route is none, and other options are nobody's business. */
+static int no_source_route(const struct world *w)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ttl = 3;
+
+	(void)w;
+	if (setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)) < 0)
+		return -errno;
+	return outcome(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, NULL, 0));
+}
+
 /* ---- sockets of other kinds */
 
 #define SOCKETS                                                                                    \
@@ -421,6 +536,29 @@ static const struct attack_row rows[] = {
 		SHIP | NO_NETWORK | PN, ATTACK_FAR4),
 	REACHES("fast_open_connect_is_denied", "T014 G3", fastopen_connect, SHIP | NO_NETWORK | PN,
 		ATTACK_FAR4),
+#define TOLD(fact, attack, what)                                                                   \
+	{                                                                                          \
+		fact, "T120 G15", attack, SHIP | READ_ONLY | NO_NETWORK | PN, .object = what       \
+	}
+	TOLD("multicast_is_denied", mdns, "224.0.0.251"),
+	TOLD("multicast_by_connect_is_denied", mdns_connected, "224.0.0.251"),
+	TOLD("multicast_of_ipv6_is_denied", mdns6, "ff02::fb"),
+	TOLD("all_nodes_of_the_link_are_denied", all_nodes, "ff02::1"),
+	TOLD("all_nodes_by_connect_are_denied", all_nodes_connected, "ff02::1"),
+	TOLD("broadcast_is_denied", broadcast, "255.255.255.255"),
+	TOLD("broadcast_by_connect_is_denied", broadcast_connected, "255.255.255.255"),
+	TOLD("link_local_address_is_denied", link_local, ATTACK_LINK6),
+	TOLD("link_local_address_by_connect_is_denied", link_local_connected, ATTACK_LINK6),
+#define ROUTE(fact, attack)                                                                        \
+	{                                                                                          \
+		fact, "G5", attack, SHIP | NO_NETWORK | PN, .object = "setsockopt"                 \
+	}
+	ROUTE("source_route_of_a_socket_is_refused", source_route),
+	ROUTE("source_route_with_high_bits_is_refused", source_route_with_high_bits),
+	ROUTE("routing_header_of_ipv6_is_refused", routing_header),
+	ROUTE("routing_header_by_the_old_option_is_refused", routing_header_of_old),
+	{"option_that_sets_no_route_is_allowed", "G5", no_source_route, SHIP | PN,
+	 .flags = ROW_ALLOWED},
 	NO_SOCKET("vsock_is_refused", "T024 G22", vsock),
 	NO_SOCKET("alg_socket_is_refused", "T024 G22", alg),
 	NO_SOCKET("key_socket_is_refused", "T024 G22", key),

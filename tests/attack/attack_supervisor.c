@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <linux/filter.h>
 
 #include "base/io.h"
@@ -47,6 +48,57 @@ static int attach(const struct world *w)
 static int seize(const struct world *w)
 {
 	return outcome(syscall(SYS_ptrace, PTRACE_SEIZE, w->victim, 0, 0));
+}
+
+/* The parent becomes the tracer: of the command, the supervisor. */
+static int trace_me(const struct world *w)
+{
+	(void)w;
+	return outcome(syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0));
+}
+
+static int trace_me_high(const struct world *w)
+{
+	(void)w;
+	/* The kernel takes the whole of it, and knows no such request. */
+	return outcome(syscall(SYS_ptrace, (1UL << 32) | PTRACE_TRACEME, 0, 0, 0));
+}
+
+/* So it is with an orphan. */
+static int trace_orphan(const struct world *w)
+{
+	pid_t parent = getpid();
+	int fds[2], r = -ECANCELED;
+
+	if (pipe(fds) < 0)
+		return -errno;
+	if (fork() == 0) {
+		parent = getpid();
+		if (fork() == 0) {
+			while (getppid() == parent)
+				(void)usleep(1000);
+			r = trace_me(w);
+			(void)!write(fds[1], &r, sizeof(r));
+		}
+		_exit(0);
+	}
+	(void)close(fds[1]);
+	(void)!read(fds[0], &r, sizeof(r));
+	(void)close(fds[0]);
+	return r;
+}
+
+/* Its tracer is of the session: as a debugger does. */
+static int trace_own_child(const struct world *w)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(-trace_me(w));
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
 static int steal_listener(const struct world *w)
@@ -268,6 +320,15 @@ static const struct attack_row rows[] = {
 	GUARDS("its_memory_cannot_be_opened_for_writing", "T050 H7", write_memory, "/mem"),
 	GUARDS("it_cannot_be_attached_to", "T050 H7", attach, "ptrace"),
 	GUARDS("it_cannot_be_seized", "T050 H7", seize, "ptrace"),
+	{"it_does_not_become_the_tracer_of_the_command", "T050 H7", trace_me,
+	 SHIP | PW | NO_NETWORK, .object = "ptrace"},
+	{"it_does_not_become_a_tracer_by_a_request_with_high_bits", "H7 E7", trace_me_high,
+	 SHIP | PW, .object = "ptrace", .not_native = "the kernel knows no such request"},
+	{"it_does_not_become_the_tracer_of_an_orphan", "T050 H7", trace_orphan,
+	 SHIP | PW | NO_NETWORK, .object = "ptrace",
+	 .not_native = "the tracer would be the machine's first process"},
+	{"process_of_the_session_may_trace_its_child", "H7", trace_own_child, SHIP | PW,
+	 .flags = ROW_ALLOWED},
 	GUARDS("its_descriptors_cannot_be_taken", "H7 I5", steal_listener, "pidfd_getfd"),
 	GUARDS("its_descriptors_cannot_be_opened", "H7", open_descriptors, "/fd"),
 	GUARDS("its_environment_cannot_be_read", "H7 P50", read_environment, "/environ"),

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -73,10 +74,22 @@ static int net_add6(int fd, const char *address)
 	return ioctl(fd, SIOCSIFADDR, &request) < 0 ? -errno : 0;
 }
 
+/* The loopback device is no way to many, unless a route says so. */
+static int net_add_multicast6(int fd)
+{
+	struct in6_rtmsg route = {.rtmsg_dst.s6_addr = {0xff},
+				  .rtmsg_dst_len = 8,
+				  .rtmsg_metric = 1,
+				  .rtmsg_flags = RTF_UP,
+				  .rtmsg_ifindex = (int)if_nametoindex("lo")};
+
+	return ioctl(fd, SIOCADDRT, &route) < 0 ? -errno : 0;
+}
+
 int attack_net_enter(void)
 {
 	static const char *const v4[] = {ATTACK_FAR4, ATTACK_METADATA4};
-	static const char *const v6[] = {ATTACK_FAR6, ATTACK_METADATA6};
+	static const char *const v6[] = {ATTACK_FAR6, ATTACK_METADATA6, ATTACK_LINK6};
 	_cleanup_(fd_closep) int fd4 = -1;
 	_cleanup_(fd_closep) int fd6 = -1;
 	int r = net_unshare();
@@ -92,6 +105,8 @@ int attack_net_enter(void)
 		r = net_add4(fd4, i, v4[i]);
 	for (unsigned int i = 0; r == 0 && i < ARRAY_SIZE(v6); i++)
 		r = net_add6(fd6, v6[i]);
+	if (r == 0)
+		r = net_add_multicast6(fd6);
 	if (r == 0)
 		(void)net_write("/proc/sys/net/ipv4/tcp_fastopen", "3");
 	if (r == 0)

@@ -119,12 +119,13 @@ static bool is_trapped_with_zero_arguments(const struct trap_row *row)
 	case TRAP_RESTRICT:
 	case TRAP_REFUSED:
 	case TRAP_CREDS:
+	case TRAP_PTRACE: /* PTRACE_TRACEME is 0 */
 		return true;
 	case TRAP_PRIORITY: /* the row of ioprio_set alone: see test_who_is_meant() */
 		return row->nr == __NR_ioprio_set;
 	case TRAP_SENDTO:
-	case TRAP_PTRACE:
 	case TRAP_IOCTL:
+	case TRAP_SOCKOPT:
 	case TRAP_PRCTL:
 	case TRAP_NAMESPACE:
 	case TRAP_ABSENT:
@@ -235,12 +236,38 @@ static void test_ints_are_compared_without_their_high_bits(void **state)
 	assert_int_equal(ask_call(&plan_all, __NR_ptrace, 0, PTRACE_SEIZE), SECCOMP_RET_USER_NOTIF);
 	assert_int_equal(ask_call(&plan_all, __NR_ptrace, 0, high | PTRACE_ATTACH),
 			 SECCOMP_RET_USER_NOTIF);
-	assert_int_equal(ask_call(&plan_all, __NR_ptrace, 0, PTRACE_TRACEME), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask_call(&plan_all, __NR_ptrace, 0, PTRACE_TRACEME),
+			 SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_call(&plan_all, __NR_ptrace, 0, PTRACE_CONT), SECCOMP_RET_ALLOW);
 	assert_int_equal(ask_call(&plan_all, __NR_socket, 0, AF_PACKET), SECCOMP_RET_USER_NOTIF);
 	assert_int_equal(ask_call(&plan_all, __NR_socket, 0, high | AF_PACKET),
 			 SECCOMP_RET_USER_NOTIF);
 	assert_int_equal(ask_call(&plan_all, __NR_socket, 0, high | AF_INET),
 			 SECCOMP_RET_USER_NOTIF);
+}
+
+static uint32_t ask_sockopt(uint64_t level, uint64_t option, uint64_t length)
+{
+	const struct seccomp_data d = {
+		.nr = __NR_setsockopt, .arch = NATIVE_ARCH, .args = {3, level, option, 0, length}};
+
+	return ask(&plan_all, &d);
+}
+
+static void test_source_routes_are_looked_at(void **state)
+{
+	static const uint64_t high = UINT64_C(1) << 32;
+
+	(void)state;
+	assert_int_equal(ask_sockopt(IPPROTO_IP, IP_OPTIONS, 8), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_sockopt(high | IPPROTO_IP, high | IP_OPTIONS, 8),
+			 SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_sockopt(IPPROTO_IPV6, IPV6_RTHDR, 24), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_sockopt(IPPROTO_IPV6, IPV6_2292PKTOPTIONS, 64),
+			 SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_sockopt(IPPROTO_IP, IP_OPTIONS, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask_sockopt(IPPROTO_IP, IP_TTL, 4), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask_sockopt(SOL_SOCKET, IP_OPTIONS, 4), SECCOMP_RET_ALLOW);
 }
 
 static void test_ordinary_sockets_pass_and_raw_ones_do_not(void **state)
@@ -453,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_foreign_abis_are_trapped),
 		cmocka_unit_test(test_reads_pass_when_no_rule_speaks_of_them),
 		cmocka_unit_test(test_ints_are_compared_without_their_high_bits),
+		cmocka_unit_test(test_source_routes_are_looked_at),
 		cmocka_unit_test(test_ordinary_sockets_pass_and_raw_ones_do_not),
 		cmocka_unit_test(test_only_ordinary_protocols_pass),
 		cmocka_unit_test(test_sendto_is_trapped_only_with_a_destination),

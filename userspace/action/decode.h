@@ -265,6 +265,7 @@ int decode_restrict(struct decode *c);
 int decode_prctl(struct decode *c);
 int decode_clone(struct decode *c);
 int decode_ioctl(struct decode *c);
+int decode_sockopt(struct decode *c);
 int decode_kill(struct decode *c);
 int decode_owner(struct decode *c);
 int decode_priority(struct decode *c);

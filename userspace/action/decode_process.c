@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/ioprio.h>
 #include <stdio.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -136,12 +137,33 @@ static int finish(struct decode *c, const struct aim *aim, const char *what, int
 	return 0;
 }
 
+/*
+ * PTRACE_TRACEME names nobody: the tracer is the caller's parent, and that of the command and of
+ * orphans is the supervisor. It would be told of each signal, and never let the process go on.
+ * Should the parent die between our look and the call, execs_traced.c refuses the exec that nobody
+ * could watch.
+ */
+static int decode_traceme(struct decode *c)
+{
+	struct aim aim = {};
+	pid_t parent;
+
+	if (action_pid_parent(c->t->tgid, &parent) < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	/* 0: it is outside of our own PID namespace, as is nobody of the session. */
+	if (parent == 0 || aim_at_process(c, parent, &aim) != 0)
+		aim_at_all(&aim);
+	return finish(c, &aim, "by parent", parent);
+}
+
 int decode_pid(struct decode *c)
 {
 	pid_t pid = decode_arg_int(c, c->row->dirfd);
 	struct aim aim = {};
 	int r;
 
+	if (c->row->class == TRAP_PTRACE && decode_arg_int(c, 0) == PTRACE_TRACEME)
+		return decode_traceme(c);
 	if ((pid == 0 && c->row->class != TRAP_REFUSED) || has_own_numbers(c))
 		return finish(c, &aim, "pid", pid);
 	r = aim_at_process(c, pid, &aim);

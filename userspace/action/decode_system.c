@@ -102,6 +102,24 @@ int decode_ioctl(struct decode *c)
 	return r ? r : add_step(c);
 }
 
+/* All in registers. */
+int decode_sockopt(struct decode *c)
+{
+	uint32_t level = (uint32_t)decode_arg(c, c->row->path);
+	uint32_t option = (uint32_t)decode_arg(c, c->row->flags);
+
+	for (size_t i = 0; i < trap_sockopts_size; i++) {
+		int r;
+
+		if (trap_sockopts[i].level != level || trap_sockopts[i].option != option)
+			continue;
+		c->a->object = bytes_of(c->row->name);
+		r = decode_format(c, &c->a->asked, "setsockopt(%s)", trap_sockopts[i].name);
+		return r ? r : add_step(c);
+	}
+	return decode_fail(ACTION_UNKNOWN);
+}
+
 int decode_foreign(struct decode *c)
 {
 	const struct seccomp_data *data = &c->n->data;

@@ -33,12 +33,15 @@ static const struct {
 			 "a policy speaks of the network, and the call names a destination"},
 	[TRAP_SOCKET] = {"socket",
 			 "the family is not unix, inet, inet6 or netlink, or the type is raw"},
-	[TRAP_PTRACE] = {"ptrace", "the request attaches (PTRACE_ATTACH, PTRACE_SEIZE)"},
+	[TRAP_PTRACE] = {"ptrace", "the request makes somebody a tracer (PTRACE_TRACEME, "
+				   "PTRACE_ATTACH, PTRACE_SEIZE)"},
 	[TRAP_IOCTL] =
 		{"ioctl",
 		 "the request is one of loader/ioctls.def: it types into a terminal, changes a "
 		 "file's attributes through any descriptor, or configures the system"},
 	[TRAP_RESTRICT] = {"restrict", "always: never refused, only noted"},
+	[TRAP_SOCKOPT] = {"sockopt",
+			  "a source route is set (IP_OPTIONS, IPV6_RTHDR, IPV6_2292PKTOPTIONS)"},
 	[TRAP_PRCTL] = {"prctl", "PR_SET_MM: a process would say that it runs another image; and "
 				 "PR_SET_CHILD_SUBREAPER, which is only noted"},
 	[TRAP_NAMESPACE] = {"namespace", "the flags ask for a namespace; and CLONE_PARENT, which "
@@ -89,6 +92,7 @@ static const char *const shapes[_SHAPE_MAX] = {
 	[SHAPE_OWNER] = "owner",
 	[SHAPE_PRIORITY] = "priority",
 	[SHAPE_IOCTL] = "ioctl",
+	[SHAPE_SOCKOPT] = "sockopt",
 };
 
 /* The group that a policy may grant, or @none. */

@@ -64,6 +64,8 @@ static struct execs_traced_one *find_place(struct execs_traced *t, pid_t pid)
 	return free_one;
 }
 
+/* Somebody else than we: what PTRACE_TRACEME gave us, when its caller had become our child, nobody
+ * would look at. */
 static bool has_tracer(pid_t tid)
 {
 	struct strbuf text = STRBUF_INIT(STATUS_MAX_BYTES);
@@ -74,7 +76,7 @@ static bool has_tracer(pid_t tid)
 	if (io_read_file_at(AT_FDCWD, path, &text) == 0)
 		(void)parse_status_field(text.p, "TracerPid", &tracer);
 	strbuf_fini(&text);
-	return tracer != 0;
+	return tracer != 0 && tracer != (uint64_t)getpid();
 }
 
 static int stat_exe(pid_t pid, struct stat *ret)
