@@ -2,7 +2,6 @@
 /*
  * `holdfast diff`: what one session did that the other did not.
  */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/escape.h"
@@ -13,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/facts.h"
 #include "cli/log_each.h"
+#include "cli/options.h"
 
 #define DIFF_OUTPUT_MAX ((size_t)256 << 20)
 #define DIFF_SHOWN_MAX  ((size_t)300)
@@ -33,13 +33,6 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 both did the same, 1 they did not, 2 wrong usage, or a log cannot be read.\n";
 
-enum {
-	DIFF_JSON = 256,
-	DIFF_EXACT,
-	DIFF_NORMALIZE,
-	DIFF_HELP = 1, /* usage was asked for and printed */
-};
-
 struct diff {
 	bool is_json, is_exact;
 	struct facts sides[2];
@@ -48,32 +41,15 @@ struct diff {
 
 static int parse_options(int argc, char **argv, struct diff *d)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, DIFF_JSON},
-		{"exact", no_argument, NULL, DIFF_EXACT},
-		{"normalize", no_argument, NULL, DIFF_NORMALIZE},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int id;
+	const struct option_row rows[] = {{"json", .flag = &d->is_json},
+					  {"exact", .flag = &d->is_exact},
+					  {"normalize", .flag = &d->is_exact, .clears = true},
+					  {}};
+	const struct options options = {.command = "diff", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	optind = 0;
-	while ((id = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (id) {
-		case 'h':
-			(void)fputs(usage, stdout);
-			return DIFF_HELP;
-		case DIFF_JSON:
-			d->is_json = true;
-			break;
-		case DIFF_EXACT:
-		case DIFF_NORMALIZE:
-			d->is_exact = id == DIFF_EXACT;
-			break;
-		default:
-			return -EINVAL; /* getopt_long() has said what is wrong */
-		}
-	}
+	if (r)
+		return r;
 	if (argc - optind == 2)
 		return 0;
 	say("diff: expected two sessions, got %d; `holdfast diff --help` says more", argc - optind);
@@ -291,7 +267,7 @@ int cmd_diff(int argc, char **argv)
 	int r = parse_options(argc, argv, &d);
 
 	if (r)
-		return r == DIFF_HELP ? 0 : 2;
+		return r == OPTIONS_HELPED ? 0 : 2;
 	r = read_side(&d, 0, argv[optind]);
 	if (r == 0)
 		r = read_side(&d, 1, argv[optind + 1]);

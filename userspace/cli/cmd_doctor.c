@@ -3,7 +3,6 @@
  * `holdfast doctor`: what this machine offers, each mechanism tried, and what would enable the
  * rest. --json is a contract.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 
@@ -15,6 +14,7 @@
 #include "loader/probe.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 
 #define DOCTOR_OUTPUT_MAX ((size_t)1 << 16)
 #define DOCTOR_EXIT_USAGE 2
@@ -83,48 +83,35 @@ static void add_json(struct strbuf *out, const struct probe_result *results)
 	strbuf_add_char(out, '\n');
 }
 
+static const char usage[] = "usage: holdfast doctor [--json]\n";
+
 int cmd_doctor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	static const char usage[] = "usage: holdfast doctor [--json]";
+	bool is_json = false;
+	const struct option_row rows[] = {{"json", .flag = &is_json}, {}};
+	const struct options options = {.command = "doctor", .usage = usage, .rows = rows};
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(DOCTOR_OUTPUT_MAX);
 	_cleanup_(freep) struct probe_result *results = calloc(n_probes, sizeof(*results));
 	struct probe_context context;
-	bool as_json = false;
-	int c;
+	int r = options_read(&options, argc, argv);
 
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'h')
-			return puts(usage) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-		if (c == '?') {
-			say("unexpected '%s'; %s", argv[optind - 1], usage);
-			return DOCTOR_EXIT_USAGE;
-		}
-		as_json = true;
-	}
-	if (optind < argc) {
-		say("unexpected '%s'; %s", argv[optind], usage);
-		return DOCTOR_EXIT_USAGE;
-	}
+	if (r == 0 && optind < argc)
+		r = options_refuse_operand(&options, argv);
+	if (r)
+		return r == OPTIONS_HELPED ? EXIT_SUCCESS : DOCTOR_EXIT_USAGE;
 	if (!results)
 		return EXIT_FAILURE;
 	probe_context_init(&context);
 	for (size_t i = 0; i < n_probes; i++)
 		probe_run(&probes[i], &context, &results[i]);
-	if (as_json)
+	if (is_json)
 		add_json(&out, results);
 	else
 		add_text(&out, results);
-	c = strbuf_error(&out);
-	if (c == 0)
-		c = io_write_all(STDOUT_FILENO, out.p, out.len);
-	if (c < 0)
-		say("cannot write the report: %s", strerror(-c));
-	return c == 0 && is_healthy(results) ? EXIT_SUCCESS : EXIT_FAILURE;
+	r = strbuf_error(&out);
+	if (r == 0)
+		r = io_write_all(STDOUT_FILENO, out.p, out.len);
+	if (r < 0)
+		say("cannot write the report: %s", strerror(-r));
+	return r == 0 && is_healthy(results) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,7 +4,6 @@
  * such as node_exporter's, which must never see half of one.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -17,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/log_file.h"
 #include "cli/log_list.h"
+#include "cli/options.h"
 
 #define METRICS_TEXT_MAX ((size_t)4 << 20)
 
@@ -34,39 +34,22 @@ static const char usage[] =
 	"Exit status: 0; 1 when there is no such log, it cannot be read, or PATH cannot be written; 2 for\n"
 	"wrong usage. Damaged lines are counted, not complained of.\n";
 
-struct options {
+struct metrics_options {
 	bool is_all;
 	const char *textfile, *what;
 };
 
-enum {
-	OPTIONS_HELP = 1,
-};
-
-static int parse_options(int argc, char **argv, struct options *ret)
+static int parse_options(int argc, char **argv, struct metrics_options *ret)
 {
-	static const struct option options[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"textfile", required_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
+	const struct option_row rows[] = {
+		{"all", .flag = &ret->is_all}, {"textfile", .value = &ret->textfile}, {}};
+	const struct options options = {.command = "metrics", .usage = usage, .rows = rows};
+	int r;
 
-	*ret = (struct options){};
-	optind = 0; /* begin anew, whoever used getopt before */
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			(void)fputs(usage, stdout);
-			return OPTIONS_HELP;
-		}
-		if (c == '?')
-			return -EINVAL; /* getopt_long() has said what is wrong */
-		if (c == 'a')
-			ret->is_all = true;
-		else
-			ret->textfile = optarg;
-	}
+	*ret = (struct metrics_options){};
+	r = options_read(&options, argc, argv);
+	if (r)
+		return r;
 	if (optind + 1 < argc || (ret->is_all && optind < argc)) {
 		say("metrics: expected one FILE or SESSION, or --all");
 		return -EINVAL;
@@ -103,7 +86,7 @@ static int add_log(void *ctx, const char *path, struct reader *reader)
 	return r;
 }
 
-static int add_all(const struct options *o, struct metrics *m)
+static int add_all(const struct metrics_options *o, struct metrics *m)
 {
 	_cleanup_(reader_closep) struct reader *reader = NULL;
 	_cleanup_(freep) char *path = NULL;
@@ -139,7 +122,7 @@ static int write_file(const char *path, struct bytes text)
 	return r;
 }
 
-static int print(const struct options *o, const struct metrics *m)
+static int print(const struct metrics_options *o, const struct metrics *m)
 {
 	struct strbuf text = STRBUF_INIT(METRICS_TEXT_MAX);
 	int r;
@@ -161,12 +144,12 @@ static int print(const struct options *o, const struct metrics *m)
 int cmd_metrics(int argc, char **argv)
 {
 	_cleanup_(metrics_freep) struct metrics *m = NULL;
-	struct options o;
+	struct metrics_options o;
 	int r;
 
 	r = parse_options(argc, argv, &o);
 	if (r)
-		return r == OPTIONS_HELP ? 0 : 2;
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (metrics_new(&m) < 0) {
 		say("out of memory");
 		return 1;

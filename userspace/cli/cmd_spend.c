@@ -4,7 +4,6 @@
  * model's tokens cost. What the session answers is printed escaped: for root it may be another
  * user's.
  */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -15,6 +14,7 @@
 #include "policy/pytext.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 
 #define SHOW_STRING_BYTES 400
 #define LINE_MAX_BYTES    ((size_t)4096)
@@ -74,49 +74,24 @@ static int set_source(struct spend *o, const char *arg)
 	return 0;
 }
 
-static int set_option(struct spend *o, int c, const char *arg)
-{
-	switch (c) {
-	case 'S':
-		return set_source(o, arg);
-	case 's':
-		o->session = arg;
-		return 0;
-	case 'a':
-		o->account = arg;
-		return 0;
-	case 'j':
-		o->is_json = true;
-		return 0;
-	case 'h':
-		(void)fputs(usage, stdout);
-		return 1;
-	default:
-		(void)fputs(usage, stderr);
-		return -EINVAL;
-	}
-}
-
-/* Return: 0; 1 after help; -EINVAL after saying what is wrong. */
+/* Return: 0; OPTIONS_HELPED; -EINVAL after saying what is wrong. */
 static int parse_options(int argc, char **argv, struct spend *ret)
 {
-	static const struct option options[] = {
-		{"source", required_argument, NULL, 'S'},
-		{"session", required_argument, NULL, 's'},
-		{"account", required_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int c, r;
+	const char *source = NULL;
+	const struct option_row rows[] = {{"source", .value = &source},
+					  {"session", .value = &ret->session},
+					  {"account", .value = &ret->account},
+					  {"json", .flag = &ret->is_json},
+					  {}};
+	const struct options options = {.command = "spend", .usage = usage, .rows = rows};
+	int r;
 
 	*ret = (struct spend){.request = {.op = CONTROL_SPEND}, .status = 1};
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		r = set_option(ret, c, optarg);
-		if (r)
-			return r;
-	}
+	r = options_read(&options, argc, argv);
+	if (r == 0 && source)
+		r = set_source(ret, source);
+	if (r)
+		return r;
 	if (optind + 1 != argc) {
 		(void)fputs(usage, stderr);
 		return -EINVAL;

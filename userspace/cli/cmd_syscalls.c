@@ -4,7 +4,6 @@
  * is its --markdown output, and the test command compares the two, so that the documentation cannot
  * say something else than the filter does.
  */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/io.h"
@@ -14,6 +13,7 @@
 #include "loader/trap.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 
 #define SYSCALLS_OUTPUT_MAX ((size_t)1 << 20)
 #define SYSCALLS_EXIT_USAGE 2
@@ -186,36 +186,30 @@ static int print(const struct strbuf *out)
 	return EXIT_FAILURE;
 }
 
-static int refuse(const char *argument, const char *usage)
-{
-	say("unexpected '%s'; %s", argument, usage);
-	return SYSCALLS_EXIT_USAGE;
-}
+static const char usage[] = "usage: holdfast syscalls [--json|--markdown]\n";
 
 int cmd_syscalls(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"markdown", no_argument, NULL, 'm'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	static const char usage[] = "usage: holdfast syscalls [--json|--markdown]";
+	bool is_json = false, is_markdown = false;
+	const struct option_row rows[] = {
+		{"json", .flag = &is_json}, {"markdown", .flag = &is_markdown}, {}};
+	const struct options options = {.command = "syscalls", .usage = usage, .rows = rows};
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(SYSCALLS_OUTPUT_MAX);
-	void (*add)(struct strbuf *) = add_text;
-	int c;
+	int r = options_read(&options, argc, argv);
 
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'h')
-			return puts(usage) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-		if (c == '?')
-			return refuse(argv[optind - 1], usage);
-		add = c == 'j' ? add_json : add_markdown;
+	if (r == 0 && optind < argc)
+		r = options_refuse_operand(&options, argv);
+	if (r == 0 && is_json && is_markdown) {
+		(void)fputs(usage, stderr);
+		r = -EINVAL;
 	}
-	if (optind < argc)
-		return refuse(argv[optind], usage);
-	add(&out);
+	if (r)
+		return r == OPTIONS_HELPED ? EXIT_SUCCESS : SYSCALLS_EXIT_USAGE;
+	if (is_json)
+		add_json(&out);
+	else if (is_markdown)
+		add_markdown(&out);
+	else
+		add_text(&out);
 	return print(&out);
 }

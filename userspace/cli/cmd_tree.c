@@ -2,7 +2,6 @@
 /*
  * `holdfast tree`: the processes of a session, and what each of them did.
  */
-#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/log_file.h"
+#include "cli/options.h"
 
 #define TREE_TEXT_MAX ((size_t)16 << 20)
 
@@ -28,30 +28,16 @@ static const char usage[] =
 	"Exit status: 0; 1 when there is no such log, or a part of it is damaged; 2 for wrong "
 	"usage.\n";
 
-enum {
-	TREE_OPTIONS_HELP = 1,
-};
-
 static int parse_options(int argc, char **argv, bool *ret_is_json, const char **ret_what)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
+	const struct option_row rows[] = {{"json", .flag = ret_is_json}, {}};
+	const struct options options = {.command = "tree", .usage = usage, .rows = rows};
+	int r;
 
 	*ret_is_json = false;
-	optind = 0; /* begin anew, whoever used getopt before */
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			(void)fputs(usage, stdout);
-			return TREE_OPTIONS_HELP;
-		}
-		if (c != 'j')
-			return -EINVAL; /* getopt_long() has said what is wrong */
-		*ret_is_json = true;
-	}
+	r = options_read(&options, argc, argv);
+	if (r)
+		return r;
 	if (optind + 1 < argc) {
 		say("tree: expected one FILE or SESSION, got %d", argc - optind);
 		return -EINVAL;
@@ -159,7 +145,7 @@ int cmd_tree(int argc, char **argv)
 
 	r = parse_options(argc, argv, &is_json, &what);
 	if (r)
-		return r == TREE_OPTIONS_HELP ? 0 : 2;
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (log_file_open(what, &path, &reader) < 0)
 		return 1;
 	r = read_log(path, reader, &run);

@@ -2,7 +2,6 @@
 /*
  * `holdfast why`: the whole story of one decision.
  */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "audit/story.h"
@@ -12,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/log_file.h"
 #include "cli/log_list.h"
+#include "cli/options.h"
 #include "cli/why_inside.h"
 #include "cli/why_source.h"
 
@@ -33,10 +33,6 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0; 1 when there is no such decision, or a part of the log is damaged; 2 for wrong\n"
 	"usage.\n";
-
-enum {
-	WHY_OPTIONS_HELP = 1,
-};
 
 struct why {
 	struct story_target target;
@@ -76,30 +72,13 @@ static int take_operands(struct why *w, int argc, char **argv)
 
 static int parse_options(struct why *w, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"last", no_argument, NULL, 'l'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
+	const struct option_row rows[] = {
+		{"last", .flag = &w->target.is_last}, {"json", .flag = &w->is_json}, {}};
+	const struct options options = {.command = "why", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	optind = 0; /* begin anew, whoever used getopt before */
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'l':
-			w->target.is_last = true;
-			break;
-		case 'j':
-			w->is_json = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return WHY_OPTIONS_HELP;
-		default: /* getopt_long() has said what is wrong */
-			return -EINVAL;
-		}
-	}
+	if (r)
+		return r;
 	return take_operands(w, argc, argv);
 }
 
@@ -221,7 +200,7 @@ int cmd_why(int argc, char **argv)
 
 	r = parse_options(&w, argc, argv);
 	if (r)
-		return r == WHY_OPTIONS_HELP ? 0 : 2;
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (!w.what && (w.target.is_last || w.target.hold) &&
 	    why_inside(w.target.is_last ? NULL : w.target.hold, w.is_json, &r))
 		return r;

@@ -178,8 +178,11 @@ static int parse_options(struct check *c, int argc, char **argv)
 						{}};
 	const struct policy_use_own own[] = {
 		{OPTION_JSON, .flag = &c->is_json}, {OPTION_STRICT, .flag = &c->is_strict}, {}};
-	const struct policy_use_command command = {
-		.name = "check", .usage = usage, .letters = ":h", .options = options, .own = own};
+	const struct policy_use_command command = {.name = "policy check",
+						   .usage = usage,
+						   .letters = ":h",
+						   .options = options,
+						   .own = own};
 	int r = policy_use_parse(&command, argc, argv, &c->use);
 
 	if (r)

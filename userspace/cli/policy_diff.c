@@ -283,8 +283,11 @@ static int parse_options(struct diff *d, int argc, char **argv)
 		{}};
 	const struct policy_use_own own[] = {
 		{OPTION_JSON, .flag = &d->is_json}, {OPTION_ACTIONS, .value = &d->actions}, {}};
-	const struct policy_use_command command = {
-		.name = "diff", .usage = usage, .letters = ":h", .options = options, .own = own};
+	const struct policy_use_command command = {.name = "policy diff",
+						   .usage = usage,
+						   .letters = ":h",
+						   .options = options,
+						   .own = own};
 	int r = policy_use_parse(&command, argc, argv, &d->sides[0]);
 
 	if (r)

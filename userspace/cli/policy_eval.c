@@ -80,8 +80,11 @@ static int parse_options(int argc, char **argv, struct eval *e)
 	const struct policy_use_own own[] = {{EVAL_BATCH, .flag = &e->is_batch},
 					     {EVAL_SESSION_REPORT, .flag = &e->has_report},
 					     {}};
-	const struct policy_use_command command = {
-		.name = "eval", .usage = usage, .letters = ":p:h", .options = options, .own = own};
+	const struct policy_use_command command = {.name = "policy eval",
+						   .usage = usage,
+						   .letters = ":p:h",
+						   .options = options,
+						   .own = own};
 	int r = policy_use_parse(&command, argc, argv, &e->use);
 
 	if (r)

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/say.h"
 
+#include "cli/options.h"
 #include "cli/policy_agentpolicy.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_explain.h"
@@ -141,7 +142,7 @@ static int set_option(struct explain *e, int id, const char *arg, char *const *a
 		return 0;
 	default:
 		r = policy_use_option(&e->use, id, arg);
-		return r == -ENOENT ? policy_use_refuse(id, argv, "explain") : r;
+		return r == -ENOENT ? options_refuse(id, argv, "policy explain") : r;
 	}
 }
 

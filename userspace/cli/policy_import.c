@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `holdfast policy import`: reads the file, prints what import_policy() makes of it. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/dirs.h"
@@ -10,6 +9,7 @@
 #include "policy/policy.h"
 
 #include "cli/import.h"
+#include "cli/options.h"
 #include "cli/toml.h"
 
 static const char usage[] =
@@ -62,20 +62,13 @@ static int run(const char *agent, const char *file, const char *name)
 
 int policy_import(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"name", required_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {}};
 	const char *name = NULL;
-	int c;
+	const struct option_row rows[] = {{"name", .value = &name}, {}};
+	const struct options options = {.command = "policy import", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'n') {
-			name = optarg;
-		} else {
-			(void)fputs(usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-	}
+	if (r)
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (argc - optind != 2) {
 		(void)fputs(usage, stderr);
 		return 2;

@@ -4,7 +4,6 @@
  * places is listed once, where it is found.
  */
 #include <dirent.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/dirs.h"
@@ -12,6 +11,7 @@
 #include "base/json.h"
 #include "base/say.h"
 
+#include "cli/options.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_use.h"
 
@@ -139,33 +139,17 @@ static int print_json(const struct list *list)
 
 int policy_list(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
 	_cleanup_(policy_dirs_fini) struct policy_dirs dirs = {};
 	_cleanup_(list_fini) struct list list = {};
 	bool is_json = false;
-	int id, r;
+	const struct option_row rows[] = {{"json", .flag = &is_json}, {}};
+	const struct options options = {.command = "policy list", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	optind = 0;
-	opterr = 0;
-	while ((id = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (id == 'h') {
-			(void)fputs(usage, stdout);
-			return 0;
-		}
-		if (id != 'j') {
-			(void)policy_use_refuse(id, argv, "list");
-			return 2;
-		}
-		is_json = true;
-	}
-	if (optind < argc) {
-		say("policy list: '%s' is not expected", argv[optind]);
-		return 2;
-	}
+	if (r == 0 && optind < argc)
+		r = options_refuse_operand(&options, argv);
+	if (r)
+		return r == OPTIONS_HELPED ? 0 : 2;
 	r = policy_dirs_init(&dirs);
 	if (r == 0)
 		r = find_all(&dirs, &list);

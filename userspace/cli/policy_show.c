@@ -26,7 +26,7 @@ static int parse_options(int argc, char **argv, struct policy_use *use)
 {
 	static const struct option options[] = {POLICY_USE_OPTIONS, {}};
 	static const struct policy_use_command command = {
-		.name = "show", .usage = usage, .letters = ":p:h", .options = options};
+		.name = "policy show", .usage = usage, .letters = ":p:h", .options = options};
 	int r = policy_use_parse(&command, argc, argv, use);
 
 	for (; r == 0 && optind < argc; optind++)

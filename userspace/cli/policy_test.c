@@ -4,7 +4,6 @@
  * output, or one JSON object.
  */
 #include <dirent.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -14,6 +13,7 @@
 #include "base/json.h"
 #include "base/say.h"
 
+#include "cli/options.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_testfile.h"
 
@@ -33,7 +33,6 @@ static const char usage[] =
 	"Exit status: 0 all passed, 1 one failed, 2 wrong usage, or a file of tests that is none.\n";
 
 enum {
-	TEST_HELP = 1, /* usage was asked for and printed */
 	STATUS_FAILED = 1,
 	STATUS_ERROR = 2,
 };
@@ -451,24 +450,12 @@ static void run_fini(struct run *run)
 
 static int parse_options(int argc, char **argv, struct run *run)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int id;
+	const struct option_row rows[] = {{"json", .flag = &run->is_json}, {}};
+	const struct options options = {.command = "policy test", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	optind = 0;
-	opterr = 0;
-	while ((id = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (id == 'h') {
-			(void)fputs(usage, stdout);
-			return TEST_HELP;
-		}
-		if (id != 'j')
-			return policy_use_refuse(id, argv, "test");
-		run->is_json = true;
-	}
+	if (r)
+		return r;
 	return find_targets(run, argv + optind);
 }
 
@@ -478,7 +465,7 @@ int policy_test(int argc, char **argv)
 	int r = parse_options(argc, argv, &run);
 
 	if (r != 0)
-		return r == TEST_HELP ? 0 : STATUS_ERROR;
+		return r == OPTIONS_HELPED ? 0 : STATUS_ERROR;
 	run.json = JSON_INIT(&run.out);
 	if (run.is_json) {
 		json_begin_object(&run.json);

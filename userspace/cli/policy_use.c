@@ -6,6 +6,7 @@
 #include "base/say.h"
 
 #include "cli/lookup.h"
+#include "cli/options.h"
 #include "cli/policy_use.h"
 
 static const struct {
@@ -74,18 +75,6 @@ int policy_use_option(struct policy_use *u, int id, const char *arg)
 	}
 }
 
-int policy_use_refuse(int id, char *const *argv, const char *command)
-{
-	const char *word = argv[optind - 1];
-
-	if (id == ':')
-		say("option '%s' needs a value; `holdfast policy %s --help` shows all", word,
-		    command);
-	else
-		say("unknown option '%s'; `holdfast policy %s --help` shows all", word, command);
-	return -EINVAL;
-}
-
 static void warn(_unused_ void *ctx, const struct diag *d)
 {
 	say_diag("warning: ", d);
@@ -144,7 +133,7 @@ int policy_use_parse(const struct policy_use_command *c, int argc, char **argv,
 			continue;
 		r = policy_use_option(u, id, optarg);
 		if (r == -ENOENT)
-			return policy_use_refuse(id, argv, c->name);
+			return options_refuse(id, argv, c->name);
 		if (r < 0)
 			return r;
 	}

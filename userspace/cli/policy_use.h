@@ -70,8 +70,8 @@ int policy_use_option(struct policy_use *u, int id, const char *arg);
 
 /* A command that takes these options and perhaps some of its own. */
 struct policy_use_command {
-	const char *name, *usage;
-	const char *letters; /* ":p:h", or ":h" where policies are operands */
+	const char *name, *usage; /* "policy eval" */
+	const char *letters;      /* ":p:h", or ":h" where policies are operands */
 	const struct option *options;
 	/* One of its own: where its argument goes, or what is set; ends with {}. */
 	const struct policy_use_own {
@@ -91,8 +91,6 @@ int policy_use_parse(const struct policy_use_command *c, int argc, char **argv,
 		     struct policy_use *u) _must_check_;
 /* The value of --default. Return: 0; -EINVAL after saying what is wrong. */
 int policy_use_default(const char *word, enum verdict *ret);
-/* What getopt_long() refused (@id '?' or ':'), in our words. Return: -EINVAL. */
-int policy_use_refuse(int id, char *const *argv, const char *command);
 /* Return: 0; -EINVAL with @d; -ENOMEM. */
 int policy_use_read(struct policy_use *u, struct diag *d) _must_check_;
 /* The same, and says why not. */
