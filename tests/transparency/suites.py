@@ -10,6 +10,7 @@ What a suite writes goes below its work directory or a directory of its own in /
 import concurrent.futures
 import os
 import pathlib
+import queue
 import re
 import shutil
 import subprocess
@@ -49,6 +50,7 @@ class Suite:
     source = None     # Debian source package
     packages = []     # Debian packages that building and running need
     minutes = 1       # about how long one run takes
+    users = ["user", "root"]  # as whom it makes sense
 
     def __init__(self, work):
         self.work = pathlib.Path(work)
@@ -182,9 +184,51 @@ class StressNg(Suite):
         return results
 
 
+class Node(Suite):
+    """Node's own tests of what speaks to the kernel, with the machine's node."""
+    name, source, minutes = "node", "nodejs", 5
+    packages = []
+    kinds = "fs|child-process|net|dgram|pipe|stdin|stdout|process|cluster|cwd|os|file|signal|tty|stream-pipeline|http-unix|dns-lookup"
+
+    def scripts(self):
+        for part in ("parallel", "sequential"):
+            for file in sorted((self.work / "test" / part).iterdir()):
+                if re.match(rf"test-({self.kinds})\b.*\.m?js$", file.name):
+                    yield f"{part}/{file.name}"
+
+    def run(self, only=None):
+        temp = self.work / "tmp"
+        shutil.rmtree(temp, ignore_errors=True)
+        temp.mkdir()
+        places = queue.SimpleQueue()
+        for place in range(JOBS):
+            places.put(place)
+
+        def one(script):
+            flags = re.search(r"^// Flags:(.*)", (self.work / "test" / script).read_text(), re.M)
+            place = places.get()
+            try:
+                out = sh(f"node {flags[1] if flags else ''} test/{script} >/dev/null 2>&1; echo $?", self.work, timeout=120,
+                         env={"TEST_THREAD_ID": str(place), "NODE_TEST_DIR": str(temp), "TMPDIR": str(temp)})
+            except subprocess.TimeoutExpired:
+                out = "timeout"
+            places.put(place)
+            return {script: out.strip()}
+
+        results = {}
+        scripts = list(only or self.scripts())
+        for part in in_parallel(one, [s for s in scripts if s.startswith("parallel/")]):
+            results.update(part)
+        for script in scripts:
+            if not script.startswith("parallel/"):
+                results.update(one(script))
+        shutil.rmtree(temp, ignore_errors=True)
+        return results
+
+
 class Pjdfstest(Suite):
-    """POSIX semantics of file system calls. Not in Debian: used where its built tree is given."""
-    name, minutes = "pjdfstest", 4
+    """POSIX semantics of file system calls, as root. Not in Debian: used where PJDFSTEST names its built tree."""
+    name, minutes, users = "pjdfstest", 8, ["root"]
     packages = []
     tree = os.environ.get("PJDFSTEST")
 
@@ -194,6 +238,8 @@ class Pjdfstest(Suite):
         temp.mkdir(parents=True)
         results = {}
         scripts = sorted(pathlib.Path(self.tree, "tests").rglob("*.t"))
+        wanted = {test.split(":")[0] for test in only or []}
+        scripts = [s for s in scripts if not wanted or f"{s.parent.name}/{s.name}" in wanted]
 
         def one(script):
             place = temp / (script.parent.name + script.stem)
@@ -241,6 +287,8 @@ class Tools(Suite):
     def run(self, only=None):
         results = {}
         for name, command in self.commands.items():
+            if only and name not in only:
+                continue
             temp = self.work / "tmp"
             shutil.rmtree(temp, ignore_errors=True)
             temp.mkdir(parents=True)
@@ -251,7 +299,37 @@ class Tools(Suite):
         return results
 
 
-SUITES = {suite.name: suite for suite in (Git, CPython, Coreutils, Findutils, Busybox, StressNg, Tools, Pjdfstest)}
+class Sandboxes(Tools):
+    """The sandboxes that agents bring along, from npm: Codex's and Claude Code's."""
+    name, minutes = "sandboxes", 1
+    packages = ["bubblewrap", "socat", "ripgrep"]
+    connect = ("python3 -c 'import socket\n"
+               "try: socket.create_connection((\"127.0.0.1\", 1))\n"
+               "except OSError as e: print(e.errno)'")
+    codex = "CODEX_HOME=$PWD ../node_modules/.bin/codex sandbox"
+    write = "-c 'sandbox_mode=\"workspace-write\"'"
+    srt = "HOME=$PWD ../node_modules/.bin/srt -c"
+    commands = {
+        "codex": f"{codex} -- sh -c 'id -u; echo hi'",
+        "codex read-only": f"{codex} -- sh -c 'touch in && echo wrote; touch ../out || echo ro'",
+        "codex workspace-write": f"mkdir w && cd w && {codex.replace('..', '../..', 1)} {write} -- sh -c 'echo a > in && cat in && rm in; touch ../../out || echo ro'",
+        "codex network": f"{codex} {write} -- {connect}",
+        "codex processes": f"{codex} -- bash -c 'cat <(echo sub); cat /proc/self/fd/0 <<< here; echo a | tr a b'",
+        "codex git": f"mkdir w && cd w && {codex.replace('..', '../..', 1)} {write} -- sh -c 'git init -q x && cd x && git -c user.name=a "
+                     "-c user.email=a@b commit -qm a --allow-empty && git log --format=%s'",
+        "srt": f"{srt} 'id -u; echo hi'",
+        "srt read-only": f"{srt} 'touch in && echo wrote; touch ../out || echo ro'",
+        "srt network": f"{srt} \"{connect.replace(chr(34), chr(92) + chr(34))}\"",
+        "srt processes": f"{srt} 'cat <(echo sub); cat /proc/self/fd/0 <<< here; echo a | tr a b'",
+    }
+
+    def prepare(self):
+        # Without their scripts: nothing of a registry's runs on this machine outside of the test.
+        sh("npm install --no-audit --no-fund --ignore-scripts --prefix . @openai/codex @anthropic-ai/sandbox-runtime", self.work,
+           check=True)
+
+
+SUITES = {suite.name: suite for suite in (Busybox, StressNg, Tools, Sandboxes, Findutils, CPython, Coreutils, Git, Node, Pjdfstest)}
 
 if __name__ == "__main__":
     # suites.py NAME WORK OUT [TEST...]: what run.py starts, natively or in a session.
