@@ -526,29 +526,6 @@ static void test_trailing_slash(void **state)
 	assert_true(h->a.act.pin.wants_directory);
 }
 
-static long do_descend(const void *arg)
-{
-	char name[201];
-
-	(void)arg;
-	memset(name, 'd', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	for (int i = 0; i < 30; i++)
-		if (mkdir(name, 0755) < 0 || chdir(name) < 0)
-			return -1;
-	return 0;
-}
-
-static void test_deep_cwd_is_denied_not_guessed(void **state)
-{
-	struct harness *h = *state;
-
-	assert_int_equal(harness_run(h, do_descend, NULL), 0);
-	decode_openat(h, AT, put_str(h, "x"), O_RDONLY);
-	assert_int_equal(h->a.error, ACTION_TOO_LONG);
-	assert_int_equal(h->a.n_steps, 0);
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
@@ -591,7 +568,6 @@ int main(void)
 		T(test_deleted_cwd_keeps_the_kernels_mark),
 		T(test_file_called_deleted_is_itself),
 		T(test_trailing_slash),
-		T(test_deep_cwd_is_denied_not_guessed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@
 
 /* Limits on what one action may carry. */
 #define ACTION_PATH_MAX 4096 /* PATH_MAX, the NUL included: what the kernel accepts */
+/* Bytes of names below the last directory that the kernel can name: see deep.c. */
+#define ACTION_DEEP_MAX ((size_t)256 * 1024)
 #define ACTION_ARGV_MAX_BYTES                                                                      \
 	((size_t)8 << 20) /* over this the action is not readable (MAX_ARG_STRLEN * ... < 6 MiB)   \
 			   */

@@ -201,8 +201,13 @@ int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look loo
 		 struct resolved *ret);
 /* The object behind a descriptor of the target. */
 int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret);
-/* The name the kernel gives to a descriptor of ours. */
+/* The name of a descriptor of ours. -ACTION_TOO_LONG: it has more than ACTION_PATH_MAX bytes and
+ * could not be found otherwise. */
 int resolve_text(struct decode *c, int fd, struct bytes *ret);
+/* The same as the kernel says it, or not: -ACTION_TOO_LONG. */
+int resolve_link(struct decode *c, int fd, struct bytes *ret);
+/* deep.c: the name of a directory for which the kernel has none because it is too long. */
+int deep_name(struct decode *c, int fd, struct bytes *ret);
 /* home.c: where foreign roots are about, *@text becomes the name that the object behind @fd had
  * when the session began. 0, or as a decoder: one that had a name must not be judged by another. */
 int home_name(struct decode *c, int fd, struct bytes *text);

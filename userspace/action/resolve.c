@@ -32,7 +32,7 @@ static void format_fd(char out[static FD_NAME_SIZE], const char *prefix, int fd)
 	out[n + sizeof(digits) - i] = '\0';
 }
 
-int resolve_text(struct decode *c, int fd, struct bytes *ret)
+int resolve_link(struct decode *c, int fd, struct bytes *ret)
 {
 	char name[FD_NAME_SIZE];
 	char *buf = arena_alloc(&c->d->arena, ACTION_PATH_MAX + 1);
@@ -42,16 +42,27 @@ int resolve_text(struct decode *c, int fd, struct bytes *ret)
 		return decode_fail(ACTION_NO_MEMORY);
 	format_fd(name, "", fd);
 	n = readlinkat(c->d->self_fds, name, buf, ACTION_PATH_MAX);
-	if (n < 0)
-		return decode_fail(errno == ENAMETOOLONG ? ACTION_TOO_LONG : ACTION_UNREADABLE);
-	if (n == ACTION_PATH_MAX)
-		return decode_fail(ACTION_TOO_LONG);
+	if (n < 0 || n == ACTION_PATH_MAX) {
+		bool is_deep = n >= 0 || errno == ENAMETOOLONG;
+
+		arena_trim(&c->d->arena, buf, 0);
+		return decode_fail(is_deep ? ACTION_TOO_LONG : ACTION_UNREADABLE);
+	}
 	if (n && buf[0] == '(') /* "(unreachable)/x": outside of every root that we know */
 		return decode_fail(ACTION_UNREADABLE);
 	buf[n] = '\0';
 	arena_trim(&c->d->arena, buf, (size_t)n + 1);
 	*ret = (struct bytes){.p = buf, .len = (size_t)n};
-	return c->d->has_foreign_roots ? home_name(c, fd, ret) : 0;
+	return 0;
+}
+
+int resolve_text(struct decode *c, int fd, struct bytes *ret)
+{
+	int r = resolve_link(c, fd, ret);
+
+	if (r == decode_fail(ACTION_TOO_LONG))
+		r = deep_name(c, fd, ret);
+	return r == 0 && c->d->has_foreign_roots ? home_name(c, fd, ret) : r;
 }
 
 int resolve_lexical(struct decode *c, struct bytes base, struct bytes path, struct bytes *ret)
