@@ -162,6 +162,15 @@ class Session:
     def assert_alive(self):
         check(not is_dead(self.supervisor), "the supervisor is dead")
 
+    def assert_ends_without_launcher(self):
+        """Kills the launcher. Returns after how long, in seconds, nothing of the session was left."""
+        pids = [self.supervisor, *descendants(self.supervisor)]
+        start = time.monotonic()
+        self.launcher.kill()
+        self.launcher.wait()
+        wait_until(lambda: all(is_dead(pid) for pid in pids), "an end of all processes", 30)
+        return time.monotonic() - start
+
     def verify(self):
         done = self.tool("verify", str(self.log))
         check(done.returncode == 0, "verify: " + done.stdout + done.stderr)

@@ -172,12 +172,12 @@ def part_fds(holdfast, quick):
         denied = counts(s.output())
         check("ok" not in denied, f"went on without descriptors: {denied}")
         s.assert_alive()
-        os.kill(s.launcher.pid, signal.SIGTERM)
-        s.wait()
+        seconds = s.assert_ends_without_launcher()
         made = len(list(s.work.iterdir()))
         lost = missing(s.work, s.records())
         check(not lost, f"{len(lost)} of {made} without a record")
-        return f"without a free descriptor: {denied}, nobody crashed; {made} made before, all recorded"
+        return (f"without a free descriptor: {denied}, nobody crashed; {made} made before, all recorded; ended in "
+                f"{seconds:.1f} s after its launcher was killed")
 
 
 def with_faults(holdfast, env, what, n):
@@ -240,17 +240,11 @@ def part_memory(holdfast, quick):
         wait_until(lambda: sum(l.startswith(("ok", "failed")) for l in s.output().splitlines()) == n, "answers", 300)
         s.assert_alive()
         done = s.output().splitlines().count("ok")
-        os.kill(s.launcher.pid, signal.SIGTERM)
-        for pid in descendants(s.supervisor):
-            if not is_dead(pid):
-                os.kill(pid, signal.SIGKILL)
-        s.wait()
-        # Without memory it may not get to its own end; nothing of the session may be left behind by this test.
-        if not is_dead(s.supervisor):
-            os.kill(s.supervisor, signal.SIGKILL)
+        seconds = s.assert_ends_without_launcher()
         lost = missing(s.work, s.records())
         check(not lost, f"{len(lost)} of {done} without a record")
-        return f"no memory for threads, 40 calls blocked: {done} of {n} served, the others denied, all recorded"
+        return (f"no memory for threads, 40 calls blocked: {done} of {n} served, the others denied, all recorded; ended "
+                f"in {seconds:.1f} s after its launcher was killed")
 
 
 def part_clock(holdfast, _quick):

@@ -200,7 +200,7 @@ static int launcher_bereaved(struct launcher *l)
 	int left;
 
 	(void)waitpid(l->keeper, NULL, 0);
-	left = tree_kill(0, KILL_TIMEOUT_NS);
+	left = tree_kill(KILL_TIMEOUT_NS);
 	terminal_restore(l);
 	if (l->command > 0)
 		say("the supervisor died; the command and its processes were killed%s",
@@ -262,7 +262,7 @@ static _Noreturn void keeper_run(int (*supervisor)(void *arg, int sock, const si
 	do
 		pid = waitpid(-1, &wait_status, 0);
 	while (pid != supervisor_pid && (pid > 0 || errno == EINTR));
-	_exit(tree_kill(0, KILL_TIMEOUT_NS) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	_exit(tree_kill(KILL_TIMEOUT_NS) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg)

@@ -542,7 +542,7 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 	if (r == 0)
 		session_loop(&s);
 	else
-		(void)tree_kill(0, KILL_TIMEOUT_NS);
+		(void)tree_kill(KILL_TIMEOUT_NS);
 	session_teardown(&s);
 	return r == 0 ? 0 : RUN_EXIT_FAILED;
 }

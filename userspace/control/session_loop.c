@@ -95,7 +95,10 @@ int session_loop_init(struct session *s)
  */
 static void end_session(struct session *s)
 {
-	(void)tree_kill(0, KILL_TIMEOUT_NS);
+	/* Without a descriptor to find them with, the others are the keeper's, who kills them when
+	 * we have ended; and for that the command has to end. */
+	if (tree_kill(KILL_TIMEOUT_NS) != 0 && !s->has_exited)
+		(void)kill(s->command, SIGKILL);
 	s->is_over = true;
 }
 

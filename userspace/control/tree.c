@@ -13,6 +13,7 @@
 
 #define TREE_MAX_PROCESSES 65536
 #define TREE_ROUND_MS      5
+#define TREE_TRIES         8
 
 struct tree_entry {
 	pid_t pid;
@@ -101,33 +102,68 @@ static void tree_mark(struct tree *t, pid_t root, pid_t spare)
 	}
 }
 
-/* One round. Return: how many descendants there were, -errno. */
-static int tree_kill_round(pid_t spare)
+/*
+ * Kills @pid if it is a descendant of ours. No heap: this ends sessions whose supervisor has no
+ * memory left. Return: 1: it is one, or may be; 0: it is none, or has gone; -errno: it cannot be
+ * told for want of something.
+ */
+static int kill_if_ours(pid_t pid)
 {
-	_cleanup_(tree_fini) struct tree t = {};
-	int r, n = 0;
+	int r = -ESRCH;
 
-	r = tree_read(&t);
-	if (r < 0)
+	if (pid == getpid())
+		return 0;
+	/* That one above it ended while we looked makes it, or one above it, somebody else's. */
+	for (int i = 0; i < TREE_TRIES && r == -ESRCH && kill(pid, 0) == 0; i++)
+		r = action_pid_descends_from(pid, getpid());
+	if (r == -ELOOP)
+		return 1; /* so far below that it has to come up, when those above it are dead */
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
 		return r;
-	tree_mark(&t, getpid(), spare);
-	for (size_t i = 0; i < t.n; i++)
-		if (t.entries[i].depth) {
-			(void)kill(t.entries[i].pid, SIGKILL);
-			n++;
+	if (r != 1)
+		return 0;
+	(void)kill(pid, SIGKILL);
+	return 1;
+}
+
+/* One round. Return: how many descendants there were, -errno. */
+static int tree_kill_round(void)
+{
+	_cleanup_(fd_closep) int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(struct dirent64) char buf[8192];
+	ssize_t len;
+	int n = 0;
+
+	if (proc < 0)
+		return -errno;
+	while ((len = getdents64(proc, buf, sizeof(buf))) > 0) {
+		const struct dirent64 *de;
+
+		for (ssize_t at = 0; at < len; at += de->d_reclen) {
+			uint64_t pid;
+			int r;
+
+			de = (const struct dirent64 *)(const void *)(buf + at);
+			if (parse_u64(bytes_of(de->d_name), INT32_MAX, &pid) < 0)
+				continue;
+			r = kill_if_ours((pid_t)pid);
+			if (r < 0)
+				return r;
+			n += r;
 		}
+	}
 	/* A stop that this takes from a receiver is that of a process that was just killed. */
 	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
 		;
-	return n;
+	return len < 0 ? -errno : n;
 }
 
-int tree_kill(pid_t spare, uint64_t timeout_ns)
+int tree_kill(uint64_t timeout_ns)
 {
 	uint64_t end_ns = clock_monotonic_ns() + timeout_ns;
 
 	for (;;) {
-		int n = tree_kill_round(spare);
+		int n = tree_kill_round();
 
 		if (n <= 0 || clock_monotonic_ns() >= end_ns)
 			return n;

@@ -9,10 +9,10 @@
 
 #include "base/util.h"
 
-/* Kills (SIGKILL) every descendant of the calling process but @spare (0: none), reaps its own
- * children, and repeats until none is left or @timeout_ns passed. Return: how many were still there
- * at the end, -errno. */
-int tree_kill(pid_t spare, uint64_t timeout_ns);
+/* Kills (SIGKILL) every descendant of the calling process, reaps its own children, and repeats
+ * until none is left or @timeout_ns passed. Needs two descriptors and no memory. Return: how many
+ * were still there at the end, -errno. */
+int tree_kill(uint64_t timeout_ns);
 
 /* Calls @fn with every descendant of the calling process but those at and below @spare (0: none),
  * parents before their children. Return: 0; -EAGAIN: some process could not be placed, because its
