@@ -56,6 +56,30 @@ changes() {
 	assert_logged '.op == "mkdir" and (.object | endswith("/made")) and .result == "performed"'
 }
 
+# Its limits cannot be asked for with prlimit(2), nor its process be signalled with its own rights.
+@test "a task that became another user makes its files longer, up to its limit" {
+	skip_unless_root "to become another user"
+	: >"$SHM/file"
+	chown 65534 "$SHM" "$SHM/file"
+	truncates() {
+		"$@" setpriv --reuid=65534 --clear-groups python3 -c 'if True:
+			import os, resource, signal, sys
+			signal.signal(signal.SIGXFSZ, lambda *_: print("signal"))
+			os.truncate(sys.argv[1], 123)
+			resource.setrlimit(resource.RLIMIT_FSIZE, (200, 400))
+			for n in 200, 201, 100:
+			    try:
+			        os.truncate(sys.argv[1], n)
+			    except OSError as e:
+			        print(e.strerror)
+			    print(os.stat(sys.argv[1]).st_size)' "$SHM/file"
+	}
+	run truncates
+	assert_output "$(printf '%s\n' 200 signal "File too large" 200 100)"
+	run truncates hf --policy audit-only --
+	assert_output "$(printf '%s\n' 200 signal "File too large" 200 100)"
+}
+
 # race WAY: an attacker changes what a path or descriptor means between check and use.
 # RACE_ROUNDS=200000 for a soak.
 race_setup() {

@@ -334,7 +334,10 @@ SUITES = {suite.name: suite for suite in (Busybox, StressNg, Tools, Sandboxes, F
 if __name__ == "__main__":
     # suites.py NAME WORK OUT [TEST...]: what run.py starts, natively or in a session.
     import json
+    import signal
 
+    # Who is started in the background has it ignored, and so would every test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     suite = SUITES[sys.argv[1]](sys.argv[2])
     out = suite.run(sys.argv[4:] or None)
     pathlib.Path(sys.argv[3]).write_text(json.dumps(out, indent=1, sort_keys=True))

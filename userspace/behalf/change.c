@@ -11,13 +11,13 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include "behalf/behalf_private.h"
 #include "behalf/change.h"
+#include "behalf/proc.h"
 
 #define SYS_FILE_SETATTR 469 /* the same on every architecture, as all from 424 on */
 #define OBJECT_NAME_SIZE 16
@@ -154,42 +154,30 @@ static int change_xattr(int self_fds, const struct action *a)
 	return -1;
 }
 
-/*
- * The limit on file sizes is the agent's, and the signal that goes with it must reach the agent;
- * asked from us the kernel would look at our own. What the kernel checks before the limit is asked
- * for by faccessat2(2), because trying would already change the file.
- */
-static int exceed_size_limit(int self_fds, const struct action *a, const char *object,
-			     const struct stat *st)
+/* As a truncate past RLIMIT_FSIZE fails. What the kernel checks before the limit is asked for by
+ * faccessat2(2), because trying would already change the file. */
+static int exceed_size_limit(int self_fds, const struct action *a)
 {
+	struct object_name object = name_object(&a->act.pin);
+	struct stat st;
+
+	if (fstat(a->act.pin.object, &st) < 0)
+		return -1;
 	errno = 0;
-	if (S_ISDIR(st->st_mode))
+	if (S_ISDIR(st.st_mode))
 		errno = EISDIR;
-	else if (!S_ISREG(st->st_mode))
+	else if (!S_ISREG(st.st_mode))
 		errno = EINVAL;
-	else if (faccessat(self_fds, object, W_OK, AT_EACCESS) == 0) {
-		(void)tgkill(a->pid, a->tid, SIGXFSZ);
+	else if (faccessat(self_fds, object.text, W_OK, AT_EACCESS) == 0)
 		errno = EFBIG;
-	}
 	return -1;
 }
 
 static int change_length(int self_fds, const struct action *a)
 {
 	struct object_name object = name_object(&a->act.pin);
-	off_t length = (off_t)a->act.change.number[0];
-	struct rlimit limit;
-	struct stat st;
 
-	if (fstat(a->act.pin.object, &st) < 0)
-		return -1;
-	if (length > st.st_size) {
-		if (prlimit(a->pid, RLIMIT_FSIZE, NULL, &limit) < 0)
-			return -1;
-		if (limit.rlim_cur != RLIM_INFINITY && (uint64_t)length > limit.rlim_cur)
-			return exceed_size_limit(self_fds, a, object.text, &st);
-	}
-	return go_to_fds(self_fds) < 0 ? -1 : truncate(object.text, length);
+	return go_to_fds(self_fds) < 0 ? -1 : truncate(object.text, (off_t)a->act.change.number[0]);
 }
 
 static int (*const changes[_OP_MAX])(int self_fds, const struct action *a) = {
@@ -212,34 +200,66 @@ static int walk_error(const struct act *act)
 	return act->pin2.error;
 }
 
-int change_perform(int self_fds, const struct action *a, struct behalf_result *ret)
+/*
+ * Whether @a makes a file longer than its limit lets the agent: asked from us the kernel would look
+ * at our own. It is read with our rights, not the agent's, and not by prlimit(2), which wants
+ * CAP_SYS_RESOURCE for a task that runs as another user. Return: 0 or 1, -errno.
+ */
+static int is_past_size_limit(struct behalf *b, const struct action *a)
 {
-	const struct act *act = &a->act;
+	off_t length = (off_t)a->act.change.number[0];
+	uint64_t limit;
+	struct stat st;
+	int r;
 
-	*ret = (struct behalf_result){.fd = -1};
-	ret->error = walk_error(act);
-	if (ret->error)
+	if (a->act.row->op != OP_TRUNCATE || a->act.pin.error ||
+	    fstat(a->act.pin.object, &st) < 0 || length <= st.st_size)
 		return 0;
-	assert(changes[act->row->op]);
-	if (changes[act->row->op](self_fds, a) < 0)
-		ret->error = errno;
-	return 0;
+	r = proc_read_file_limit(b->config.proc, a->tid, &limit);
+	return r < 0 ? r : (uint64_t)length > limit;
 }
+
+struct change {
+	struct behalf_result *ret;
+	bool is_past_size_limit;
+};
 
 static int change_as_agent(struct behalf *b, const struct action *a, void *arg)
 {
+	struct change *o = arg;
+	enum action_op op = a->act.row->op;
 	int r = behalf_own_fs(b);
 
-	return r < 0 ? r : change_perform(b->self_fds, a, arg);
+	if (r < 0)
+		return r;
+	o->ret->error = walk_error(&a->act);
+	if (o->ret->error)
+		return 0;
+	assert(changes[op]);
+	if ((o->is_past_size_limit ? exceed_size_limit : changes[op])(b->self_fds, a) < 0)
+		o->ret->error = errno;
+	return 0;
 }
 
 int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret)
 {
-	int r = 0;
+	struct change o = {.ret = ret};
+	int r = is_past_size_limit(b, a);
 
-	if (change_needs_umask(a))
+	if (r < 0)
+		return r;
+	o.is_past_size_limit = r;
+	*ret = (struct behalf_result){.fd = -1};
+	if (change_needs_umask(a)) {
 		r = behalf_take_umask(b, a->tid);
+		if (r < 0)
+			return r;
+	}
+	r = behalf_still_waits(b, a);
 	if (r == 0)
-		r = behalf_still_waits(b, a);
-	return r < 0 ? r : behalf_call(b, a, change_as_agent, ret);
+		r = behalf_call(b, a, change_as_agent, &o);
+	/* The signal that goes with it must reach the agent. */
+	if (r == 0 && o.is_past_size_limit && ret->error == EFBIG)
+		(void)tgkill(a->pid, a->tid, SIGXFSZ);
+	return r;
 }

@@ -27,11 +27,6 @@
 
 #include "behalf/behalf.h"
 
-/*
- * @self_fds: O_PATH of our own /proc/self/fd; the thread's working directory is left there. Return:
- * 0 and *ret.
- */
-int change_perform(int self_fds, const struct action *a, struct behalf_result *ret) _must_check_;
 /* Whether the umask bears on @a. */
 static inline bool change_needs_umask(const struct action *a)
 {

@@ -83,3 +83,26 @@ unsigned proc_count_filters(int proc, pid_t tid)
 		return 0;
 	return last_number(text, "\nSeccomp_filters:", &count);
 }
+
+int proc_read_file_limit(int proc, pid_t tid, uint64_t *ret)
+{
+	static const char name[] = "\nMax file size";
+	char text[STATUS_SIZE];
+	struct bytes word;
+	const char *p;
+	int r = read_file(proc, tid, "limits", text, sizeof(text));
+
+	if (r < 0)
+		return r;
+	p = strstr(text, name);
+	if (!p)
+		return -EIO;
+	p += sizeof(name) - 1;
+	p += strspn(p, " ");
+	word = (struct bytes){.p = p, .len = strcspn(p, " ")};
+	if (bytes_eq_str(word, "unlimited")) {
+		*ret = UINT64_MAX;
+		return 0;
+	}
+	return parse_u64(word, UINT64_MAX, ret) < 0 ? -EIO : 0;
+}
