@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting the asker of `run --ask command:PROGRAM`. */
+/* Starting the asker of `run --ask command:PROGRAM` and `--ask tmux`. */
 #pragma once
 
 #include "control/asker.h"
@@ -11,3 +11,11 @@
  */
 int ask_program_start(const char *command, char ret_name[static ASKER_APPROVER_MAX],
 		      int *ret_socket);
+
+/*
+ * The socket of the tmux server that we run in, resolved, in @ret: who can talk to it can type into
+ * what shows a question. Return: 0; -ENOENT after saying that there is none.
+ */
+int ask_tmux_find(char **ret);
+/* Likewise. @binary: ours, absolute. */
+int ask_tmux_start(const char *session, const char *binary, int *ret_socket);

@@ -27,8 +27,8 @@
 
 #define SESSION_ID_SIZE 32
 #define N_OWN_PATHS                                                                                \
-	8 /* log, ring, its key (both halves), runtime directory, cache (the log's index), binary, \
-	     loader */
+	10 /* log, ring, its key (both halves), runtime directory, cache (the log's index),        \
+	     binary, loader, the tmux server's socket and its directory */
 #define N_LIBRARIES ENGINE_MAX_LIBRARIES
 #define N_ASKED     8 /* words of --ask command:... that name files */
 #define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS + N_LIBRARIES + N_ASKED)
@@ -74,6 +74,7 @@ struct run {
 	char *loader; /* NULL: this build has none */
 	char *libraries[N_LIBRARIES];
 	size_t n_libraries;
+	char *tmux, *tmux_dir; /* NULL: not --ask tmux */
 	char *asked[N_ASKED];
 	size_t n_asked;
 	const char *protected_paths[N_PROTECTED];
@@ -100,6 +101,8 @@ static void run_fini(struct run *r)
 		free(r->old_keys[i]);
 	free(r->binary);
 	free(r->loader);
+	free(r->tmux);
+	free(r->tmux_dir);
 	for (size_t i = 0; i < r->n_libraries; i++)
 		free(r->libraries[i]);
 	for (size_t i = 0; i < r->n_asked; i++)
@@ -280,6 +283,30 @@ static void protect_asked(struct run *r)
 	}
 }
 
+/*
+ * Who can talk to the tmux server could type the answer, or run `holdfast approve` in a window of
+ * its own. In tmux's own directory are the sockets of the user's other servers, which could do that
+ * for somebody.
+ */
+static int protect_tmux(struct run *r)
+{
+	char *slash;
+
+	if (r->options.ask != ASK_TMUX)
+		return 0;
+	if (ask_tmux_find(&r->tmux) < 0)
+		return RUN_EXIT_FAILED;
+	protect(r, r->tmux);
+	r->tmux_dir = strdup(r->tmux);
+	slash = r->tmux_dir ? strrchr(r->tmux_dir, '/') : NULL;
+	if (!slash)
+		return RUN_EXIT_FAILED;
+	*slash = '\0';
+	if (bytes_has_prefix(bytes_base_name(bytes_of(r->tmux_dir)), BYTES_LIT("tmux-")))
+		protect(r, r->tmux_dir);
+	return 0;
+}
+
 static int run_find_places(struct run *r)
 {
 	_cleanup_(freep) char *log = NULL, *runtime = NULL, *cache = dirs_cache();
@@ -317,6 +344,8 @@ static int run_find_places(struct run *r)
 	protect(r, r->loader);
 	(void)dl_iterate_phdr(protect_library, r);
 	protect_asked(r);
+	if (protect_tmux(r))
+		return RUN_EXIT_FAILED;
 	for (size_t i = 0; i < r->policies.n; i++)
 		protect_policy(r, &r->policies.entries[i]);
 	for (size_t i = 0; i < r->policies.n_left_out; i++)
@@ -362,6 +391,11 @@ static int run_start(struct run *r)
 		if (ask_program_start(r->options.ask_command, r->asker_name, &config.asker) < 0)
 			return RUN_EXIT_FAILED;
 		config.asker_name = r->asker_name;
+	}
+	if (r->options.ask == ASK_TMUX) {
+		if (!r->binary || ask_tmux_start(r->session, r->binary, &config.asker) < 0)
+			return RUN_EXIT_FAILED;
+		config.asker_name = "tmux";
 	}
 	return launch_run(session_run, &config);
 }

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "base/escape.h"
 #include "base/say.h"
@@ -18,12 +19,14 @@
 #define LINE_BYTES    ((size_t)4096)
 
 static const char usage[] =
-	"usage: holdfast watch [--once] [SESSION]\n"
+	"usage: holdfast watch [--once] [--own-terminal] [SESSION]\n"
 	"\n"
 	"Shows your sessions, or SESSION, on the terminal: what is held on top, decisions flowing by.\n"
 	"Enter opens a held action; its own screen says what each answer would cover.\n"
 	"\n"
-	"  --once  open the first question at once, and end when nothing is held any more\n"
+	"  --once          open the first question at once, and end when nothing is held any more\n"
+	"  --own-terminal  nobody else may open this terminal from now on; for one that ends with\n"
+	"                  the command, such as a popup of tmux\n"
 	"\n"
 	"Exit status: 0, 1 there is no terminal that can show it, 2 wrong usage.\n";
 
@@ -33,7 +36,7 @@ struct watch {
 	struct question question;
 	char selected[HELD_ID_SIZE];
 	size_t row; /* of the selected one */
-	bool is_once, is_over, is_dirty;
+	bool is_once, owns_terminal, is_over, is_dirty;
 };
 
 /* ---- the list */
@@ -335,6 +338,9 @@ static void run(struct watch *w)
 		if (w->is_once)
 			do_once(w);
 		if (w->is_dirty || now_ns - drawn_ns >= NS_PER_SEC) {
+			/* All of it, so that nothing that somebody else drew stays. */
+			if (w->owns_terminal)
+				(void)redrawwin(stdscr);
 			draw(w);
 			drawn_ns = now_ns;
 		}
@@ -391,6 +397,11 @@ static int watch_all(struct watch *w, const char *session)
 		say("no session '%.100s' is running", session);
 		return 1;
 	}
+	/* An agent of the same user could draw other questions over ours. */
+	if (w->owns_terminal && ioctl(STDIN_FILENO, TIOCEXCL) < 0) {
+		say("cannot have this terminal for ourselves: %s", strerror(errno));
+		return 1;
+	}
 	screen = open_screen();
 	if (!screen)
 		return 1;
@@ -402,18 +413,21 @@ static int watch_all(struct watch *w, const char *session)
 
 int cmd_watch(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"once", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {}};
+	static const struct option options[] = {{"once", no_argument, NULL, 'o'},
+						{"own-terminal", no_argument, NULL, 'O'},
+						{"help", no_argument, NULL, 'h'},
+						{}};
 	struct watch w = {.is_dirty = true};
 	int c, status;
 
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c != 'o') {
+		if (c != 'o' && c != 'O') {
 			(void)fputs(usage, c == 'h' ? stdout : stderr);
 			return c == 'h' ? 0 : 2;
 		}
-		w.is_once = true;
+		w.is_once = w.is_once || c == 'o';
+		w.owns_terminal = w.owns_terminal || c == 'O';
 	}
 	if (argc - optind > 1) {
 		(void)fputs(usage, stderr);

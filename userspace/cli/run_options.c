@@ -25,7 +25,7 @@ static const char usage[] =
 	"                           (default: coding-agent; `holdfast policy list` shows what ships)\n"
 	"      --mode MODE          enforce, or audit: log what would have happened, refuse nothing\n"
 	"      --ask HOW            where held actions are answered: queue (default; holdfast approve ID),\n"
-	"                           terminal; command:PROGRAM, which gets the action as JSON on its standard\n"
+	"                           terminal; tmux, in a popup; command:PROGRAM, which gets the action as JSON on its standard\n"
 	"                           input and answers on its standard output; or at once: deny, allow\n"
 	"      --ask-timeout S      seconds until an unanswered action is denied (default 300)\n"
 	"      --log FILE|DIR       where the log goes (default: $XDG_STATE_HOME/holdfast, root /var/log/holdfast)\n"
@@ -100,10 +100,8 @@ static const struct {
 	const char *word;
 	enum ask_mode mode;
 } ask_words[] = {
-	{"terminal", ASK_TERMINAL},
-	{"queue", ASK_QUEUE},
-	{"deny", ASK_DENY},
-	{"allow", ASK_ALLOW},
+	{"terminal", ASK_TERMINAL}, {"queue", ASK_QUEUE}, {"tmux", ASK_TMUX},
+	{"deny", ASK_DENY},         {"allow", ASK_ALLOW},
 };
 
 static int set_mode(struct run_options *o, const char *arg)
@@ -131,7 +129,7 @@ static int set_ask(struct run_options *o, const char *arg)
 		if (o->ask_command[0])
 			return 0;
 	}
-	say("--ask '%s': expected terminal, queue, command:PROGRAM, deny or allow", arg);
+	say("--ask '%s': expected terminal, tmux, queue, command:PROGRAM, deny or allow", arg);
 	return -EINVAL;
 }
 

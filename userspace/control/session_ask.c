@@ -32,20 +32,21 @@ void session_ask_fini(struct session *s)
 	s->asker.fd = fd_close(s->asker.fd);
 }
 
-static bool is_asked_for(const struct session *s)
-{
-	return s->config->ask == ASK_COMMAND;
-}
-
 /* A rule that names who answers means people. */
-static bool may_be_asked(const struct held *h)
+static bool may_be_asked(const struct session *s, const struct held *h)
 {
+	if (s->config->ask == ASK_TMUX)
+		return session_user_may_answer(h);
 	return !h->ask || h->ask->n_approvers == 0;
 }
 
 bool session_ask_takes(const struct session *s, const struct held *h)
 {
-	return is_asked_for(s) && may_be_asked(h);
+	/* Without a program nobody can be asked, so that is a deny; people have other ways. */
+	bool is_taken =
+		s->config->ask == ASK_COMMAND || (s->config->ask == ASK_TMUX && s->asker.fd >= 0);
+
+	return is_taken && may_be_asked(s, h);
 }
 
 static char (*find(struct session *s, const char *id))[HELD_ID_SIZE]
@@ -90,7 +91,7 @@ static bool ask_one(const struct held *h, void *arg)
 
 	if (!slot)
 		return false;
-	if (!may_be_asked(h) || !h->is_first || find(s, h->id))
+	if (!may_be_asked(s, h) || !h->is_first || find(s, h->id))
 		return true;
 	write_question(s, h, &b);
 	if (strbuf_error(&b) || send(s->asker.fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -100,6 +101,7 @@ static bool ask_one(const struct held *h, void *arg)
 }
 
 struct first {
+	const struct session *session;
 	char id[HELD_ID_SIZE]; /* "" when there is none */
 };
 
@@ -107,7 +109,7 @@ static bool find_first(const struct held *h, void *arg)
 {
 	struct first *first = arg;
 
-	if (!may_be_asked(h))
+	if (!may_be_asked(first->session, h))
 		return true;
 	memcpy(first->id, h->id, HELD_ID_SIZE);
 	return false;
@@ -117,7 +119,7 @@ static bool find_first(const struct held *h, void *arg)
 static void deny_all(struct session *s)
 {
 	char reason[ASKER_APPROVER_MAX + 64];
-	struct first first;
+	struct first first = {.session = s};
 	struct held *h;
 
 	(void)snprintf(reason, sizeof(reason), "%s cannot be asked: its process has ended.",
@@ -134,12 +136,10 @@ static void deny_all(struct session *s)
 
 void session_ask_next(struct session *s)
 {
-	if (!is_asked_for(s))
-		return;
-	if (s->asker.fd < 0)
-		deny_all(s);
-	else
+	if (s->asker.fd >= 0)
 		held_table_each(s->held, ask_one, s);
+	else if (s->config->ask == ASK_COMMAND)
+		deny_all(s);
 }
 
 void session_ask_ended(struct session *s, const char *id)
@@ -169,6 +169,8 @@ static void lose(struct session *s)
 	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->asker.fd, NULL);
 	s->asker.fd = fd_close(s->asker.fd);
 	memset(s->asker.asked, 0, sizeof(s->asker.asked));
+	if (s->config->ask == ASK_TMUX)
+		session_announce_all(s);
 }
 
 /* Only what it was asked: an asker has no more rights than that. */
@@ -179,7 +181,7 @@ static void take_answer(struct session *s, const char *packet, size_t len)
 	struct control_request q;
 	char(*slot)[HELD_ID_SIZE];
 
-	if (control_request_parse(packet, len, &q) != 0 ||
+	if (s->config->ask != ASK_COMMAND || control_request_parse(packet, len, &q) != 0 ||
 	    (q.op != CONTROL_APPROVE && q.op != CONTROL_DENY))
 		return;
 	slot = find(s, q.id);

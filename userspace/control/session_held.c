@@ -58,7 +58,7 @@ void session_describe_held(const struct held *h, struct strbuf *out)
 }
 
 /* Who answers at the terminal is the session's user; a rule may want somebody else. */
-static bool may_answer(const struct held *h)
+bool session_user_may_answer(const struct held *h)
 {
 	gid_t groups[TERMINAL_GROUPS_MAX];
 	const struct user_ids self = user_self(groups, ARRAY_SIZE(groups));
@@ -90,7 +90,7 @@ static bool announce_new(const struct held *h, void *arg)
 
 	s->last_held_seq = h->seq;
 	if (h->is_first && /* not the same question as one that was announced */
-	    !(s->prompt && may_answer(h)) && !session_ask_takes(s, h))
+	    !(s->prompt && session_user_may_answer(h)) && !session_ask_takes(s, h))
 		announce(s, h);
 	return true;
 }
@@ -103,7 +103,7 @@ static bool announce_elsewhere(const struct held *h, void *arg)
 	int n;
 
 	s->elsewhere_seq = h->seq;
-	if (!h->is_first || !may_answer(h))
+	if (!h->is_first || !session_user_may_answer(h))
 		return true;
 	n = snprintf(note, sizeof(note),
 		     "Held action '%s' is not asked about on the terminal, which a program of the "
@@ -120,7 +120,7 @@ static bool show_first(const struct held *h, void *arg)
 	uint64_t now_ns = clock_monotonic_ns();
 	int r;
 
-	if (!may_answer(h))
+	if (!session_user_may_answer(h))
 		return true;
 	r = prompt_show(s->prompt, h, now_ns);
 	s->is_elsewhere = r == PROMPT_E_RAW;
@@ -141,6 +141,11 @@ void session_prompt_next(struct session *s)
 	held_table_each(s->held, show_first, s);
 	if (s->is_elsewhere)
 		held_table_each_after(s->held, s->elsewhere_seq, announce_elsewhere, s);
+}
+
+void session_announce_all(struct session *s)
+{
+	held_table_each(s->held, announce_new, s);
 }
 
 void session_announce(struct session *s)

@@ -107,7 +107,11 @@ extern const struct control_ops session_control_ops;
 void session_hold_ended(void *arg, const struct held *h, enum hold_end end);
 /* What a person needs to recognise the action, in one line of clean ASCII. */
 void session_describe_held(const struct held *h, struct strbuf *out);
-/* Says what is held and new, where nobody else is asked. */
+/* Whether the rule lets the session's own user answer, who sits at the terminal. */
+bool session_user_may_answer(const struct held *h);
+/* Says what is held, and nobody else is asked about. */
+void session_announce_all(struct session *s);
+/* Those that are new. */
 void session_announce(struct session *s);
 /* Puts the oldest question to the terminal, if there is one and it is free. */
 void session_prompt_next(struct session *s);

@@ -11,7 +11,7 @@
 
 static const char *const ask_names[] = {
 	[ASK_TERMINAL] = "terminal", [ASK_QUEUE] = "queue", [ASK_COMMAND] = "command",
-	[ASK_DENY] = "deny",         [ASK_ALLOW] = "allow",
+	[ASK_TMUX] = "tmux",         [ASK_DENY] = "deny",   [ASK_ALLOW] = "allow",
 };
 
 /* @p: NULL when it does not apply. */

@@ -299,6 +299,7 @@ static void decide_ask(struct engine *e, const struct action *a, struct decision
 	case ASK_TERMINAL:
 	case ASK_QUEUE:
 	case ASK_COMMAND:
+	case ASK_TMUX:
 		return;
 	case ASK_DENY:
 		d->verdict = VERDICT_DENY;

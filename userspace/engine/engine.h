@@ -14,6 +14,7 @@ enum ask_mode {
 	ASK_TERMINAL,
 	ASK_QUEUE,
 	ASK_COMMAND, /* a program is asked */
+	ASK_TMUX,    /* the person at the tmux that the session is in */
 	ASK_DENY,    /* an ask is a deny */
 	ASK_ALLOW,   /* an ask is an allow; for tests and trusted runs, recorded as such */
 };
