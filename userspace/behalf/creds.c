@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "behalf/behalf_private.h"
+#include "behalf/proc.h"
 
 int behalf_own_fs(struct behalf *b)
 {
@@ -39,24 +40,16 @@ static int parse_umask(const char *text, mode_t *ret)
 
 int behalf_take_umask(struct behalf *b, pid_t tid)
 {
-	_cleanup_(fd_closep) int fd = -1;
-	char path[32], text[512];
+	char text[512];
 	mode_t mask;
-	ssize_t n;
 	int r;
 
 	r = behalf_own_fs(b);
 	if (r < 0 || b->is_hand) /* who lends us has taken it, and handed it on */
 		return r;
-	(void)snprintf(path, sizeof(path), "%d/status", (int)tid);
-	fd = openat(b->config.proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	r = parse_umask(text, &mask);
+	r = proc_read_file(b->config.proc, tid, "status", text, sizeof(text));
+	if (r == 0)
+		r = parse_umask(text, &mask);
 	if (r == 0 && mask != b->umask) {
 		(void)umask(mask);
 		b->umask = mask;

@@ -8,7 +8,7 @@
 
 #define STATUS_SIZE 4096
 
-static int read_file(int proc, pid_t tid, const char *name, char *buf, size_t size)
+int proc_read_file(int proc, pid_t tid, const char *name, char *buf, size_t size)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	char path[48];
@@ -18,7 +18,7 @@ static int read_file(int proc, pid_t tid, const char *name, char *buf, size_t si
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, buf, size - 1);
 	if (n < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
+		return -errno;
 	buf[n] = '\0';
 	return n ? 0 : -ESRCH;
 }
@@ -29,10 +29,10 @@ int proc_read_stat(int proc, pid_t tid, struct proc_stat *ret)
 	const char *p;
 	int ppid;
 	unsigned long long start;
-	int r = read_file(proc, tid, "stat", text, sizeof(text));
+	int r = proc_read_file(proc, tid, "stat", text, sizeof(text));
 
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? -ESRCH : r;
 	p = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!p ||
 	    sscanf(p,
@@ -68,7 +68,7 @@ bool proc_is_namespace_init(int proc, pid_t tid)
 	char text[STATUS_SIZE];
 	unsigned count, n;
 
-	if (read_file(proc, tid, "status", text, sizeof(text)) < 0)
+	if (proc_read_file(proc, tid, "status", text, sizeof(text)) < 0)
 		return true;
 	n = last_number(text, "\nNSpid:", &count);
 	return count > 1 && n == 1;
@@ -79,7 +79,7 @@ unsigned proc_count_filters(int proc, pid_t tid)
 	char text[STATUS_SIZE];
 	unsigned count;
 
-	if (read_file(proc, tid, "status", text, sizeof(text)) < 0)
+	if (proc_read_file(proc, tid, "status", text, sizeof(text)) < 0)
 		return 0;
 	return last_number(text, "\nSeccomp_filters:", &count);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What /proc tells of a task's descent. @proc is O_PATH of our /proc. Inside of behalf/.
+ * What /proc tells of a task. @proc is O_PATH of our /proc. Inside of behalf/.
  */
 #pragma once
 
@@ -13,6 +13,9 @@ struct proc_stat {
 	uint64_t start; /* in clock ticks since boot: proc_pid_stat(5), field 22 */
 };
 
+/* The first @size - 1 bytes of /proc/@tid/@name, with a NUL. Return: 0; -ENOENT: no such task;
+ * -ESRCH: it is ending; -errno. */
+int proc_read_file(int proc, pid_t tid, const char *name, char *buf, size_t size) _must_check_;
 /* Return: 0, -ESRCH, -errno. */
 int proc_read_stat(int proc, pid_t tid, struct proc_stat *ret) _must_check_;
 /* Whether it is process 1 of a PID namespace; also when that cannot be read. */

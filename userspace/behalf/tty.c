@@ -15,6 +15,7 @@
 #include "base/io.h"
 
 #include "behalf/behalf_private.h"
+#include "behalf/proc.h"
 
 #define TTY_AUX_MAJOR  5 /* and minor 0: include/uapi/linux/major.h */
 #define TTY_MAJOR      4
@@ -34,21 +35,14 @@ bool behalf_is_tty(const struct act_pin *pin)
 /* Session and terminal of @tid (proc_pid_stat(5), fields 6 and 7). Return: 0, -errno. */
 static int read_session(const struct behalf *b, pid_t tid, pid_t *ret_session, dev_t *ret_tty)
 {
-	_cleanup_(fd_closep) int fd = -1;
-	char path[32], text[512];
-	int session;
+	char text[512];
+	int session, r;
 	unsigned tty;
 	const char *p;
-	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "%d/stat", (int)tid);
-	fd = openat(b->config.proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
+	r = proc_read_file(b->config.proc, tid, "stat", text, sizeof(text));
+	if (r < 0)
+		return r;
 	p = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!p || sscanf(p, ") %*c %*d %*d %d %u", &session, &tty) != 2)
 		return -EIO;
