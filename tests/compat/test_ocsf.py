@@ -132,6 +132,10 @@ def main():
     tap.fact("the events are as the schema wants them", problems, len(events))
     classes = {e["class_uid"] for e in events}
     tap.fact("the sessions had actions of each class", sorted(EXPECTED - classes), len(classes))
+    questions = [e["query"]["hostname"] for e in events if e["class_uid"] == 4003 and e["activity_id"] == 1]
+    tap.fact("a question to the DNS is one, by its name", [] if "good.example" in questions else [questions])
+    hosts = [e["dst_endpoint"].get("hostname") for e in events if e["class_uid"] == 4001 and "dst_endpoint" in e]
+    tap.fact("a connection says the name that led to it", [] if "good.example" in hosts else [hosts])
     outcomes = {e["disposition"] for e in events}
     wanted = {"Allowed", "Alert", "Blocked", "Detected", "Delayed", "Rejected", "Logged"}
     tap.fact("and of each disposition but Approved", sorted(wanted - outcomes), len(outcomes))

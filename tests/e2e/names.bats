@@ -237,3 +237,42 @@ after it: 0"
 	assert_success
 	assert_output hello
 }
+
+@test "what was decided by name is replayed by name" {
+	run hf_world bash -c "curl -sS -m 10 http://good.example/x && ! curl -sS -m 10 http://bad.example/x && ! curl -sS -m 10 http://fronted.good.example/x"
+	assert_success
+	session_ended
+	# What every look-up tries first is no loop of the agent's.
+	refute log_has '.event == "notice" and (.note | test("repeats"))'
+	# An alias that was not asked for closes, and never opens: it has to be told apart in the record.
+	log_has '.op == "connect" and .domains == ["fronted.good.example", "never.evil.example"] and .aliases == 1'
+	run "$HOLDFAST" replay --policy "$POLICY" --expect same "$LOG"
+	assert_success
+	sed 's/good.example, /nothing.example, /' "$POLICY" >"$T/other.yaml"
+	run "$HOLDFAST" replay --policy "$T/other.yaml" --expect same "$LOG"
+	assert_failure 1
+	assert_output --partial "good.example"
+	sed 's/action: allow}$/action: ask}/' "$POLICY" >"$T/asks.yaml"
+	run "$HOLDFAST" replay --policy "$T/asks.yaml" --json "$LOG"
+	# A question to the DNS is not held: the connection is.
+	assert_equal "$(jq -c '[.differences.list[] | select(.op == "resolve") | .new] | unique' <<<"$output")" '["flag"]'
+}
+
+@test "what is learned is learned by name, and the same command runs under it" {
+	run world "$HOLDFAST" learn --output "$T/learned.yaml" -- curl -sS -m 10 -o "$T/got" http://alias.good.example/x
+	assert_success
+	run cat "$T/learned.yaml"
+	assert_output --partial 'domain: ["alias.good.example"]'
+	refute_output --partial "address:"
+	run "$HOLDFAST" policy check "$T/learned.yaml"
+	assert_success
+	rm "$T/got"
+	POLICY=$T/learned.yaml
+	run hf_world curl -sS -m 10 -o "$T/got" http://alias.good.example/x
+	assert_success
+	assert_equal "$(cat "$T/got")" hello
+	session_ended
+	refute log_has '.verdict == "deny" and .kind == "network" and .rule != "other-resolver"'
+	run hf_world curl -sS -m 10 -o "$T/got" http://bad.example/x
+	assert_failure
+}

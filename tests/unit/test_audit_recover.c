@@ -222,7 +222,7 @@ static void test_a_damaged_ring_is_refused_and_kept(void **state)
 		{4096, 4},
 		{4096, 0},
 		{4096 + 4, 77},         /* its type */
-		{4096 + 24 + 64, 5000}, /* a length in it */
+		{4096 + 24 + 68, 5000}, /* a length in it */
 	};
 	struct audit_dir *d = *state;
 	struct audit_record r = audit_test_record();

@@ -88,6 +88,11 @@ struct action {
 	size_t argv_bytes_total;  /* sum of lengths, NULs included, as far as counted */
 	bool argv_truncated;      /* argv holds less than there is */
 
+	/* Of a record that is replayed: the names that stood for the first step's address, of which
+	 * the last are what the others are aliases of. Of a living action the engine knows them. */
+	const struct bytes *domains;
+	size_t n_domains, n_aliases;
+
 	bool moves_directory; /* rename: one of the two was a directory when it was looked at */
 
 	struct action_step steps[ACTION_MAX_STEPS];

@@ -39,7 +39,7 @@ static enum policy_protocol plain_protocol(const struct action *a)
 		return POLICY_PROTO_UNIX;
 	if (bytes_has_prefix(a->object, BYTES_LIT("family:")))
 		return POLICY_PROTO_OTHER;
-	return a->op == OP_SEND ? POLICY_PROTO_UDP : POLICY_PROTO_TCP;
+	return a->op == OP_SEND || a->op == OP_RESOLVE ? POLICY_PROTO_UDP : POLICY_PROTO_TCP;
 }
 
 size_t action_plain_steps(const struct action *a,

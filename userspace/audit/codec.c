@@ -19,6 +19,7 @@ struct wire_record {
 	uint8_t is_audit, argv_truncated;
 	uint32_t n_argv; /* WIRE_NULL: there are none to speak of */
 	uint32_t redacted;
+	uint32_t n_aliases;
 	uint32_t lens[_WIRE_STRING_MAX];
 };
 
@@ -138,6 +139,7 @@ void codec_pack_record(const struct audit_record *r, const struct codec_plan *pl
 		.is_audit = r->is_audit,
 		.argv_truncated = plan->argv_truncated,
 		.redacted = r->redacted,
+		.n_aliases = r->n_aliases,
 		.cost = r->cost,
 		.spent = r->spent,
 		.n_argv = plan->has_argv ? (uint32_t)plan->n_argv : WIRE_NULL,
@@ -274,6 +276,7 @@ static bool view_record(struct bytes in, struct codec_view *v)
 		.steps = s[WIRE_STEPS],
 		.domains = s[WIRE_DOMAINS],
 		.redacted = w.redacted,
+		.n_aliases = w.n_aliases,
 		.cost = w.cost,
 		.spent = w.spent,
 	};
@@ -439,6 +442,8 @@ static void add_action(struct json *j, const struct codec_view *v)
 	add_str(j, "object2", r->object2);
 	add_str(j, "asked", r->asked);
 	add_list(j, "domains", r->domains);
+	if (r->n_aliases)
+		json_key_u64(j, "aliases", r->n_aliases);
 	add_argv(j, r);
 	add_str(j, "interpreter", r->interpreter);
 	add_str(j, "cwd", r->cwd);

@@ -15,17 +15,18 @@ static const struct {
 	const char *word; /* an op, or an event that is no action */
 	const char *category, *type;
 } kinds[] = {
-	{"exec", "process", "start"},          {"read", "file", "access"},
-	{"write", "file", "change"},           {"create", "file", "creation"},
-	{"truncate", "file", "change"},        {"delete", "file", "deletion"},
-	{"rename", "file", "change"},          {"link", "file", "creation"},
-	{"symlink", "file", "creation"},       {"mkdir", "file", "creation"},
-	{"mknod", "file", "creation"},         {"chmod", "file", "change"},
-	{"chown", "file", "change"},           {"xattr", "file", "change"},
-	{"times", "file", "change"},           {"connect", "network", "connection"},
-	{"send", "network", "connection"},     {"bind", "network", "info"},
-	{"listen", "network", "info"},         {"syscall", "process", "info"},
-	{"session_start", "session", "start"}, {"session_end", "session", "end"},
+	{"exec", "process", "start"},      {"read", "file", "access"},
+	{"write", "file", "change"},       {"create", "file", "creation"},
+	{"truncate", "file", "change"},    {"delete", "file", "deletion"},
+	{"rename", "file", "change"},      {"link", "file", "creation"},
+	{"symlink", "file", "creation"},   {"mkdir", "file", "creation"},
+	{"mknod", "file", "creation"},     {"chmod", "file", "change"},
+	{"chown", "file", "change"},       {"xattr", "file", "change"},
+	{"times", "file", "change"},       {"connect", "network", "connection"},
+	{"send", "network", "connection"}, {"bind", "network", "info"},
+	{"listen", "network", "info"},     {"resolve", "network", "protocol"},
+	{"syscall", "process", "info"},    {"session_start", "session", "start"},
+	{"session_end", "session", "end"},
 };
 
 static const struct {
@@ -192,6 +193,32 @@ static void put_file(struct ecs *e, struct bytes path)
 	json_end_object(&e->j);
 }
 
+static void put_question(struct ecs *e, struct bytes name)
+{
+	json_key(&e->j, "dns");
+	json_begin_object(&e->j);
+	json_key_cstr(&e->j, "type", "query");
+	json_key(&e->j, "question");
+	json_begin_object(&e->j);
+	json_key_str(&e->j, "name", name);
+	(void)format_put_string(&e->j, "type", e->root, "asked");
+	json_end_object(&e->j);
+	json_end_object(&e->j);
+}
+
+/* The first name that stands for the address; all of them are in holdfast.domains. */
+static void put_domain(struct ecs *e)
+{
+	const json_t *names = json_object_get(e->root, "domains");
+	struct strbuf name = STRBUF_INIT(READER_LINE_MAX);
+
+	if (json_is_string(json_array_get(names, 0))) {
+		reader_decode(json_array_get(names, 0), &name);
+		json_key_str(&e->j, "domain", strbuf_bytes(&name));
+	}
+	strbuf_fini(&name);
+}
+
 static void put_network(struct ecs *e, struct bytes object)
 {
 	bool is_own = streq(e->op, "bind") || streq(e->op, "listen");
@@ -205,6 +232,7 @@ static void put_network(struct ecs *e, struct bytes object)
 		json_key_cstr(&e->j, "ip", a.ip);
 	if (a.has_port)
 		json_key_u64(&e->j, "port", a.port);
+	put_domain(e);
 	json_end_object(&e->j);
 	if (!a.ip[0])
 		return;
@@ -226,6 +254,8 @@ static void put_object(struct ecs *e)
 	if (reader_string(e->root, "object", &object)) {
 		if (streq(kind, "path"))
 			put_file(e, strbuf_bytes(&object));
+		else if (streq(e->op, "resolve"))
+			put_question(e, strbuf_bytes(&object));
 		else if (streq(kind, "network"))
 			put_network(e, strbuf_bytes(&object));
 	}

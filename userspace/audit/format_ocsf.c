@@ -47,24 +47,36 @@ struct activity {
 };
 
 static const struct activity activities[] = {
-	{"exec", OCSF_PROCESS, 1, "Launch"},        {"read", OCSF_FILE, 2, "Read"},
-	{"write", OCSF_FILE, 3, "Update"},          {"create", OCSF_FILE, 1, "Create"},
-	{"truncate", OCSF_FILE, 3, "Update"},       {"delete", OCSF_FILE, 4, "Delete"},
-	{"rename", OCSF_FILE, 5, "Rename"},         {"link", OCSF_FILE, 1, "Create"},
-	{"symlink", OCSF_FILE, 1, "Create"},        {"mkdir", OCSF_FILE, 1, "Create"},
-	{"mknod", OCSF_FILE, 1, "Create"},          {"chmod", OCSF_FILE, 7, "Set Security"},
-	{"chown", OCSF_FILE, 7, "Set Security"},    {"xattr", OCSF_FILE, 6, "Set Attributes"},
-	{"times", OCSF_FILE, 6, "Set Attributes"},  {"connect", OCSF_NETWORK, 1, "Open"},
-	{"send", OCSF_NETWORK, 6, "Traffic"},       {"bind", OCSF_NETWORK, 99, "Bind"},
-	{"listen", OCSF_NETWORK, 7, "Listen"},      {"syscall", OCSF_KERNEL, 4, "Invoke"},
-	{"spend", OCSF_BASE, 99, "Spend"},          {"session_start", OCSF_LIFECYCLE, 3, "Start"},
+	{"exec", OCSF_PROCESS, 1, "Launch"},
+	{"read", OCSF_FILE, 2, "Read"},
+	{"write", OCSF_FILE, 3, "Update"},
+	{"create", OCSF_FILE, 1, "Create"},
+	{"truncate", OCSF_FILE, 3, "Update"},
+	{"delete", OCSF_FILE, 4, "Delete"},
+	{"rename", OCSF_FILE, 5, "Rename"},
+	{"link", OCSF_FILE, 1, "Create"},
+	{"symlink", OCSF_FILE, 1, "Create"},
+	{"mkdir", OCSF_FILE, 1, "Create"},
+	{"mknod", OCSF_FILE, 1, "Create"},
+	{"chmod", OCSF_FILE, 7, "Set Security"},
+	{"chown", OCSF_FILE, 7, "Set Security"},
+	{"xattr", OCSF_FILE, 6, "Set Attributes"},
+	{"times", OCSF_FILE, 6, "Set Attributes"},
+	{"connect", OCSF_NETWORK, 1, "Open"},
+	{"send", OCSF_NETWORK, 6, "Traffic"},
+	{"bind", OCSF_NETWORK, 99, "Bind"},
+	{"listen", OCSF_NETWORK, 7, "Listen"},
+	{"resolve", OCSF_DNS, 1, "Query"},
+	{"syscall", OCSF_KERNEL, 4, "Invoke"},
+	{"spend", OCSF_BASE, 99, "Spend"},
+	{"session_start", OCSF_LIFECYCLE, 3, "Start"},
 	{"session_end", OCSF_LIFECYCLE, 4, "Stop"},
 };
 
-/* To a name server's port; what is asked there is not in the log. */
+/* To a name server's port. What is asked there is a record of its own (resolve), or not known. */
 static const struct activity dns_activities[] = {
 	{"connect", OCSF_DNS, 6, "Traffic"},
-	{"send", OCSF_DNS, 1, "Query"},
+	{"send", OCSF_DNS, 6, "Traffic"},
 };
 
 static const struct activity other_activity = {"", OCSF_BASE, 99, NULL};
@@ -101,6 +113,7 @@ static const struct {
 
 /* Types of observables. */
 enum {
+	OBSERVABLE_HOSTNAME = 1,
 	OBSERVABLE_IP = 2,
 	OBSERVABLE_PROCESS_NAME = 9,
 	OBSERVABLE_CMD_LINE = 13,
@@ -348,6 +361,19 @@ static void put_device(struct ocsf *o)
 	json_end_object(&o->j);
 }
 
+/* The first name that stands for the address; the others are in `unmapped`. */
+static void put_hostname(struct ocsf *o)
+{
+	const json_t *names = json_object_get(o->root, "domains");
+	struct strbuf name = STRBUF_INIT(READER_LINE_MAX);
+
+	if (json_is_string(json_array_get(names, 0))) {
+		reader_decode(json_array_get(names, 0), &name);
+		json_key_str(&o->j, "hostname", strbuf_bytes(&name));
+	}
+	strbuf_fini(&name);
+}
+
 static void put_endpoint(struct ocsf *o)
 {
 	bool is_own = streq(o->op, "bind") || streq(o->op, "listen");
@@ -360,6 +386,8 @@ static void put_endpoint(struct ocsf *o)
 		json_key_cstr(&o->j, "ip", a->ip);
 	else
 		json_key_str(&o->j, "name", strbuf_bytes(&o->object));
+	if (a->ip[0])
+		put_hostname(o);
 	if (a->has_port)
 		json_key_u64(&o->j, "port", a->port);
 	json_end_object(&o->j);
@@ -379,6 +407,30 @@ static void put_endpoint(struct ocsf *o)
 	if (a->ip[0] && format_protocol(o->root))
 		json_key_cstr(&o->j, "protocol_name", format_protocol(o->root));
 	json_end_object(&o->j);
+}
+
+static void put_question(struct ocsf *o)
+{
+	json_key(&o->j, "query");
+	json_begin_object(&o->j);
+	json_key_str(&o->j, "hostname", strbuf_bytes(&o->object));
+	if (!format_put_string(&o->j, "type", o->root, "asked"))
+		json_key_cstr(&o->j, "type", "unknown");
+	json_key_cstr(&o->j, "class", "IN");
+	json_end_object(&o->j);
+	json_key(&o->j, "dst_endpoint");
+	json_begin_object(&o->j);
+	json_key_cstr(&o->j, "svc_name", "dns");
+	json_key_u64(&o->j, "port", PORT_DNS);
+	json_end_object(&o->j);
+}
+
+static void put_dns(struct ocsf *o)
+{
+	if (streq(o->op, "resolve"))
+		put_question(o);
+	else
+		put_endpoint(o);
 }
 
 static void put_launch(struct ocsf *o)
@@ -460,6 +512,9 @@ static void put_observables(struct ocsf *o)
 	else if (o->activity.uid == OCSF_PROCESS && has_object)
 		put_observable(&o->j, "process.name", OBSERVABLE_PROCESS_NAME, "Process Name",
 			       format_file_name(strbuf_bytes(&o->object)));
+	else if (streq(o->op, "resolve"))
+		put_observable(&o->j, "query.hostname", OBSERVABLE_HOSTNAME, "Hostname",
+			       strbuf_bytes(&o->object));
 	else if (o->address.ip[0])
 		put_observable(&o->j, is_own ? "src_endpoint.ip" : "dst_endpoint.ip", OBSERVABLE_IP,
 			       "IP Address", bytes_of(o->address.ip));
@@ -474,7 +529,7 @@ static void put_what(struct ocsf *o)
 		void (*put)(struct ocsf *o);
 	} puts[] = {
 		{OCSF_FILE, put_path},        {OCSF_KERNEL, put_kernel}, {OCSF_PROCESS, put_launch},
-		{OCSF_NETWORK, put_endpoint}, {OCSF_DNS, put_endpoint},  {OCSF_LIFECYCLE, put_app},
+		{OCSF_NETWORK, put_endpoint}, {OCSF_DNS, put_dns},       {OCSF_LIFECYCLE, put_app},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(puts); i++)

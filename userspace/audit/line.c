@@ -34,6 +34,8 @@ static const struct {
 	KEY("object", OBJECT),
 	KEY("object2", OBJECT2),
 	KEY("asked", ASKED),
+	KEY("domains", DOMAINS),
+	KEY("aliases", ALIASES),
 	KEY("argv", ARGV),
 	KEY("argc", ARGC),
 	KEY("argv_truncated", ARGV_TRUNCATED),

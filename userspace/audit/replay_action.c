@@ -9,6 +9,8 @@
 
 #include "audit/replay_action.h"
 
+#define PORT_DNS 53
+
 /* "1.2.3.4:80", "[::1]:80". */
 static bool parse_host(struct bytes object, struct policy_address *ret)
 {
@@ -39,12 +41,14 @@ static bool parse_host(struct bytes object, struct policy_address *ret)
 static int set_address(struct action_step *s, enum policy_protocol protocol, struct arena *mem)
 {
 	struct policy_address address = {.protocol = protocol}, *copy;
-	bool is_host = !action_unix_name(s->object).p &&
+	bool is_host = s->op != OP_RESOLVE && !action_unix_name(s->object).p &&
 		       !bytes_has_prefix(s->object, BYTES_LIT("family:"));
 
 	/* Something else stands there when it was redacted: then nothing is known of the place. */
 	if (is_host && !parse_host(s->object, &address))
 		address = (struct policy_address){.protocol = protocol};
+	if (s->op == OP_RESOLVE) /* whose server it was put to is not in the record */
+		address.port = PORT_DNS;
 	copy = arena_alloc(mem, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
@@ -204,6 +208,16 @@ static int read_strings(const struct line *l, struct arena *mem, struct action *
 	return line_strings(l, LINE_ARGV, mem, &a->argv, &a->argc);
 }
 
+static int read_domains(const struct line *l, struct arena *mem, struct action *a)
+{
+	uint64_t n = 0;
+	int r = line_strings(l, LINE_DOMAINS, mem, &a->domains, &a->n_domains);
+
+	(void)line_u64(l, LINE_ALIASES, &n);
+	a->n_aliases = MIN((size_t)n, a->n_domains);
+	return r;
+}
+
 int replay_action(const struct line *l, struct arena *mem, struct action *ret,
 		  bool *ret_has_lost_steps)
 {
@@ -214,6 +228,8 @@ int replay_action(const struct line *l, struct arena *mem, struct action *ret,
 	    op_parse(line_word(l, LINE_OP), &ret->op) < 0)
 		return -ENOENT;
 	r = read_strings(l, mem, ret);
+	if (r == 0)
+		r = read_domains(l, mem, ret);
 	if (r < 0)
 		return r;
 	ret->argv_truncated = line_has(l, LINE_ARGV_TRUNCATED);

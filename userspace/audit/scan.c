@@ -59,6 +59,7 @@ static const struct key keys[] = {
 	KEY_TEXT("object2", OBJECT2),
 	KEY_TEXT("asked", ASKED),
 	KEY("domains", STEPS),
+	KEY("aliases", IGNORED),
 	{"\"argv\":", 7, VALUE_ARGV, SCAN_ARGV},
 	KEY("argc", IGNORED),
 	KEY("argv_truncated", IGNORED),

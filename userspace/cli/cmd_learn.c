@@ -179,10 +179,15 @@ static char *new_log(void)
 /* `holdfast run` with the policy that refuses nothing. Return: its exit status. */
 static int run_command(const struct learn_options *o, const char *project, char *log)
 {
-	char *const head[] = {(char[]){"run"},       (char[]){"--quiet"},
-			      (char[]){"--policy"},  (char[]){"audit-only"},
-			      (char[]){"--project"}, (char *)(uintptr_t)project,
-			      (char[]){"--log"},     log,
+	char *const head[] = {(char[]){"run"},
+			      (char[]){"--quiet"},
+			      (char[]){"--names"},
+			      (char[]){"--policy"},
+			      (char[]){"audit-only"},
+			      (char[]){"--project"},
+			      (char *)(uintptr_t)project,
+			      (char[]){"--log"},
+			      log,
 			      (char[]){"--"}};
 	_cleanup_(freep) char **argv = NULL;
 	size_t n = 0;
@@ -295,6 +300,8 @@ static int ask_step(struct policy_use *use, const struct learn_step *step, struc
 	else if (step->host.p)
 		r = apiaction_from_connect(step->op, POLICY_PROTO_TCP, step->host, step->port, mem,
 					   &a, &d);
+	else if (step->op == OP_RESOLVE)
+		r = apiaction_from_connect(step->op, POLICY_PROTO_UDP, step->name, 53, mem, &a, &d);
 	else if (OP_BIT(step->op) & OPS_NETWORK)
 		r = apiaction_from_connect(step->op, POLICY_PROTO_UNIX, step->path, 0, mem, &a, &d);
 	else

@@ -132,18 +132,24 @@ static bool names_domains(const struct policyset *set)
 }
 
 /*
- * Only where a policy asks for it: then every question to the DNS is an action. A rule that looks
- * like protection and is none must not be found out by the user.
+ * Only where a policy or the user asks for it: then every question to the DNS is an action. A rule
+ * that looks like protection and is none must not be found out by the user.
  */
 static void start_names(struct run *r)
 {
+	bool is_decided_by = names_domains(&r->policies);
 	int e;
 
 	r->names = NAMES_HELPER_INIT;
-	if (!names_domains(&r->policies))
+
+	if (!is_decided_by && !r->options.wants_names)
 		return;
 	e = names_helper_start(&r->names);
-	if (e < 0)
+	if (e < 0 && !is_decided_by)
+		say("warning: the names of connections cannot be learned here (no network namespace: "
+		    "%s), so the log has their addresses only",
+		    strerror(-e));
+	else if (e < 0)
 		say("warning: the policies name hosts, and the names of connections cannot be learned "
 		    "here (no network namespace: %s), so those rules match no connection, and rules on "
 		    "addresses and the defaults decide",

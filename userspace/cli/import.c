@@ -95,6 +95,7 @@ void import_add_rule(struct import *im, const struct import_rule *rule)
 	if (rule->op)
 		strbuf_add_fmt(out, "      op: %s\n", rule->op);
 	add_key_text(out, "      domain", rule->domain);
+	add_key_list(out, "      domain", rule->domains);
 	add_key_list(out, "      address", rule->addresses);
 	if (rule->port)
 		strbuf_add_fmt(out, "      port: %s\n", rule->port);

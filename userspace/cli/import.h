@@ -34,6 +34,7 @@ struct import_rule {
 	const struct value *paths; /* a list of globs */
 	const char *op;            /* "read", "change", "connect" */
 	const char *domain;
+	const struct value *domains;   /* a list, in place of `domain` */
 	const struct value *addresses; /* a list */
 	const char *port;              /* a number, or a range */
 	const struct value *readable;  /* paths that the rule leaves out where they are read */

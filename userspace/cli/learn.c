@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "loader/trap.h"
+#include "names/table.h"
 #include "policy/address.h"
 #include "policy/secrets.h"
 
@@ -111,13 +112,64 @@ static bool split_host(struct bytes object, struct bytes *ret_host, uint64_t *re
 	       address_range_parse(*ret_host, &range, why) == 0;
 }
 
-int learn_address(struct learn *l, enum action_op op, struct bytes object, struct bytes domain)
+/* The entry of @key, made as @h when there is none; NULL: there is no room. */
+static int add_host(struct learn *l, struct bytes key, const struct learn_host *like,
+		    struct learn_host **ret)
+{
+	struct learn_host *h = learn_map_find(&l->hosts, NULL, key);
+	int r;
+
+	*ret = h;
+	if (h)
+		return 0;
+	if (l->n_hosts == LEARN_MAX_HOSTS) {
+		l->result.n_dropped++;
+		return 0;
+	}
+	h = arena_alloc(&l->mem, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	*h = *like;
+	h->address = arena_copy(&l->mem, like->address.p, like->address.len);
+	h->example = arena_copy(&l->mem, like->example.p, like->example.len);
+	if (like->domain.p)
+		h->domain = arena_copy(&l->mem, like->domain.p, like->domain.len);
+	if (!h->address.p || !h->example.p || (like->domain.p && !h->domain.p))
+		return -ENOMEM;
+	r = learn_map_add(&l->hosts, &l->mem, NULL, key, h);
+	if (r < 0)
+		return r;
+	l->host_list[l->n_hosts++] = h;
+	*ret = h;
+	return 0;
+}
+
+/* Notes what is done to a host; of a question for its name, ports and address say nothing. */
+static int note_host(struct learn *l, enum action_op op, const struct learn_host *like)
 {
 	struct strbuf key = STRBUF_INIT(TEXT_MAX);
-	struct bytes host;
-	struct learn_host *h;
-	uint64_t port;
+	struct learn_host *h = NULL;
 	int r;
+
+	strbuf_add_fmt(&key, "%.*s %u %.*s", (int)like->address.len, like->address.p,
+		       (unsigned int)like->low, (int)like->domain.len,
+		       like->domain.len ? like->domain.p : "");
+	r = strbuf_error(&key);
+	if (r == 0)
+		r = add_host(l, strbuf_bytes(&key), like, &h);
+	if (h) {
+		h->ops |= OP_BIT(op);
+		h->count++;
+	}
+	strbuf_fini(&key);
+	return r;
+}
+
+static int learn_address(struct learn *l, enum action_op op, struct bytes object,
+			 struct bytes domain)
+{
+	struct bytes host;
+	uint64_t port;
 
 	if (!split_host(object, &host, &port)) {
 		l->result.n_dropped++;
@@ -129,33 +181,13 @@ int learn_address(struct learn *l, enum action_op op, struct bytes object, struc
 	if (port >= EPHEMERAL_PORT &&
 	    (host.p[0] == ':' || is_loopback(host) || op == OP_BIND || op == OP_LISTEN))
 		port = EPHEMERAL_PORT;
-	strbuf_add_fmt(&key, "%.*s %u %.*s", (int)host.len, host.p, (unsigned int)port,
-		       (int)domain.len, domain.len ? domain.p : "");
-	r = strbuf_error(&key);
-	h = r < 0 ? NULL : learn_map_find(&l->hosts, NULL, strbuf_bytes(&key));
-	if (r == 0 && !h && l->n_hosts == LEARN_MAX_HOSTS) {
-		l->result.n_dropped++;
-	} else if (r == 0 && !h) {
-		h = arena_alloc(&l->mem, sizeof(*h));
-		r = h ? learn_map_add(&l->hosts, &l->mem, NULL, strbuf_bytes(&key), h) : -ENOMEM;
-		if (r == 0) {
-			*h = (struct learn_host){
-				.address = arena_copy(&l->mem, host.p, host.len),
-				.domain = domain.len ? arena_copy(&l->mem, domain.p, domain.len)
-						     : BYTES_NULL,
-				.low = (uint16_t)port,
-				.high = port == EPHEMERAL_PORT ? UINT16_MAX : (uint16_t)port,
-				.example = arena_copy(&l->mem, object.p, object.len)};
-			l->host_list[l->n_hosts++] = h;
-			r = h->address.p && h->example.p ? 0 : -ENOMEM;
-		}
-	}
-	if (r == 0 && h) {
-		h->ops |= OP_BIT(op);
-		h->count++;
-	}
-	strbuf_fini(&key);
-	return r;
+	return note_host(
+		l, op,
+		&(struct learn_host){.address = domain.len ? BYTES_LIT("") : host,
+				     .domain = domain.len ? domain : BYTES_NULL,
+				     .low = (uint16_t)port,
+				     .high = port == EPHEMERAL_PORT ? UINT16_MAX : (uint16_t)port,
+				     .example = object});
 }
 
 /* ---- steps */
@@ -234,39 +266,99 @@ static int take_exec(struct learn *l, const json_t *record, struct bytes image,
 	return r;
 }
 
+/* Would a rule on the name alone not open it? Such an address has to be named, too. */
+static bool is_inner(struct bytes host)
+{
+	struct policy_address a = {.is_v4 = !memchr(host.p, ':', host.len), .has_ip = true};
+	char text[INET6_ADDRSTRLEN];
+
+	if (host.len >= sizeof(text))
+		return true;
+	memcpy(text, host.p, host.len);
+	text[host.len] = '\0';
+	return inet_pton(a.is_v4 ? AF_INET : AF_INET6, text, a.ip) != 1 || names_is_inner(&a);
+}
+
+/*
+ * The names that were asked for and stand for the address, one or more with ", " between. Nobody
+ * knows which of several was meant, and a rule opens an address only if it has them all.
+ */
+static void read_domains(const json_t *record, struct strbuf *out)
+{
+	const json_t *names = json_object_get(record, "domains");
+	size_t n = json_array_size(names), n_aliases = (size_t)reader_u64(record, "aliases");
+
+	n -= MIN(n_aliases, n);
+	for (size_t i = 0; n <= LEARN_NAMES_MAX && i < n; i++) {
+		strbuf_add_str(out, i ? ", " : "");
+		reader_decode(json_array_get(names, i), out);
+	}
+	if (strbuf_error(out))
+		strbuf_reset(out);
+}
+
+static int take_question(struct learn *l, struct bytes name)
+{
+	const struct learn_step step = {.op = OP_RESOLVE, .name = name};
+
+	if (is_known(l, &step))
+		return 0;
+	return note_host(
+		l, OP_RESOLVE,
+		&(struct learn_host){.address = BYTES_LIT(""), .domain = name, .example = name});
+}
+
+static int take_host(struct learn *l, const json_t *record, enum action_op op, struct bytes object,
+		     struct learn_step *step)
+{
+	struct strbuf domains = STRBUF_INIT(TEXT_MAX);
+	struct bytes names = BYTES_NULL;
+	int r;
+
+	if (is_known(l, step))
+		return 0;
+	if (!is_inner(step->host))
+		read_domains(record, &domains);
+	if (domains.len)
+		names = strbuf_bytes(&domains);
+	if (names.p && !memchr(names.p, ',', names.len)) {
+		step->host = names;
+		r = is_known(l, step) ? 0 : learn_address(l, op, object, names);
+	} else {
+		r = learn_address(l, op, object, names);
+	}
+	strbuf_fini(&domains);
+	return r;
+}
+
+static int take_unix(struct learn *l, enum action_op op, struct bytes path)
+{
+	int r = learn_ops(l, path, OP_BIT(op));
+
+	/* bind makes a file; an abstract name is none. */
+	if (r == 0 && op == OP_BIND && path.len && path.p[0] == '/')
+		r = learn_ops(l, path, OP_BIT(OP_CREATE));
+	return r;
+}
+
 static int take_network(struct learn *l, const json_t *record, enum action_op op,
 			struct bytes object)
 {
-	struct bytes prefix = BYTES_LIT("unix:"), host = BYTES_NULL, domain = BYTES_NULL;
-	const json_t *names = json_object_get(record, "domains");
+	struct bytes prefix = BYTES_LIT("unix:"), host = BYTES_NULL;
 	struct learn_step step = {.op = op};
-	struct strbuf name = STRBUF_INIT(TEXT_MAX);
 	uint64_t port = 0;
-	int r;
 
-	if (bytes_has_prefix(object, prefix)) {
-		struct bytes path = {.p = object.p + prefix.len, .len = object.len - prefix.len};
-
-		r = learn_ops(l, path, OP_BIT(op));
-		/* bind makes a file; an abstract name is none. */
-		if (r == 0 && op == OP_BIND && path.len && path.p[0] == '/')
-			r = learn_ops(l, path, OP_BIT(OP_CREATE));
-		return r;
-	}
-	if (split_host(object, &host, &port)) {
-		step.host = host;
-		step.port = (uint16_t)port;
-		if (is_known(l, &step))
-			return 0;
-	}
-	/* One name is what was meant; several that share an address are not told apart. */
-	if (json_array_size(names) == 1 && json_is_string(json_array_get(names, 0))) {
-		reader_decode(json_array_get(names, 0), &name);
-		domain = strbuf_bytes(&name);
-	}
-	r = learn_address(l, op, object, domain);
-	strbuf_fini(&name);
-	return r;
+	if (op == OP_RESOLVE)
+		return take_question(l, object);
+	if (bytes_has_prefix(object, prefix))
+		return take_unix(
+			l, op,
+			(struct bytes){.p = object.p + prefix.len, .len = object.len - prefix.len});
+	if (!split_host(object, &host, &port))
+		return learn_address(l, op, object, BYTES_NULL); /* which counts it */
+	step.host = host;
+	step.port = (uint16_t)port;
+	return take_host(l, record, op, object, &step);
 }
 
 /* The group that lets a refused call through; _GRANT_MAX: not known. */

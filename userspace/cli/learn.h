@@ -20,6 +20,7 @@ struct learn_step {
 	size_t argc;
 	struct bytes host; /* an address; .p NULL: none */
 	uint16_t port;
+	struct bytes name; /* OP_RESOLVE: what is asked for */
 };
 
 struct learn_config {

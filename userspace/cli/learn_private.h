@@ -11,6 +11,7 @@
 #define LEARN_MAX_NODES   200000 /* directories and files that are told apart */
 #define LEARN_MAX_CALLS   4096
 #define LEARN_MAX_HOSTS   4096
+#define LEARN_NAMES_MAX   8 /* at one address; where there are more, the address is learned */
 #define LEARN_MAX_SECRETS 64
 #define LEARN_MAX_WORDS   16 /* of the beginning of a command */
 #define LEARN_MAX_PIDS    100000
@@ -119,7 +120,7 @@ struct learn_call {
 
 struct learn_host {
 	struct bytes address; /* as a rule has it */
-	struct bytes domain;  /* .p NULL: none is known */
+	struct bytes domain;  /* names with ", " between, then `address` is empty; .p NULL: none */
 	uint16_t low, high;   /* ports */
 	uint32_t ops;
 	uint64_t count;
@@ -165,8 +166,6 @@ int learn_exec(struct learn *l, struct bytes image, const struct bytes *argv,
 	       size_t argc) _must_check_;
 /* Commands of which there are too many are allowed by the program alone. */
 void learn_fold_calls(struct learn *l, unsigned int level);
-int learn_address(struct learn *l, enum action_op op, struct bytes object,
-		  struct bytes domain) _must_check_;
 
 /* Return: @text in l->mem; .p NULL: out of memory. */
 struct bytes learn_keep(struct learn *l, const struct strbuf *text);

@@ -469,41 +469,100 @@ static int compare_hosts(const void *left, const void *right)
 	return c ? c : compare_bytes(a->address, b->address);
 }
 
+/* The first name of @rest, which is taken off it. */
+static struct bytes take_name(struct bytes *rest)
+{
+	const char *comma = memchr(rest->p, ',', rest->len);
+	struct bytes name = {.p = rest->p, .len = comma ? (size_t)(comma - rest->p) : rest->len};
+	size_t taken = MIN(name.len + strlen(", "), rest->len);
+
+	*rest = (struct bytes){.p = rest->p + taken, .len = rest->len - taken};
+	return name;
+}
+
+/* Who may connect to a host may ask for its address. */
+static bool is_connected_to(const struct learn *l, struct bytes wanted)
+{
+	for (size_t i = 0; i < l->n_hosts; i++) {
+		struct bytes rest = l->host_list[i]->domain;
+
+		if (!(l->host_list[i]->ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND))))
+			continue;
+		while (rest.len)
+			if (bytes_eq(take_name(&rest), wanted))
+				return true;
+	}
+	return false;
+}
+
+static const char *host_stem(uint32_t ops)
+{
+	if (ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND)))
+		return "connect";
+	return ops & OP_BIT(OP_RESOLVE) ? "resolve" : "listen";
+}
+
+/* What follows from the group's first host, and is the same for all of them. */
+static int add_first_host(struct import *im, const struct learn_host *first,
+			  struct import_rule *rule, struct value *match)
+{
+	struct value *domains = import_new_list(im);
+	struct bytes rest = first->domain, name = BYTES_NULL;
+	int r = domains ? 0 : -ENOMEM;
+	const char *text;
+
+	while (r == 0 && rest.len) {
+		name = take_name(&rest);
+		r = import_add_text(im, domains, name);
+	}
+	text = import_format(im, "%.*s:%u", (int)name.len, name.len ? name.p : "",
+			     (unsigned int)first->low);
+	if (r == 0 && name.len && (first->ops & OP_BIT(OP_CONNECT)))
+		r = text ? import_add_text(im, match, bytes_of(text)) : -ENOMEM;
+	rule->stem = host_stem(first->ops);
+	rule->op = ops_text(im, first->ops);
+	if (first->ops != OP_BIT(OP_RESOLVE))
+		rule->port = first->low == first->high
+				     ? import_format(im, "%u", (unsigned int)first->low)
+				     : import_format(im, "%u-%u", (unsigned int)first->low,
+						     (unsigned int)first->high);
+	rule->domains = domains;
+	rule->match = match;
+	return r;
+}
+
 static int add_hosts(struct learn *l, struct import *im, struct learn_rules *rules)
 {
 	qsort(l->host_list, l->n_hosts, sizeof(struct learn_host *), compare_hosts);
 	for (size_t i = 0, n; i < l->n_hosts; i += n) {
 		const struct learn_host *first = l->host_list[i];
-		struct learn_rule *rule = new_rule(rules);
-		struct value *addresses = import_new_list(im), *match = import_new_list(im);
-		int r = rule && addresses && match ? 0 : -ENOMEM;
+		struct value *addresses, *match;
+		struct learn_rule *rule;
+		int r;
 
+		n = 1;
+		if (first->ops == OP_BIT(OP_RESOLVE) && is_connected_to(l, first->domain))
+			continue;
+		rule = new_rule(rules);
+		addresses = import_new_list(im);
+		match = import_new_list(im);
+		r = rule && addresses && match ? add_first_host(im, first, &rule->rule, match)
+					       : -ENOMEM;
 		for (n = 0; r == 0 && i + n < l->n_hosts && n < LEARN_PER_RULE; n++) {
 			const struct learn_host *h = l->host_list[i + n];
 
 			if (!is_same_group(first, h))
 				break;
 			rule->count += h->count;
-			r = import_add_text(im, addresses, h->address);
+			if (!first->domain.p)
+				r = import_add_text(im, addresses, h->address);
 			if (r == 0 && !first->domain.p && match->n < EXAMPLES_MAX)
 				r = import_add_text(im, match, h->example);
 		}
 		if (r < 0)
 			return r;
-		rule->rule.stem =
-			first->ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND)) ? "connect" : "listen";
 		rule->rule.from = comment_of(im, rule->count, first->example);
-		rule->rule.op = ops_text(im, first->ops);
-		rule->rule.port = first->low == first->high
-					  ? import_format(im, "%u", (unsigned int)first->low)
-					  : import_format(im, "%u-%u", (unsigned int)first->low,
-							  (unsigned int)first->high);
-		rule->rule.match = match;
-		if (first->domain.p)
-			rule->rule.domain =
-				import_format(im, "%.*s", (int)first->domain.len, first->domain.p);
-		else
-			rule->rule.addresses = addresses;
+		rule->rule.addresses = addresses;
 	}
 	return 0;
 }

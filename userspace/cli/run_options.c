@@ -43,6 +43,7 @@ static const char usage[] =
 	"                           meshguard (default: auto, told by each policy's keys)\n"
 	"      --default ANSWER     what an agent-action-policy document answers where no rule matches:\n"
 	"                           approve (default), escalate or deny\n"
+	"      --names              learn the names of hosts also where no policy names any, for the log\n"
 	"      --layers sight       the log has the kernel's account of processes, too (eBPF, root); or nothing runs\n"
 	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
 	"  -q, --quiet              do not print a line when an action is held\n"
@@ -70,6 +71,7 @@ enum option_id {
 	OPT_LANGUAGE,
 	OPT_DEFAULT,
 	OPT_LAYERS,
+	OPT_NAMES,
 };
 
 static const struct option options[] = {
@@ -91,6 +93,7 @@ static const struct option options[] = {
 	{"language", required_argument, NULL, OPT_LANGUAGE},
 	{"default", required_argument, NULL, OPT_DEFAULT},
 	{"layers", required_argument, NULL, OPT_LAYERS},
+	{"names", no_argument, NULL, OPT_NAMES},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{},
@@ -323,6 +326,9 @@ static int set_option(struct run_options *o, int id, const char *arg)
 		return 0;
 	case OPT_PROJECT:
 		o->project = arg;
+		return 0;
+	case OPT_NAMES:
+		o->wants_names = true;
 		return 0;
 	case OPT_LAYERS:
 		return set_layers(o, arg);

@@ -31,6 +31,7 @@ struct run_options {
 	enum verdict dialect_default;  /* where no rule of a dialect's policy matches */
 	bool is_quiet;
 	bool wants_sight;
+	bool wants_names; /* of hosts, also where no policy names any */
 	int keep_fds[RUN_MAX_KEEP_FDS];
 	size_t n_keep_fds;
 	char **command; /* NULL-terminated, at least one */

@@ -248,7 +248,7 @@ static void decide_steps(struct engine *e, const struct action *a, const struct 
 		else
 			q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
 		q.address = s->address;
-		engine_add_domains(e->config.names, s, now->monotonic_ns, &e->names[i > 0], &q);
+		engine_add_domains(e->config.names, a, i, now->monotonic_ns, &e->names[i > 0], &q);
 		if (i == 0 && e->names[0].n)
 			d->names = &e->names[0];
 		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
@@ -439,4 +439,8 @@ void engine_decide(struct engine *e, const struct action *a, const struct engine
 	}
 	if (!decide_self_protection(e, a, ret) && !decide_other_resolver(e, a, ret))
 		decide_policy(e, a, now, ret);
+	/* A question to the DNS cannot be held: it is the connection that it leads to which is
+	 * asked about. So `ask` lets it through, and flags it. */
+	if (a->op == OP_RESOLVE && ret->verdict == VERDICT_ASK)
+		ret->verdict = VERDICT_FLAG;
 }

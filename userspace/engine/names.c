@@ -3,9 +3,11 @@
 
 #include "engine/names.h"
 
-void engine_add_domains(struct names_table *names, const struct action_step *s, uint64_t now_ns,
-			struct names_found *found, struct policy_query *q)
+void engine_add_domains(struct names_table *names, const struct action *a, size_t i,
+			uint64_t now_ns, struct names_found *found, struct policy_query *q)
 {
+	const struct action_step *s = &a->steps[i];
+
 	found->n = found->n_asked = 0;
 	q->domains = NULL;
 	q->n_domains = q->n_aliases = 0;
@@ -14,7 +16,15 @@ void engine_add_domains(struct names_table *names, const struct action_step *s, 
 		q->domains = &s->object;
 		q->n_domains = 1;
 	}
-	if (!names || !s->address || (s->op != OP_CONNECT && s->op != OP_SEND))
+	if (!s->address || (s->op != OP_CONNECT && s->op != OP_SEND))
+		return;
+	if (i == 0 && a->n_domains) {
+		q->domains = a->domains;
+		q->n_domains = a->n_domains;
+		q->n_aliases = a->n_aliases;
+		q->is_inner = names_is_inner(s->address);
+	}
+	if (!names)
 		return;
 	names_table_find(names, s->address, now_ns, found);
 	q->domains = found->names;

@@ -57,17 +57,6 @@ static void make_action(const struct names_request *q, const struct names_asker 
 	s->n_names = policy_names_init(s->names, OP_RESOLVE);
 }
 
-/*
- * A question cannot be held: it is the connection that it leads to which is asked about. So `ask`
- * lets it through, and flags it.
- */
-static bool is_let_through(struct decision *d)
-{
-	if (d->verdict == VERDICT_ASK)
-		d->verdict = VERDICT_FLAG;
-	return d->verdict < VERDICT_ASK;
-}
-
 static bool decide(struct names_desk *desk, const struct names_request *q)
 {
 	struct supervise *s = desk->supervise;
@@ -83,7 +72,7 @@ static bool decide(struct names_desk *desk, const struct names_request *q)
 	(void)names_table_get_asker(s->config.names->table, protocol, q->port, &asker);
 	make_action(q, &asker, &a);
 	engine_decide(desk->engine, &a, &now, &d);
-	is_allowed = is_let_through(&d);
+	is_allowed = d.verdict < VERDICT_ASK;
 	supervise_fill_record(&r, &a, &d);
 	r.layer = LAYER;
 	r.result = is_allowed ? AUDIT_RESULT_PERFORMED : AUDIT_RESULT_REFUSED;

@@ -294,6 +294,7 @@ static void add_domains(struct context *c, const struct decision *d, struct audi
 		json_str(&j, d->names->names[i]);
 	json_end_array(&j);
 	r->domains = strbuf_bytes(&c->domains);
+	r->n_aliases = (uint32_t)(d->names->n - d->names->n_asked);
 }
 
 /* From a decision on @a to its answer. Return: as handle_decided(). */
