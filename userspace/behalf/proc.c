@@ -90,7 +90,7 @@ int proc_read_file_limit(int proc, pid_t tid, uint64_t *ret)
 	char text[STATUS_SIZE];
 	struct bytes word;
 	const char *p;
-	int r = read_file(proc, tid, "limits", text, sizeof(text));
+	int r = proc_read_file(proc, tid, "limits", text, sizeof(text));
 
 	if (r < 0)
 		return r;
