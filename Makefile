@@ -43,7 +43,9 @@ MANUALS = $(BUILD)/holdfast.1 $(BUILD)/holdfast-policy.5
 LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libzstd sqlite3 ncursesw
 # Of holdfast-page alone.
 PAGE_LIBS := libmicrohttpd
-MISSING := $(strip $(foreach l,$(LIBS) $(PAGE_LIBS) libcrypto,$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
+# Of the broker's hands, one each.
+HAND_LIBS := libsystemd libcurl
+MISSING := $(strip $(foreach l,$(LIBS) $(PAGE_LIBS) $(HAND_LIBS) libcrypto,$(shell $(PKG_CONFIG) --exists $l 2>/dev/null || echo $l)))
 
 # ---- flags
 
@@ -89,8 +91,11 @@ LOADER_SOURCES := $(wildcard loader/bpf/*.c)
 
 MAIN := userspace/cli/main.c
 PAGE_MAIN := userspace/page/main.c
+# One program each: holdfast-notify, holdfast-webhook, holdfast-links.
+HANDS := $(wildcard userspace/hands/*.c)
+HAND_PROGRAMS = $(HANDS:userspace/hands/%.c=$(BUILD)/holdfast-%)
 PAGE_WEB := $(wildcard userspace/page/web/*)
-SOURCES := $(filter-out $(MAIN) $(PAGE_MAIN),$(wildcard userspace/*/*.c loader/*.c))
+SOURCES := $(filter-out $(MAIN) $(PAGE_MAIN) $(HANDS),$(wildcard userspace/*/*.c loader/*.c))
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES := $(wildcard tests/bench/bench_*.c)
@@ -100,13 +105,13 @@ COMPAT := $(wildcard tests/compat/*.c)
 # One program for each group of attacks; the rest of the directory is what they have in common.
 ATTACKS := $(wildcard tests/attack/attack_*.c)
 ATTACK_COMMON := $(filter-out $(ATTACKS),$(wildcard tests/attack/*.c))
-EVERY_SOURCE := $(MAIN) $(PAGE_MAIN) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT) $(ATTACKS) $(ATTACK_COMMON)
+EVERY_SOURCE := $(MAIN) $(PAGE_MAIN) $(HANDS) $(SOURCES) $(UNIT_TESTS) $(FUZZERS) $(BENCHES) $(TOOLS) $(COMPAT) $(ATTACKS) $(ATTACK_COMMON)
 DEFINES = -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_POLICY_DIR='"$(SHAREDIR)/policies"'
 
 objects = $(1:%.c=$(BUILD)/%.o)
 programs = $(patsubst %.c,$(BUILD)/%,$(1))
 
-all: $(BUILD)/holdfast $(BUILD)/holdfast-page $(if $(has_bpf),$(BUILD)/holdfast-loader)
+all: $(BUILD)/holdfast $(BUILD)/holdfast-page $(HAND_PROGRAMS) $(if $(has_bpf),$(BUILD)/holdfast-loader)
 
 $(BUILD)/holdfast: $(call objects,$(MAIN)) $(BUILD)/libholdfast.a
 	$(call say,LD)
@@ -132,6 +137,14 @@ $(BUILD)/holdfast-loader: $(call objects,$(LOADER_SOURCES)) $(BUILD)/libholdfast
 $(BUILD)/holdfast-page: $(call objects,$(PAGE_MAIN)) $(BUILD)/libholdfast.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(PAGE_LIBS))
+
+# What carries answers speaks D-Bus or HTTP, and likewise.
+$(BUILD)/holdfast-notify: private HAND_LDLIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
+$(BUILD)/holdfast-webhook: private HAND_LDLIBS = $(shell $(PKG_CONFIG) --libs libcurl)
+$(BUILD)/holdfast-links: private HAND_LDLIBS = $(shell $(PKG_CONFIG) --libs libmicrohttpd)
+$(HAND_PROGRAMS): $(BUILD)/holdfast-%: $(BUILD)/userspace/hands/%.o $(BUILD)/libholdfast.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) $(HAND_LDLIBS)
 
 # The page's files are in the object.
 $(BUILD)/userspace/page/assets.o: $(PAGE_WEB)
@@ -225,7 +238,7 @@ $(BUILD)/clang/%.o: %.c $(BUILD)/.flags
 
 # The libraries' headers do not depend on the machine, but the C library's do: those of the cross
 # compiler must come first.
-check-aarch64: $(patsubst %.c,$(BUILD)/aarch64/%.o,$(MAIN) $(PAGE_MAIN) $(SOURCES) $(TOOLS))
+check-aarch64: $(patsubst %.c,$(BUILD)/aarch64/%.o,$(MAIN) $(PAGE_MAIN) $(HANDS) $(SOURCES) $(TOOLS))
 $(BUILD)/aarch64/%.o: %.c $(BUILD)/.flags
 	$(call say,CC)
 	@mkdir -p $(@D)
@@ -273,7 +286,7 @@ format:
 install: all $(MANUALS)
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
 	$(if $(has_bpf),install -D -m 755 $(BUILD)/holdfast-loader $(DESTDIR)$(LIBEXECDIR)/holdfast-loader)
-	install -D -m 755 $(BUILD)/holdfast-page $(DESTDIR)$(LIBEXECDIR)/holdfast-page
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) $(BUILD)/holdfast-page $(HAND_PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies policies/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json

@@ -19,6 +19,7 @@
 #include "loader/layers.h"
 
 #include "cli/ask_program.h"
+#include "cli/broker_start.h"
 #include "cli/commands.h"
 #include "cli/log_sinks.h"
 #include "cli/lookup.h"
@@ -27,8 +28,8 @@
 
 #define SESSION_ID_SIZE 32
 #define N_OWN_PATHS                                                                                \
-	10 /* log, ring, its key (both halves), runtime directory, cache (the log's index),        \
-	     binary, loader, the tmux server's socket and its directory */
+	13 /* log, ring, its keys, runtime directory, cache (the log's index), binary, loader, the \
+	      tmux server's socket and its directory, configuration, what the broker's names */
 #define N_LIBRARIES ENGINE_MAX_LIBRARIES
 #define N_ASKED     8 /* words of --ask command:... that name files */
 #define N_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + N_OWN_PATHS + N_LIBRARIES + N_ASKED)
@@ -70,6 +71,10 @@ struct run {
 	char *runtime_dir;
 	char *cache_dir; /* NULL: there is none */
 	char *keys_path, *old_keys[2];
+	struct broker_config broker;
+	char *config_dir, *config_path;
+	const char *secrets[2];
+	size_t n_secrets;
 	char *binary;
 	char *loader; /* NULL: this build has none */
 	char *libraries[N_LIBRARIES];
@@ -99,6 +104,9 @@ static void run_fini(struct run *r)
 	free(r->keys_path);
 	for (size_t i = 0; i < ARRAY_SIZE(r->old_keys); i++)
 		free(r->old_keys[i]);
+	free(r->config_dir);
+	free(r->config_path);
+	broker_config_fini(&r->broker);
 	free(r->binary);
 	free(r->loader);
 	free(r->tmux);
@@ -249,6 +257,39 @@ static void find_keys(struct run *r)
 	protect(r, r->old_keys[1]);
 }
 
+/*
+ * The user's configuration decides who answers. What is not there yet could be made to be: the
+ * directory is made here, so that no link of an agent's takes its place; root's /etc is there.
+ */
+static void find_config(struct run *r)
+{
+	_cleanup_(freep) char *dir = dirs_config(), *path = broker_config_path();
+	struct diag d = {};
+	int e;
+
+	if (!dir || !path)
+		return;
+	if (geteuid() != 0)
+		(void)io_mkdir_p(dir, 0700);
+	r->config_dir = realpath(dir, NULL);
+	if (!r->config_dir)
+		r->config_dir = resolve_place(dir);
+	protect(r, r->config_dir);
+	r->config_path = resolve_place(path);
+	if (r->config_path)
+		r->secrets[r->n_secrets++] = r->config_path;
+	e = broker_config_load(path, &r->broker, &d);
+	if (e == -EINVAL)
+		say_diag("warning: there will be no broker: ", &d);
+	if (e < 0)
+		return;
+	protect(r, r->broker.webhook.ca_file);
+	protect(r, r->broker.webhook.secret_file);
+	if (r->broker.webhook.secret_file)
+		r->secrets[r->n_secrets++] = r->broker.webhook.secret_file;
+	broker_start(&r->broker);
+}
+
 /* What the binary loads is as good as the binary. */
 static int protect_library(struct dl_phdr_info *info, _unused_ size_t size, void *run)
 {
@@ -341,6 +382,7 @@ static int run_find_places(struct run *r)
 		return RUN_EXIT_FAILED;
 	}
 	find_keys(r);
+	find_config(r);
 	protect(r, r->log_path);
 	protect(r, r->ring_path);
 	protect(r, r->runtime_dir);
@@ -385,6 +427,8 @@ static int run_start(struct run *r)
 		.wants_sight = r->options.wants_sight,
 		.protected_paths = r->protected_paths,
 		.n_protected = r->n_protected,
+		.secret_paths = r->secrets,
+		.n_secrets = r->n_secrets,
 	};
 
 	start_names(r);

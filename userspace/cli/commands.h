@@ -25,6 +25,7 @@ int cmd_held(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_approve(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
+int cmd_broker(int argc, char **argv);
 int cmd_page(int argc, char **argv);
 int cmd_grants(int argc, char **argv);
 int cmd_grant(int argc, char **argv);

@@ -12,6 +12,7 @@
 
 /*
  * Starts `holdfast @argv[1]...` with one end of a pair of SOCK_SEQPACKET sockets. @argv is
- * NULL-terminated. Return: 0 and the other end in @ret_socket, -errno.
+ * NULL-terminated. Return: 0 and the other end in @ret_socket, -errno. @ret_socket may be NULL:
+ * then there is no socket.
  */
 int companion_start(const char *const *argv, int *ret_socket);

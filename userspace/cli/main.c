@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{"verify", cmd_verify, "[--keys LIST] [FILE|SESSION]...", "tell whether a log was changed"},
 	{"why", cmd_why, "ID|SEQ|--last [SESSION]", "tell the whole story of a decision"},
 	{"page", cmd_page, "[OPTIONS]", "serve a local web page to watch and answer"},
+	{"broker", cmd_broker, "[OPTIONS]", "carry what is held to your desktop or phone"},
 	{"held", cmd_held, "[--json] [SESSION|ID]", "list the actions that wait for an answer"},
 	{"approve", cmd_approve, "ID... [OPTIONS]", "let held actions go on"},
 	{"deny", cmd_deny, "ID... [OPTIONS]", "refuse held actions"},

@@ -51,6 +51,39 @@ void control_peer_fini(struct control_peer *p)
 	p->pidfd = fd_close(p->pidfd);
 }
 
+/* The pid that the kernel put on the packet; 0 when there is none. */
+static pid_t sender_of(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	struct ucred cred;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS ||
+	    cmsg->cmsg_len != CMSG_LEN(sizeof(cred)))
+		return 0;
+	memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+	return cred.pid;
+}
+
+ssize_t control_peer_receive(int fd, void *buffer, size_t size, pid_t *ret_sender,
+			     bool *ret_is_whole)
+{
+	/* No room for descriptors: the kernel drops what it cannot deliver (MSG_CTRUNC). */
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec iov = {.iov_base = buffer, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*ret_sender = len > 0 ? sender_of(&msg) : 0;
+	*ret_is_whole = len > 0 && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	return len;
+}
+
 void control_peer_become(struct control_peer *p, pid_t pid)
 {
 	(void)fd_close(p->pidfd);

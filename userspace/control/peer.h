@@ -48,6 +48,13 @@ void control_users_init(struct control_users *u, uid_t owner);
 /* Who connected @fd. What cannot be learnt makes control_peer_check() refuse. */
 void control_peer_init(struct control_peer *p, int fd);
 void control_peer_fini(struct control_peer *p);
+/*
+ * Receives one packet, as recv(2) with MSG_DONTWAIT, on a socket with SO_PASSCRED. @ret_sender: the
+ * pid that the kernel put on it, 0 when there is none; a connection is used by who connected, or
+ * not at all. @ret_is_whole: nothing of it was cut off, and no descriptors came with it.
+ */
+ssize_t control_peer_receive(int fd, void *buffer, size_t size, pid_t *ret_sender,
+			     bool *ret_is_whole);
 /* Looks anew at each call. */
 enum control_peer_verdict control_peer_check(const struct control_peer *p,
 					     const struct control_users *u, pid_t supervisor);

@@ -161,41 +161,18 @@ static bool check_peer(struct control_server *s, const struct control_peer *p, i
 				 "an agent cannot answer its own held actions");
 }
 
-/* The pid that the kernel put on the packet; 0 when there is none. */
-static pid_t sender_of(struct msghdr *msg)
-{
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
-	struct ucred cred;
-
-	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS ||
-	    cmsg->cmsg_len != CMSG_LEN(sizeof(cred)))
-		return 0;
-	memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
-	return cred.pid;
-}
-
 /* Return: whether the connection goes on. */
 static bool client_read(struct control_server *s, struct client *c)
 {
-	/* No room for descriptors: the kernel drops what it cannot deliver (MSG_CTRUNC). */
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	struct iovec iov = {.iov_base = s->packet, .iov_len = sizeof(s->packet)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	ssize_t len = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	pid_t sender;
+	pid_t sender = 0;
+	bool is_whole = false;
+	ssize_t len = control_peer_receive(c->fd, s->packet, sizeof(s->packet), &sender, &is_whole);
 
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (len == 0)
 		return false;
 	c->heard_ns = clock_monotonic_ns();
-	sender = sender_of(&msg);
 	if (s->is_inside && c->peer.pid == s->supervisor && sender > 0 && sender != s->supervisor)
 		control_peer_become(&c->peer, sender);
 	if (sender != c->peer.pid) {
@@ -207,7 +184,7 @@ static bool client_read(struct control_server *s, struct client *c)
 	}
 	if (!check_peer(s, &c->peer, c->fd))
 		return false;
-	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)len > CONTROL_PACKET_MAX)
+	if (!is_whole || (size_t)len > CONTROL_PACKET_MAX)
 		return server_send_error(s, c->fd, CONTROL_E_MALFORMED, "malformed request");
 	return server_handle_packet(s, c, (size_t)len);
 }

@@ -22,8 +22,8 @@ enum ask_mode {
 /* Trees that belong to Holdfast: the agent may not change them, nor reach the sockets in them. */
 /* Every file of every policy in use, and our own places. */
 #define ENGINE_MAX_LIBRARIES 64 /* that Holdfast's binary loads */
-#define ENGINE_MAX_SECRETS   4  /* the key of the log; the broker's configuration and secret */
-#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 16 + ENGINE_MAX_LIBRARIES)
+#define ENGINE_MAX_SECRETS   2  /* the broker's configuration and secret */
+#define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 24 + ENGINE_MAX_LIBRARIES)
 
 struct engine_config {
 	struct policy_stack *stack; /* borrowed */

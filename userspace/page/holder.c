@@ -278,6 +278,14 @@ static enum holder search(struct search *s, pid_t suspect)
 	return s->is_outside ? HOLDER_OUTSIDE : HOLDER_UNKNOWN;
 }
 
+enum holder holder_of_process(pid_t pid, const pid_t *supervisors, size_t n, struct holder_who *ret)
+{
+	struct search s = {.supervisors = supervisors, .n = n, .who = ret};
+
+	*ret = (struct holder_who){};
+	return judge(&s, pid) ? HOLDER_INSIDE : HOLDER_OUTSIDE;
+}
+
 enum holder holder_check(const struct sockaddr *peer, const struct sockaddr *ours,
 			 const pid_t *supervisors, size_t n, pid_t suspect, struct holder_who *ret)
 {

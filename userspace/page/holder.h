@@ -29,6 +29,12 @@ struct holder_who {
 };
 
 /*
+ * A process alone, whose pid the kernel or a bus said: HOLDER_OUTSIDE or HOLDER_INSIDE. A
+ * supervisor counts as inside: it connects to unix sockets for its session.
+ */
+enum holder holder_of_process(pid_t pid, const pid_t *supervisors, size_t n,
+			      struct holder_who *ret);
+/*
  * @supervisors: of all living sessions. @suspect: a process that is looked at first; 0: none. Takes
  * milliseconds, unless it was the suspect: not for a thread that others wait for.
  */
