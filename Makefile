@@ -9,6 +9,7 @@
 # make soak-races ROUNDS=200000   agents that change what a call names while it is decided on
 # make soak PARTS="storm kill"   load and faults: tests/soak/soak.py, all parts without PARTS
 # make soak-log ROUNDS=1000   SIGKILL of sessions at random moments: nothing of the log is lost
+# make soak-broker ROUNDS=200   SIGKILL of the broker at random moments: no held action lost or answered twice
 # make check-kernel     Debian's kernels in QEMU (ALL=1: more of them)
 # make check-page       the web page in a headless Chromium (node, npm and Chromium; else it is skipped)
 # make transparency     other people's test suites, natively and supervised: every outcome compared
@@ -26,6 +27,7 @@ LIBEXECDIR = $(PREFIX)/libexec/holdfast
 SHAREDIR = $(PREFIX)/share/holdfast
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/holdfast
+UNITDIR = $(PREFIX)/lib/systemd/user
 
 CFLAGS ?= -O2 -g
 PKG_CONFIG ?= pkg-config
@@ -280,6 +282,9 @@ soak-races: all
 soak-log: all
 	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
 
+soak-broker: all
+	tests/soak/broker_kill.py $(abspath $(BUILD)/holdfast) $(ROUNDS)
+
 format:
 	clang-format -i $(wildcard bpf/*.[ch] userspace/*/*.[ch] loader/*.[ch] loader/*/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
@@ -291,6 +296,10 @@ install: all $(MANUALS)
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json
 	install -D -m 644 tools/completions/holdfast.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
+	install -d $(DESTDIR)$(UNITDIR)
+	for unit in $(notdir $(wildcard tools/systemd/*)); do \
+		sed 's|@BINDIR@|$(BINDIR)|' "tools/systemd/$$unit" >"$(DESTDIR)$(UNITDIR)/$$unit" && \
+		chmod 644 "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
 	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/man1/holdfast.1
 	install -D -m 644 $(BUILD)/holdfast-policy.5 $(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
@@ -299,13 +308,14 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/man1/holdfast.1 \
 		$(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
+	rm -f $(patsubst tools/systemd/%,$(DESTDIR)$(UNITDIR)/%,$(wildcard tools/systemd/*))
 	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 clean:
 	rm -rf build build-asan build-fuzz
 
 .PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size check-kernel check-page bench fuzz differential soak soak-log soak-races transparency format install uninstall \
+	check-clang check-aarch64 check-layers check-size check-kernel check-page bench fuzz differential soak soak-broker soak-log soak-races transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

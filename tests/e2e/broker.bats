@@ -56,6 +56,40 @@ teardown() {
 	assert_not_exist "$XDG_RUNTIME_DIR/holdfast/broker.ctl"
 }
 
+# A listener as a systemd user unit hands it over.
+broker_activated() {
+	/usr/bin/python3 - "$HOLDFAST" "$XDG_RUNTIME_DIR/holdfast" >/dev/null 2>"$T/broker.err" 3>&- <<-'END' &
+		import os, socket, sys
+		os.mkdir(sys.argv[2], 0o700)
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+		s.bind(sys.argv[2] + "/broker.ctl")
+		s.listen()
+		if s.fileno() != 3:
+		    os.dup2(s.fileno(), 3)
+		os.set_inheritable(3, True)
+		os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+		os.execv(sys.argv[1], ["holdfast", "broker"])
+	END
+	BROKER=$!
+	started "$BROKER"
+	wait_for broker_answers
+}
+
+@test "a unit can hold its socket: sessions find that one, and it stays" {
+	broker_config <<-END
+		linger: 1s
+		webhook: {url: "http://127.0.0.1:9/", secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5}
+	END
+	broker_activated
+	run hf --policy "$POLICY" -- true
+	assert_success
+	assert_equal "$(broker_status | jq .pid)" "$BROKER"
+	run "$HOLDFAST" broker
+	assert_failure 1
+	assert_output --partial "you have a broker already"
+}
+
 @test "without a configuration there is none" {
 	run hf --policy "$POLICY" -- true
 	assert_success
@@ -145,4 +179,12 @@ teardown() {
 	broker_answers
 	wait_for broker_says '.attempts > 0'
 	assert_logged '.event == "notice" and (.note | test("tried to use the broker.s socket and was refused"))'
+}
+
+@test "five brokers killed at random moments: nothing is lost, answered twice, or allowed without an answer" {
+	skip_without python3
+	export TMPDIR=$T
+	run timeout 60 "$REPO/tests/soak/broker_kill.py" "$HOLDFAST" 5
+	assert_success
+	assert_output --partial "5 kills of the broker"
 }

@@ -25,6 +25,7 @@ _holdfast() {
 			approve | deny)
 				words="--for --scope --rest --reason --json $(_holdfast_ids held)"
 				;;
+			broker) words="--background --check --status --json --stop" ;;
 			watch) words="--once" ;;
 			held) words="--json $(_holdfast_ids held)" ;;
 			grants) words="--json --write-policy --yes" ;;
