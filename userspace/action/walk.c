@@ -23,7 +23,7 @@ struct walk {
 	int at;            /* the directory reached so far */
 	struct bytes rest; /* what is still to be walked */
 	unsigned n_links;
-	bool is_absolute;
+	bool knows_root;      /* the kernel has looked for the root by now */
 	bool is_own;          /* the last magic link was one of the target's own */
 	bool wants_directory; /* the path ended in a slash, or a link at its end did */
 };
@@ -63,11 +63,10 @@ static int go_to_root(struct walk *w)
 
 	if (w->look.resolve & RESOLVE_BENEATH)
 		return EXDEV;
-	/* From a relative path the kernel does not even compare, unless that is where the root is
-	 * (nd_jump_root() in fs/namei.c). */
+	/* The kernel looks for the root when the path begins there, or at the first "..": before
+	 * that it is no mount, so another one (nd_jump_root(), handle_dots() in fs/namei.c). */
 	if ((w->look.resolve & RESOLVE_NO_XDEV) &&
-	    ((!w->is_absolute && !(w->look.resolve & RESOLVE_IN_ROOT)) ||
-	     !is_same_mount(w->at, w->root)))
+	    (!w->knows_root || !is_same_mount(w->at, w->root)))
 		return EXDEV;
 	fd = duplicate(w->root);
 	if (fd < 0)
@@ -266,6 +265,7 @@ static int go_up(struct walk *w)
 {
 	int fd;
 
+	w->knows_root = true;
 	if (is_same_object(w->at, w->root))
 		return w->look.resolve & RESOLVE_BENEATH ? EXDEV : 0;
 	fd = target_open_at(w->c, w->at, "..", O_PATH | O_DIRECTORY,
@@ -389,7 +389,7 @@ int walk_path(struct decode *c, int base, struct bytes path, struct look look, s
 
 	if (path.p[0] == '/' && (look.resolve & RESOLVE_BENEATH))
 		return EXDEV;
-	w.is_absolute = path.p[0] == '/';
+	w.knows_root = path.p[0] == '/' || (look.resolve & RESOLVE_IN_ROOT);
 	w.wants_directory = pin_trim(&w.rest);
 	r = open_root(&w, base);
 	if (r)
