@@ -18,7 +18,7 @@
 #
 # DEV=1       warnings are errors                  CC=clang    another compiler
 # SANITIZE=1  ASan and UBSan, in build-asan/       BUILD=dir   another place
-# V=1         whole commands
+# SANITIZE=thread   TSan, in build-tsan/           V=1         whole commands
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -35,7 +35,7 @@ SECONDS ?= 5
 CASES ?= 10000000
 SEED ?= 1
 VERSION := 0.1.0
-BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter 1,$(FUZZING)),-fuzz)
+BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter thread,$(SANITIZE)),-tsan)$(if $(filter 1,$(FUZZING)),-fuzz)
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
@@ -61,8 +61,8 @@ GCC_WARNINGS := -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Walloca
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 	-fstack-clash-protection $(if $(is_x86),-fcf-protection=full) \
 	$(if $(is_gcc),-ftrivial-auto-var-init=zero)
-SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	-fno-omit-frame-pointer
+SANITIZERS := $(if $(filter thread,$(SANITIZE)),-fsanitize=thread,-fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined) -fno-omit-frame-pointer
 
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 # Of libcrypto only SHA-256 is used, and linked statically (userspace/audit/chain.h).
@@ -71,10 +71,10 @@ LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lpthread \
 BASE_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -Iuserspace
 ALL_CFLAGS = $(BASE_FLAGS) $(WARNINGS) $(if $(is_gcc),$(GCC_WARNINGS)) \
 	$(if $(filter 1,$(DEV)),-Werror) $(CPPFLAGS) $(CFLAGS) -fPIE \
-	$(if $(filter 1,$(SANITIZE) $(FUZZING)),$(SANITIZERS),$(HARDENING)) \
+	$(if $(filter 1 thread,$(SANITIZE) $(FUZZING)),$(SANITIZERS),$(HARDENING)) \
 	$(if $(filter 1,$(FUZZING)),-fsanitize=fuzzer-no-link) $(LIB_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack \
-	$(if $(filter 1,$(SANITIZE) $(FUZZING)),$(SANITIZERS))
+	$(if $(filter 1 thread,$(SANITIZE) $(FUZZING)),$(SANITIZERS))
 
 # ---- eBPF
 
@@ -268,7 +268,7 @@ differential: $(BUILD)/tests/unit/test_policy_differential
 check-page: all
 	BUILD=$(BUILD) tools/check-page
 
-check-kernel: all
+check-kernel: all attacks unit-tests
 	BUILD=$(BUILD) tools/check-kernel
 
 # SUITE="git tools" picks some, AS=both runs them as root as well.
@@ -277,7 +277,7 @@ transparency: $(BUILD)/holdfast
 
 ROUNDS ?= 1000
 soak-races: all
-	HF_RACE_ROUNDS=$(ROUNDS) bats -f '^race' tests/e2e/network.bats
+	RACE_ROUNDS=$(ROUNDS) bats -f '^race|flips|exchanges' $(addprefix tests/e2e/,open.bats changes.bats exec.bats network.bats)
 
 soak-log: all
 	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
@@ -312,7 +312,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 clean:
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-tsan build-fuzz
 
 .PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
 	check-clang check-aarch64 check-layers check-size check-kernel check-page bench fuzz differential soak soak-broker soak-log soak-races transparency format install uninstall \

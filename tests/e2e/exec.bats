@@ -3,7 +3,7 @@
 # What is executed is what was judged: races, and that nothing is disturbed by looking.
 
 setup_file() {
-	export ROUNDS=${HF_ROUNDS:-150}
+	export ROUNDS=${RACE_ROUNDS:-150}
 }
 
 setup() {

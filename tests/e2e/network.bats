@@ -8,7 +8,7 @@ setup() {
 	# Ports that no other run of this file uses.
 	ALLOWED=$((20000 + $$ % 5000 * 2))
 	DENIED=$((ALLOWED + 1))
-	ROUNDS=${HF_RACE_ROUNDS:-2000}
+	ROUNDS=${RACE_ROUNDS:-2000}
 	mkdir "$T/d"
 }
 

@@ -473,6 +473,16 @@ static bool join_thread(struct receivers *r, pthread_t thread, uint64_t until_ns
 	return false;
 }
 
+static bool has_thread(struct receivers *r, size_t slot)
+{
+	bool is_free;
+
+	pthread_mutex_lock(&r->lock);
+	is_free = r->threads[slot].state == THREAD_FREE;
+	pthread_mutex_unlock(&r->lock);
+	return !is_free;
+}
+
 bool receivers_stop(struct receivers *r)
 {
 	uint64_t until_ns = clock_monotonic_ns() + RECEIVERS_STOP_NS;
@@ -488,15 +498,9 @@ bool receivers_stop(struct receivers *r)
 	/* First the warden: it joins threads, too. */
 	have_all_ended = !r->has_warden || join_thread(r, r->warden_thread, until_ns);
 	r->has_warden = !have_all_ended;
-	for (size_t i = 0; have_all_ended && i < THREADS_MAX; i++) {
-		struct receiver *t = &r->threads[i];
-
-		if (t->state == THREAD_FREE)
-			continue;
-		have_all_ended = join_thread(r, t->thread, until_ns);
-		if (have_all_ended)
-			t->state = THREAD_FREE;
-	}
+	for (size_t i = 0; have_all_ended && i < THREADS_MAX; i++)
+		if (has_thread(r, i))
+			have_all_ended = join_thread(r, r->threads[i].thread, until_ns);
 	if (have_all_ended)
 		receivers_free(r);
 	return have_all_ended;
