@@ -29,6 +29,10 @@ soak() {
 	soak processes
 }
 
+@test "zombies: each process that they were has its record" {
+	soak zombies
+}
+
 @test "hundreds of held actions: no descriptors, all answered quickly" {
 	soak held
 }

@@ -107,7 +107,16 @@ def part_storm(holdfast, quick):
 
 
 def part_processes(holdfast, quick):
-    total, at_once = (300, 50) if quick else (10_000, 500)
+    return processes(holdfast, *((300, 50) if quick else (10_000, 500)))
+
+
+def part_zombies(holdfast, quick):
+    """Nobody is waited for before all are dead."""
+    total = 300 if quick else 10_000
+    return processes(holdfast, total, total)
+
+
+def processes(holdfast, total, at_once):
     with Session(holdfast) as s:
         s.start(PYTHON, "-c", PROCESSES, s.work, total, at_once)
         check(s.wait(10 * DEADLINE) == 0 and "failed 0" in s.output(), s.output())
@@ -348,7 +357,7 @@ def part_fuse(holdfast, quick, inside=False):
 
 PARTS = {"storm": part_storm, "processes": part_processes, "held": part_held, "fds": part_fds,
          "log-full": part_log_full, "log-error": part_log_error, "stop": part_stop, "kill": part_kill,
-         "memory": part_memory, "fuse": part_fuse, "clock": part_clock}
+         "memory": part_memory, "fuse": part_fuse, "clock": part_clock, "zombies": part_zombies}
 
 
 def main():

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Code that gets into a process without an exec: it has to be read from a file first. */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "base/io.h"
+
+#include "tests/attack/attack.h"
+
+#define LIBRARY "secret/library.so"
+
+/* A library that needs no other, and of which nothing is done when it is loaded: one of ours. */
+static int put_library(const struct world *w)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT((size_t)64 << 20);
+	_cleanup_(fd_closep) int fd = -1;
+	Dl_info from;
+	int r;
+
+	if (!dladdr((void *)(uintptr_t)json_object, &from) || !from.dli_fname)
+		return -ENOENT;
+	r = io_read_file_at(AT_FDCWD, from.dli_fname, &text);
+	if (r < 0)
+		return r;
+	fd = open(in(w, LIBRARY), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	return fd < 0 ? -errno : io_write_all(fd, text.p, text.len);
+}
+
+static int load(const struct world *w)
+{
+	const char *path = in(w, LIBRARY);
+
+	if (dlopen(path, RTLD_NOW))
+		return 0;
+	return strstr(dlerror(), "Permission denied") ? -EACCES : -ENOEXEC;
+}
+
+static int load_by_link(const struct world *w)
+{
+	if (symlink(in(w, LIBRARY), in(w, "w/mine.so")) < 0)
+		return -errno;
+	return dlopen(in(w, "w/mine.so"), RTLD_NOW) ? 0 : -EACCES;
+}
+
+static int map_executable(const struct world *w)
+{
+	_cleanup_(fd_closep) int fd = open(in(w, LIBRARY), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED ? -errno
+											 : 0;
+}
+
+/* The loader goes on without what it cannot open, and says so. */
+static int preload(const struct world *w)
+{
+	_cleanup_(strbuf_fini) struct strbuf said = STRBUF_INIT(65536);
+	int fds[2];
+	pid_t pid;
+
+	if (pipe(fds) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		(void)setenv("LD_PRELOAD", in(w, LIBRARY), 1);
+		(void)setenv("LD_TRACE_LOADED_OBJECTS", "1", 1);
+		(void)dup2(fds[1], STDOUT_FILENO);
+		(void)dup2(fds[1], STDERR_FILENO);
+		(void)execl("/usr/bin/true", "true", NULL);
+		_exit(127);
+	}
+	(void)close(fds[1]);
+	(void)io_read_all(fds[0], &said);
+	(void)close(fds[0]);
+	(void)waitpid(pid, NULL, 0);
+	return strstr(strbuf_str(&said), "library.so (0x") ? 0 : -EACCES;
+}
+
+#define LOADS(fact, attack)                                                                        \
+	{                                                                                          \
+		fact, "T114 C7", attack, PW, .object = "library.so", .prepare = put_library        \
+	}
+
+static const struct attack_row rows[] = {
+	LOADS("library_of_a_denied_directory_is_not_loaded", load),
+	LOADS("library_is_not_loaded_by_another_name", load_by_link),
+	LOADS("library_is_not_mapped", map_executable),
+	LOADS("library_is_not_preloaded", preload),
+};
+
+const struct attack_group attack_group = {"library", rows, ARRAY_SIZE(rows), false, false};
