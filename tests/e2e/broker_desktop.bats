@@ -47,11 +47,9 @@ allow Allow once deny Deny
 
 @test "a click in the first moment, and one on the text, are no answers" {
 	bus_start
-	desktop_start
+	desktop_start --eager
 	broker_run
 	run_held -- cat "$T/ask/file1"
-	wait_for shows 1
-	echo "1 allow" >"$T/click"
 	wait_for shows 2 # it is shown again
 	click 2 default
 	wait_held 1
@@ -156,12 +154,31 @@ allow Allow once deny Deny
 	mv "$T/launcher" "$T/launcher.agent"
 	run_held -- cat "$T/ask/file1"
 	wait_held 1
-	wait_for broker_says '.problems | any(test("the service is not trusted: it is a process of a session"))'
+	wait_for broker_says '.problems | any(test("the notification service is not trusted: it is a process of a session"))'
 	assert_equal "$(notified_count '.event == "notify"')" 0
 	# It sends the signal all the same, to everybody.
 	for n in 1 2 3; do echo "$n allow" >"$T/click"; done
 	assert_logged '.event == "notice" and (.note | test("tried to pass for the notification service and was refused"))'
 	wait_held 1
+	"$HOLDFAST" deny "$(held_ids)"
+	finished 1
+	kill -KILL "$(cat "$T/launcher.agent")"
+	LOG=$agent_log
+}
+
+@test "an agent that puts a bus of its own where the user's would be is not believed" {
+	skip_without dbus-daemon
+	bus_config
+	export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/bus
+	broker_run
+	run_held -- dbus-daemon --config-file="$T/bus.conf" --nofork --nopidfile
+	wait_for test -S "$T/bus"
+	mv "$T/launcher" "$T/launcher.agent"
+	agent_log=$LOG
+	LOG=$T/other.jsonl
+	run_held -- cat "$T/ask/file1"
+	wait_for broker_says '.problems | any(test("the session bus is not trusted: it is a process of a session"))'
+	assert_logged '.event == "notice" and (.note | test("tried to pass for the session bus and was refused"))'
 	"$HOLDFAST" deny "$(held_ids)"
 	finished 1
 	kill -KILL "$(cat "$T/launcher.agent")"

@@ -217,6 +217,23 @@ attempted() {
 	finished 0
 }
 
+@test "the session alone decides who may answer: a rule's approvers hold for links, too" {
+	server_start
+	links
+	policy_open approvers <<-END
+		  - {name: others, match: {path: ["$T/ask/**"]}, action: ask, ask: {approvers: [nobody]}}
+	END
+	[[ $(id -un) != nobody ]] || skip "is that approver"
+	run_held -- cat "$T/ask/file1"
+	allow=$(token allow)
+	wait_for listens
+	run link POST "$allow"
+	assert_output --partial "Refused: the rule lets only nobody answer"
+	assert_output --regexp $'\n409$'
+	wait_held 1
+	wait_for attempted 'which only nobody may, and was refused'
+}
+
 @test "a link expires with its question" {
 	server_start
 	links

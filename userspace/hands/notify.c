@@ -8,7 +8,10 @@
  * answers. Whoever owns the name of the notification service could press the button itself, and an
  * agent that reaches the session bus could take that name while it is free. So its owner is looked
  * up, must be a process of the user's outside of every session, and signals of anybody else do not
- * count. The calls wait, for seconds at most: nobody but the broker waits for us, and it does not.
+ * count. So must whoever listens at the bus's address: an agent that put its own bus there could
+ * say anything of anybody. One that has ended cannot be told, and is not used (`dbus-launch` makes
+ * such a bus; systemd's user manager and `dbus-run-session` do not). The calls wait, for seconds at
+ * most: nobody but the broker waits for us, and it does not.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -23,13 +26,14 @@
 #include "control/peer.h"
 #include "page/holder.h"
 
-#define SERVICE   "org.freedesktop.Notifications"
-#define OBJECT    "/org/freedesktop/Notifications"
-#define BUS       "org.freedesktop.DBus"
-#define ITEMS_MAX 16
-#define ID_SIZE   9
-#define CALL_USEC (3 * UINT64_C(1000000))
-#define RETRY_NS  (5 * NS_PER_SEC)
+#define SERVICE       "org.freedesktop.Notifications"
+#define OBJECT        "/org/freedesktop/Notifications"
+#define SERVICE_WORDS "notification service"
+#define BUS           "org.freedesktop.DBus"
+#define ITEMS_MAX     16
+#define ID_SIZE       9
+#define CALL_USEC     (3 * UINT64_C(1000000))
+#define RETRY_NS      (5 * NS_PER_SEC)
 /* A click sooner was on its way to something else. */
 #define SETTLE_NS   (NS_PER_SEC / 2)
 #define GUARDS_MAX  256
@@ -127,13 +131,24 @@ static int call_bus(struct notifier *n, const char *member, sd_bus_message **ret
 	return r;
 }
 
+static bool is_outside(const struct notifier *n, const struct control_peer *peer,
+		       const char **ret_why)
+{
+	struct holder_who who;
+
+	*ret_why = "it is a process of a session";
+	if (holder_of_process(peer->pid, n->guards, n->n_guards, &who) != HOLDER_OUTSIDE)
+		return false;
+	*ret_why = "it is another user's, a supervised process, or has ended";
+	return control_peer_check(peer, &n->users, getpid()) == CONTROL_PEER_OK;
+}
+
 /* Return: whether @owner is the user's, and outside of every session. */
 static bool is_trusted(struct notifier *n, const char *owner, const char **ret_why)
 {
 	struct control_peer peer = {.pidfd = -1};
 	sd_bus_message *reply = NULL;
 	uint32_t pid = 0, uid = UINT32_MAX;
-	struct holder_who who;
 	bool ret;
 
 	*ret_why = "it cannot be told who it is";
@@ -147,12 +162,7 @@ static bool is_trusted(struct notifier *n, const char *owner, const char **ret_w
 	reply = sd_bus_message_unref(reply);
 	peer.uid = uid;
 	control_peer_become(&peer, (pid_t)pid);
-	*ret_why = "it is a process of a session";
-	ret = holder_of_process((pid_t)pid, n->guards, n->n_guards, &who) == HOLDER_OUTSIDE;
-	if (ret && control_peer_check(&peer, &n->users, getpid()) != CONTROL_PEER_OK) {
-		*ret_why = "it is another user's, or a supervised process";
-		ret = false;
-	}
+	ret = is_outside(n, &peer, ret_why);
 	control_peer_fini(&peer);
 	return ret;
 unknown:
@@ -160,19 +170,19 @@ unknown:
 	return false;
 }
 
-static void refuse_owner(struct notifier *n, const char *why)
+static void refuse(struct notifier *n, const char *whom, const char *why)
 {
-	char packet[256];
+	char packet[256], what[64];
 
 	for (size_t i = 0; i < ITEMS_MAX; i++)
 		if (n->items[i].id[0]) {
 			(void)snprintf(packet, sizeof(packet),
-				       "attempt %s tried to pass for the notification service",
-				       n->items[i].id);
+				       "attempt %s tried to pass for the %s", n->items[i].id, whom);
 			tell(packet);
 			break;
 		}
-	complain(n, "no notifications: the service is not trusted", why);
+	(void)snprintf(what, sizeof(what), "no notifications: the %s is not trusted", whom);
+	complain(n, what, why);
 }
 
 /* ---- what the service tells */
@@ -213,7 +223,7 @@ static int on_invoked(sd_bus_message *m, void *arg, sd_bus_error *error)
 	}
 	/* Again: the name of a process on the bus may outlive what was looked at. */
 	if (!is_trusted(n, n->owner, &why)) {
-		refuse_owner(n, why);
+		refuse(n, SERVICE_WORDS, why);
 		forget_owner(n);
 		return 0;
 	}
@@ -253,6 +263,21 @@ static int on_owner_changed(sd_bus_message *m, void *arg, sd_bus_error *error)
 
 /* ---- finding it */
 
+/* Before anything that it says is believed. */
+static bool is_bus_trusted(struct notifier *n)
+{
+	struct control_peer peer;
+	const char *why;
+	bool ret;
+
+	control_peer_init(&peer, sd_bus_get_fd(n->bus));
+	ret = is_outside(n, &peer, &why);
+	control_peer_fini(&peer);
+	if (!ret)
+		refuse(n, "session bus", why);
+	return ret;
+}
+
 static bool connect_bus(struct notifier *n)
 {
 	int r;
@@ -260,6 +285,10 @@ static bool connect_bus(struct notifier *n)
 	if (n->bus)
 		return true;
 	r = sd_bus_open_user(&n->bus);
+	if (r >= 0 && !is_bus_trusted(n)) {
+		disconnect(n);
+		return false;
+	}
 	if (r >= 0)
 		r = sd_bus_add_match(n->bus, &n->changed,
 				     "type='signal',sender='" BUS "',member='NameOwnerChanged',"
@@ -306,7 +335,7 @@ static bool find_owner(struct notifier *n)
 	if (r < 0) {
 		complain(n, "no notifications", "no notification service is running");
 	} else if (!is_trusted(n, owner, &why)) {
-		refuse_owner(n, why);
+		refuse(n, SERVICE_WORDS, why);
 	} else {
 		n->owner = strdup(owner);
 		n->complaint[0] = '\0';

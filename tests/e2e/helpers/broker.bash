@@ -45,16 +45,20 @@ broker_end() {
 
 # --- a desktop ---------------------------------------------------------------------------------
 
-# A session bus that nobody else has.
-bus_start() {
-	skip_without dbus-daemon python3
-	python3 -c 'import dbus, gi' 2>/dev/null || skip "python3-dbus or python3-gi is not installed"
+bus_config() {
 	cat >"$T/bus.conf" <<-END
 		<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 		<busconfig><type>session</type><listen>unix:path=$T/bus</listen><auth>EXTERNAL</auth>
 		<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
 		</busconfig>
 	END
+}
+
+# A session bus that nobody else has.
+bus_start() {
+	skip_without dbus-daemon python3
+	/usr/bin/python3 -c 'import dbus, gi' 2>/dev/null || skip "python3-dbus or python3-gi is not installed"
+	bus_config
 	dbus-daemon --config-file="$T/bus.conf" --nofork --nopidfile >"$T/bus.err" 2>&1 3>&- &
 	started $!
 	wait_for test -S "$T/bus"

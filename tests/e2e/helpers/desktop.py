@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""desktop.py DIR [--plain]: a notification service on the session bus. What it is told goes to
+"""desktop.py DIR [--plain] [--eager]: a notification service on the session bus. What it is told goes to
 DIR/notified, one JSON object a line; a line "NUMBER KEY" in the FIFO DIR/click is a click on that
-notification (as desktops do it: it is closed, too). --plain: one without actions and markup."""
+notification (as desktops do it: it is closed, too). --plain: one without actions and markup.
+--eager: the first notification is clicked on as soon as it is shown."""
 import json
 import os
 import sys
@@ -17,9 +18,9 @@ PLACE = "/org/freedesktop/Notifications"
 
 
 class Desktop(dbus.service.Object):
-    def __init__(self, bus, directory, is_plain):
+    def __init__(self, bus, directory, is_plain, is_eager):
         super().__init__(bus, PLACE)
-        self.directory, self.is_plain, self.number = directory, is_plain, 0
+        self.directory, self.is_plain, self.is_eager, self.number = directory, is_plain, is_eager, 0
 
     def note(self, **said):
         with open(f"{self.directory}/notified", "a", encoding="utf-8") as out:
@@ -34,6 +35,8 @@ class Desktop(dbus.service.Object):
         self.number += 1
         self.note(event="notify", number=self.number, app=app, summary=summary, body=body, actions=actions,
                   timeout=timeout)
+        if self.is_eager and self.number == 1:
+            GLib.idle_add(self.ActionInvoked, dbus.UInt32(1), "allow")
         return dbus.UInt32(self.number)
 
     @dbus.service.method(NAME, in_signature="u", out_signature="")
@@ -65,7 +68,7 @@ def main():
     fifo = f"{directory}/click"
     if not os.path.exists(fifo):
         os.mkfifo(fifo, 0o600)
-    desktop = Desktop(bus, directory, "--plain" in sys.argv)
+    desktop = Desktop(bus, directory, "--plain" in sys.argv, "--eager" in sys.argv)
     # Both ends, so that it does not end with whoever wrote.
     channel = os.fdopen(os.open(fifo, os.O_RDWR | os.O_NONBLOCK), "r", encoding="utf-8")
     GLib.io_add_watch(channel, GLib.IO_IN, desktop.click)
