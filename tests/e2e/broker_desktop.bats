@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Held actions as notifications of the desktop, answered by its buttons, by a service that the test has.
+# shellcheck disable=SC2030,SC2031 # each test has its own LOG
 
 setup() {
 	load helpers/common
