@@ -285,7 +285,7 @@ static void test_client_removes_dead_sockets(void **state)
 	(void)state;
 	setup(&f, false);
 	dirfd = open(f.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = control_socket_listen(dirfd, f.dir, "dead.sock", &d);
+	fd = control_socket_listen(dirfd, f.dir, "dead.sock", 0600, &d);
 	assert_true(fd >= 0);
 	fd_close(fd);
 	/* One that was just made may be about to listen. */

@@ -66,6 +66,13 @@ char *dirs_cache(void)
 	return dirs_xdg("XDG_CACHE_HOME", ".cache", "");
 }
 
+char *dirs_approvers(void)
+{
+	if (geteuid() == 0)
+		return strdup(DIRS_APPROVERS_ROOT);
+	return str_format(DIRS_APPROVERS_TOP "/" DIRS_APPROVERS_NAME "%u", geteuid());
+}
+
 char *dirs_runtime(void)
 {
 	const char *runtime = env_absolute("XDG_RUNTIME_DIR");

@@ -16,6 +16,14 @@ char *dirs_cache(void);
 /* Control sockets: root /run/holdfast, others $XDG_RUNTIME_DIR/holdfast, else dirs_state()/run. Not
  * created. */
 char *dirs_runtime(void);
+/*
+ * Sockets for people whom a policy names as approvers: root /run/holdfast-approvers, others
+ * /tmp/holdfast-approvers-UID, since all that is a user's own is closed to others. Not created.
+ */
+#define DIRS_APPROVERS_ROOT "/run/holdfast-approvers"
+#define DIRS_APPROVERS_TOP  "/tmp"
+#define DIRS_APPROVERS_NAME "holdfast-approvers-"
+char *dirs_approvers(void);
 /* What the user set up: root /etc/holdfast, others $XDG_CONFIG_HOME/holdfast. Not created. */
 char *dirs_config(void);
 /*

@@ -160,7 +160,7 @@ static int answer_one(const char *id, const struct answering *template)
 	a.status = 1;
 	if (control_is_id(id)) {
 		memcpy(a.request.id, id, HELD_ID_SIZE);
-		r = control_each_session(NULL, answer_session, answer_refused, &a);
+		r = control_each_session_to_answer(NULL, answer_session, answer_refused, &a);
 	}
 	if (r < 0) {
 		say("cannot look for sessions: %s", strerror(-r));

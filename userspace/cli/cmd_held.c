@@ -152,7 +152,8 @@ int cmd_held(int argc, char **argv)
 	}
 	if (argv[optind] && control_is_id(argv[optind]))
 		l.id = argv[optind];
-	r = control_each_session(l.id ? NULL : argv[optind], list_session, list_refused, &l);
+	r = control_each_session_to_answer(l.id ? NULL : argv[optind], list_session, list_refused,
+					   &l);
 	if (l.id && l.count == 0 && r == 0) {
 		say("no held action '%s'; `holdfast held` lists them", l.id);
 		return 1;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/dirs.h"
+#include "base/io.h"
 
 #include "control/client.h"
 #include "control/socket.h"
@@ -114,6 +115,7 @@ struct visit {
 	/* How long a call may take, in ms. Sessions that hang are not each waited for that long:
 	 * what they took is taken off, down to PATIENCE_MIN_MS. */
 	unsigned *patience_ms;
+	bool is_quiet; /* who refuses us is not told of */
 };
 
 /* The other end speaks first. */
@@ -128,7 +130,8 @@ static int greet(const struct visit *v, struct control_client *c)
 	message = json_string_value(json_object_get(greeting, "message"));
 	if (!message)
 		message = r < 0 ? strerror(-r) : control_error_name((enum control_error)r);
-	v->refused(c->session, r, message, v->arg);
+	if (!v->is_quiet)
+		v->refused(c->session, r, message, v->arg);
 	return 0;
 }
 
@@ -152,7 +155,8 @@ static int visit_socket(const struct visit *v, int dirfd, const char *dir, const
 		return 0;
 	if (r == 0)
 		return greet(v, &c);
-	v->refused(c.session, r, strerror(-r), v->arg);
+	if (!v->is_quiet)
+		v->refused(c.session, r, strerror(-r), v->arg);
 	return 0;
 }
 
@@ -200,14 +204,19 @@ static void free_names(struct dirent **names, int n)
 	free(names);
 }
 
-static int visit_dir(const struct visit *v, const char *dir)
+/* @owner: whose it must be; -1: anybody's. */
+static int visit_dir(const struct visit *v, const char *dir, uid_t owner)
 {
 	_cleanup_(fd_closep) int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct dirent **names;
+	struct stat st;
 	int n, r = 0;
 
 	if (dirfd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	if (owner != (uid_t)-1 &&
+	    (fstat(dirfd, &st) < 0 || st.st_uid != owner || (st.st_mode & 022)))
+		return 0;
 	n = scandirat(dirfd, ".", &names, is_socket_name, alphasort);
 	if (n < 0)
 		return -errno;
@@ -241,7 +250,7 @@ static int visit_users(const struct visit *v, const char *visited)
 		if (!dir)
 			r = -ENOMEM;
 		else if (!streq(dir, visited))
-			r = visit_dir(v, dir);
+			r = visit_dir(v, dir, (uid_t)-1);
 	}
 	free_names(names, n);
 	return r;
@@ -261,8 +270,54 @@ int control_each_session(const char *session, control_session_fn fn, control_ref
 
 	if (!dir)
 		return -ENOMEM;
-	r = visit_dir(&v, dir);
+	r = visit_dir(&v, dir, (uid_t)-1);
 	if (r == 0 && geteuid() == 0 && !streq(dir, "/run/holdfast"))
-		r = visit_dir(&v, "/run/holdfast");
+		r = visit_dir(&v, "/run/holdfast", (uid_t)-1);
 	return r == 0 && geteuid() == 0 ? visit_users(&v, dir) : r;
+}
+
+/* ---- those that we may be an approver of */
+
+static int is_approvers_name(const struct dirent *entry)
+{
+	return strncmp(entry->d_name, DIRS_APPROVERS_NAME, strlen(DIRS_APPROVERS_NAME)) == 0;
+}
+
+/* Anybody may make one, so it counts only when it is his whose name it has. */
+static int visit_approvers(const struct visit *v)
+{
+	struct dirent **names;
+	int n, r = visit_dir(v, DIRS_APPROVERS_ROOT, 0);
+
+	n = scandir(DIRS_APPROVERS_TOP, &names, is_approvers_name, alphasort);
+	if (n < 0)
+		return r;
+	for (int i = 0; i < n && r == 0; i++) {
+		const char *number = names[i]->d_name + strlen(DIRS_APPROVERS_NAME);
+		_cleanup_(freep) char *dir = str_format(DIRS_APPROVERS_TOP "/%s", names[i]->d_name);
+		uint64_t uid;
+
+		if (!dir)
+			r = -ENOMEM;
+		else if (parse_u64(bytes_of(number), UINT32_MAX - 1, &uid) == 0 && uid != geteuid())
+			r = visit_dir(v, dir, (uid_t)uid);
+	}
+	free_names(names, n);
+	return r;
+}
+
+int control_each_session_to_answer(const char *session, control_session_fn fn,
+				   control_refused_fn refused, void *arg)
+{
+	unsigned patience_ms = CONTROL_LIST_MS;
+	const struct visit v = {.session = session,
+				.fn = fn,
+				.refused = refused,
+				.arg = arg,
+				.patience_ms = &patience_ms,
+				.is_quiet = true};
+	int r = control_each_session(session, fn, refused, arg);
+
+	/* Root is let in everywhere else. */
+	return r == 0 && geteuid() != 0 ? visit_approvers(&v) : r;
 }

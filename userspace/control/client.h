@@ -11,8 +11,9 @@
 #include "control/protocol.h"
 
 #define CONTROL_CALL_MS 5000
-#define CONTROL_LIST_MS 2000 /* of one session among all; all that hang cost little more than one  \
-			      */
+#define CONTROL_LIST_MS                                                                            \
+	2000 /* of one session among all; all that hang cost little more than one                  \
+	      */
 
 struct control_client {
 	int fd;
@@ -30,6 +31,13 @@ typedef int (*control_session_fn)(struct control_client *c, void *arg);
 typedef void (*control_refused_fn)(const char *session, int error, const char *message, void *arg);
 int control_each_session(const char *session, control_session_fn fn, control_refused_fn refused,
 			 void *arg);
+
+/*
+ * The same, and then those sessions of other users where a policy may name us as an approver. Where
+ * we are none there is nothing held for us; and who does not want us is not told of.
+ */
+int control_each_session_to_answer(const char *session, control_session_fn fn,
+				   control_refused_fn refused, void *arg);
 
 /* The same with the one socket at @path. Return: what @fn returned, 0 when the session would not
  * have us, -errno when nobody is there. */

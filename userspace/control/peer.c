@@ -192,10 +192,14 @@ static unsigned controlling_tty(pid_t pid)
 void control_peer_describe(const struct control_peer *p, const struct control_users *u, char *out,
 			   size_t size)
 {
-	char tty[TTY_NAME_MAX];
+	char tty[TTY_NAME_MAX], name[USER_NAME_SIZE];
 
+	if (p->uid != u->owner && p->uid != 0)
+		user_name(p->uid, name);
 	tty_name(controlling_tty(p->pid), tty);
 	(void)snprintf(out, size, "%s (pid %d%s%s)",
-		       p->uid == u->owner ? u->owner_name : u->root_name, p->pid,
-		       tty[0] ? " on " : "", tty);
+		       p->uid == u->owner ? u->owner_name
+		       : p->uid == 0      ? u->root_name
+					  : name,
+		       p->pid, tty[0] ? " on " : "", tty);
 }

@@ -33,7 +33,7 @@ static void arm_timer(struct control_server *s)
 {
 	struct itimerspec when = {};
 
-	if (s->n_clients || s->is_paused)
+	if (s->n_clients || s->is_paused || s->attempts_untold)
 		when.it_value.tv_sec = (time_t)(TIMER_NS / NS_PER_SEC);
 	(void)timerfd_settime(s->timer, 0, &when, NULL);
 }
@@ -120,8 +120,27 @@ void server_tell_attempt(struct control_server *s, const struct control_peer *p,
 	s->ops->attempt(s->arg, bytes_of(note));
 }
 
+void control_server_tell_untold(struct control_server *s)
+{
+	char note[SERVER_MESSAGE_MAX];
+	int n;
+
+	if (!s || !s->attempts_untold)
+		return;
+	n = snprintf(
+		note, sizeof(note),
+		"%llu more attempt%s to use the session's sockets %s refused since the last note",
+		(unsigned long long)s->attempts_untold, s->attempts_untold == 1 ? "" : "s",
+		s->attempts_untold == 1 ? "was" : "were");
+	s->attempts_untold = 0;
+	s->attempt_ns = clock_monotonic_ns();
+	s->ops->attempt(s->arg, (struct bytes){.p = note, .len = (size_t)n});
+}
+
 static const char *use_words(const struct control_server *s)
 {
+	if (s->is_for_approvers)
+		return "tried to use the session's socket of approvers";
 	return s->is_inside ? "tried to use the session's spend socket"
 			    : "tried to use the session's control socket";
 }
@@ -146,6 +165,9 @@ static bool check_peer(struct control_server *s, const struct control_peer *p, i
 	case CONTROL_PEER_OK:
 		return true;
 	case CONTROL_PEER_USER:
+		if (s->is_for_approvers)
+			return true; /* each request is judged: see may_answer() in
+					server_requests.c */
 		server_tell_attempt(s, p, "A process of another user", use_words(s));
 		return server_send_error(s, fd, CONTROL_E_USER,
 					 "this session belongs to another user");
@@ -191,6 +213,16 @@ static bool client_read(struct control_server *s, struct client *c)
 
 /* ---- connections */
 
+/* Nobody keeps the others out. */
+static bool has_room_for(const struct control_server *s, uid_t uid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; s->is_for_approvers && i < CONTROL_MAX_CLIENTS; i++)
+		n += s->clients[i].fd >= 0 && s->clients[i].peer.uid == uid;
+	return n < CONTROL_PER_USER;
+}
+
 /* Takes @fd over if the peer may be here; else tells it why not. */
 static void client_add(struct control_server *s, int *fd)
 {
@@ -199,7 +231,8 @@ static void client_add(struct control_server *s, int *fd)
 
 	control_peer_init(&peer, *fd);
 	if (!check_peer(s, &peer, *fd) ||
-	    (!c && !server_send_error(s, *fd, CONTROL_E_BUSY, "too many clients; try again")) ||
+	    ((!c || !has_room_for(s, peer.uid)) &&
+	     !server_send_error(s, *fd, CONTROL_E_BUSY, "too many clients; try again")) ||
 	    !server_send_ok(s, *fd) ||
 	    watch(s, EPOLL_CTL_ADD, *fd, EPOLLIN | EPOLLRDHUP, (unsigned)(c - s->clients)) < 0) {
 		control_peer_fini(&peer);
@@ -234,6 +267,7 @@ static void on_timer(struct control_server *s)
 	uint64_t now_ns = clock_monotonic_ns(), expirations;
 
 	(void)!read(s->timer, &expirations, sizeof(expirations)); /* EAGAIN: it was set anew */
+	control_server_tell_untold(s);
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		struct client *c = &s->clients[i];
 
@@ -303,6 +337,8 @@ static struct control_server *server_alloc(const struct control_server_config *c
 	s->arg = config->arg;
 	s->session = strdup(config->session);
 	s->is_inside = config->is_inside;
+	s->is_for_approvers = config->is_for_approvers;
+	s->agent = config->agent;
 	s->name = str_format("%s%s", config->session, suffix);
 	s->path = str_format("%s/%s%s", config->runtime_dir, config->session, suffix);
 	if (s->session && s->name && s->path)
@@ -337,10 +373,12 @@ int control_server_new(const struct control_server_config *config, struct contro
 		return -ENOMEM;
 	}
 	control_users_init(&s->users, config->owner);
-	s->dir = control_socket_open_dir(config->runtime_dir, reterr_diag);
+	s->dir = control_socket_open_dir(config->runtime_dir, s->is_for_approvers ? 0755 : 0700,
+					 reterr_diag);
 	if (s->dir < 0)
 		return s->dir;
-	s->listener = control_socket_listen(s->dir, config->runtime_dir, s->name, reterr_diag);
+	s->listener = control_socket_listen(s->dir, config->runtime_dir, s->name,
+					    s->is_for_approvers ? 0666 : 0600, reterr_diag);
 	if (s->listener < 0)
 		return s->listener;
 	r = watch_all(s);

@@ -4,8 +4,9 @@
  * terminal sees and answers held actions. Lives in the supervisor's main thread; never blocks;
  * lockstep: each request has one reply.
  *
- * Who may: the session's user and root, unless the peer is in the session's own process tree. An
- * agent, whatever its uid, can never answer. See peer.h for how that is told.
+ * Who may: the session's user and root, and by a socket of their own (is_for_approvers) those whom
+ * a rule names, unless the peer is in the session's own process tree. An agent, whatever its uid,
+ * can never answer. See peer.h for how that is told.
  */
 #pragma once
 
@@ -89,8 +90,15 @@ struct control_server_config {
 	 * only, and for reports of spend only. @held may then be NULL.
 	 */
 	bool is_inside;
+	/*
+	 * Makes it the socket of approvers instead, SESSION.sock in a directory that others can
+	 * reach: any user may connect, sees what some rule lets him answer, and answers that.
+	 */
+	bool is_for_approvers;
+	const char *agent; /* is_for_approvers: all they are told of the session */
 };
 
+#define CONTROL_PER_USER      4  /* connections of one user to the socket of approvers */
 #define CONTROL_REPORTS_PER_S 20 /* reports of spend that one socket takes, on average ... */
 #define CONTROL_REPORTS_BURST 40 /* ... and at once */
 
@@ -112,6 +120,9 @@ struct control_server *control_server_free(struct control_server *s);
 /* An epoll descriptor, readable when control_server_dispatch() has something to do. Borrowed. */
 int control_server_fd(const struct control_server *s);
 void control_server_dispatch(struct control_server *s);
+/* Attempts are noted once a second. This notes how many came since; the server does so itself after
+ * a while, so it is for the end. NULL-safe. */
+void control_server_tell_untold(struct control_server *s);
 /* The socket's path: what the engine must protect from the agent. Borrowed. */
 const char *control_server_path(const struct control_server *s);
 /*

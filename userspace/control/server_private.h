@@ -21,7 +21,8 @@ struct client {
 struct control_server {
 	char *path, *session, *name;
 	pid_t supervisor;
-	bool is_inside;
+	bool is_inside, is_for_approvers;
+	const char *agent; /* borrowed */
 	struct held_table *held;
 	const struct control_ops *ops;
 	void *arg;

@@ -18,14 +18,35 @@ static bool handle_status(struct control_server *s, struct client *c)
 
 	json_key_cstr(&j, "session", s->session);
 	json_key_u64(&j, "pid", (uint64_t)s->supervisor);
-	json_key_u64(&j, "held", held_table_count(s->held));
-	s->ops->status(s->arg, &j);
+	if (s->is_for_approvers) {
+		json_key_cstr(&j, "agent", s->agent);
+		json_key_cstr(&j, "user", s->users.owner_name);
+	} else {
+		json_key_u64(&j, "held", held_table_count(s->held));
+		s->ops->status(s->arg, &j);
+	}
 	json_end_object(&j);
 	return server_send_reply(s, c->fd);
 }
 
+/*
+ * By the socket of approvers only what a rule lets somebody answer who is neither the session's
+ * user nor root.
+ */
+static bool may_answer(const struct control_server *s, const struct client *c,
+		       const struct policy_ask *ask)
+{
+	if (!ask || ask->n_approvers == 0)
+		return !s->is_for_approvers;
+	return control_peer_is_among(&c->peer, c->fd, ask->approvers, ask->n_approvers);
+}
+
 struct page {
 	struct control_server *server;
+	const struct client *client;
+	/* What was found last, for rules repeat. */
+	const struct policy_ask *ask;
+	bool has_ask, is_theirs;
 	uint64_t now_ns;
 	uint64_t last_seq; /* of the last entry in it */
 	bool has_more;
@@ -53,6 +74,14 @@ static bool add_to_page(const struct held *h, void *arg)
 
 	if (!h->is_first) /* one question is one entry, however many wait for its answer */
 		return true;
+	if (page->server->is_for_approvers) {
+		if (!page->has_ask || page->ask != h->ask)
+			page->is_theirs = may_answer(page->server, page->client, h->ask);
+		page->has_ask = true;
+		page->ask = h->ask;
+		if (!page->is_theirs)
+			return true;
+	}
 	write_entry(h, page->now_ns, &entry);
 	if (strbuf_error(&entry) || reply->len + entry.len + PAGE_TAIL_BYTES > CONTROL_PACKET_MAX) {
 		page->has_more = true;
@@ -67,7 +96,7 @@ static bool add_to_page(const struct held *h, void *arg)
 
 static bool handle_held(struct control_server *s, struct client *c, uint64_t after)
 {
-	struct page page = {.server = s, .now_ns = clock_monotonic_ns()};
+	struct page page = {.server = s, .client = c, .now_ns = clock_monotonic_ns()};
 
 	strbuf_reset(&s->reply);
 	strbuf_add_fmt(&s->reply, "{\"v\":%d,\"ok\":true,\"held\":[", CONTROL_VERSION);
@@ -84,7 +113,8 @@ static bool handle_held(struct control_server *s, struct client *c, uint64_t aft
 /* An id that is not held is the person's mistake, not the client's: the connection goes on. */
 static bool send_not_held(struct control_server *s, struct client *c, const char *id)
 {
-	const struct control_ended *e = control_history_find(&s->history, id);
+	const struct control_ended *e =
+		s->is_for_approvers ? NULL : control_history_find(&s->history, id);
 	char message[SERVER_MESSAGE_MAX];
 
 	if (e) {
@@ -103,11 +133,12 @@ static bool check_approver(struct control_server *s, struct client *c, const cha
 	const struct policy_ask *ask = NULL;
 	char name[USER_NAME_SIZE], message[SERVER_MESSAGE_MAX];
 
-	if (held_table_get_ask(s->held, id, &ask) < 0 || !ask || ask->n_approvers == 0 ||
-	    control_peer_is_among(&c->peer, c->fd, ask->approvers, ask->n_approvers))
+	if (held_table_get_ask(s->held, id, &ask) < 0 || may_answer(s, c, ask))
 		return true;
 	user_name(c->peer.uid, name);
-	for (size_t i = 0; i < ask->n_approvers; i++)
+	if (!ask || ask->n_approvers == 0)
+		strbuf_add_str(&text, s->users.owner_name);
+	for (size_t i = 0; ask && i < ask->n_approvers; i++)
 		strbuf_add_fmt(&text, "%s%s", i ? ", " : "", ask->approvers[i]);
 	(void)snprintf(message, sizeof(message),
 		       "the rule lets only %s answer held action '%s', and you are %s",
@@ -298,6 +329,9 @@ static bool handle_spend(struct control_server *s, struct client *c,
 	return server_send_reply(s, c->fd);
 }
 
+static const unsigned approver_ops =
+	1U << CONTROL_STATUS | 1U << CONTROL_HELD | 1U << CONTROL_APPROVE | 1U << CONTROL_DENY;
+
 bool server_handle_packet(struct control_server *s, struct client *c, size_t len)
 {
 	struct control_request q;
@@ -321,6 +355,12 @@ bool server_handle_packet(struct control_server *s, struct client *c, size_t len
 					    "spend socket");
 		return server_send_error(s, c->fd, CONTROL_E_UNKNOWN_OP,
 					 "this socket takes reports of spend, and `why`, only");
+	}
+	if (s->is_for_approvers && !(1U << q.op & approver_ops)) {
+		server_tell_attempt(s, &c->peer, "An approver",
+				    "asked for what only the session's user may do,");
+		return server_send_error(s, c->fd, CONTROL_E_UNKNOWN_OP,
+					 "this socket takes questions and their answers only");
 	}
 	switch (q.op) {
 	case CONTROL_STATUS:

@@ -8,6 +8,7 @@
 #include "audit/keylist.h"
 #include "audit/signkey.h"
 #include "base/clock.h"
+#include "base/dirs.h"
 #include "base/io.h"
 
 #include "control/session_private.h"
@@ -186,6 +187,45 @@ static int make_key(struct session *s)
 	return r;
 }
 
+/*
+ * Others than our user and root may answer. Where they cannot be let in the session goes on: what
+ * they would be asked is denied at its deadline, and that is told.
+ */
+static void open_approvers(struct session *s, struct control_server_config config)
+{
+	const struct policy_stack *stack = s->config->policies->stack;
+	bool is_wanted = false;
+
+	for (size_t i = 0; i < policy_stack_size(stack); i++)
+		is_wanted = is_wanted || policy_names_approvers(policy_stack_get(stack, i));
+	if (!is_wanted)
+		return;
+	s->approvers_dir = dirs_approvers();
+	if (!s->approvers_dir)
+		return;
+	config.runtime_dir = s->approvers_dir;
+	config.is_for_approvers = true;
+	config.agent = s->config->agent;
+	if (control_server_new(&config, &s->approvers, &s->approvers_trouble) < 0)
+		s->approvers = NULL;
+}
+
+static void tell_approvers_trouble(struct session *s)
+{
+	char text[1280], note[1400];
+	int n;
+
+	if (!s->approvers_trouble.message[0])
+		return;
+	diag_format(&s->approvers_trouble, text, sizeof(text));
+	n = snprintf(
+		note, sizeof(note),
+		"Only the session's user and root can answer, though a policy names approvers: %s",
+		text);
+	session_notice(s, (struct bytes){.p = note, .len = (size_t)n});
+	(void)launch_send(s->sock, LAUNCH_NOTICE, 0, "%s", note);
+}
+
 static int open_control(struct session *s)
 {
 	struct control_server_config config = {
@@ -207,6 +247,7 @@ static int open_control(struct session *s)
 	config.held = s->held;
 	if (control_server_new(&config, &s->server, &d) < 0)
 		return fail_diag(s, &d);
+	open_approvers(s, config);
 	if (s->config->ask != ASK_TERMINAL)
 		return 0;
 	r = prompt_new(&prompt, &s->prompt);
@@ -394,6 +435,8 @@ static int start_deciding(struct session *s)
 		e->secret_paths[e->n_secrets++] = s->config->secret_paths[i];
 	policy_stack_denials(s->config->policies->stack, &config.denial_repeats,
 			     &config.denials_stop);
+	if (s->approvers_dir && e->n_protected < ENGINE_MAX_PROTECTED)
+		e->protected_paths[e->n_protected++] = s->approvers_dir;
 	if (session_grants_dir(s) && e->n_protected < ENGINE_MAX_PROTECTED)
 		e->protected_paths[e->n_protected++] = session_grants_dir(s);
 	r = init_names(s);
@@ -414,6 +457,7 @@ static int start_deciding(struct session *s)
 	if (r < 0)
 		return fail_errno(s, "cannot write the log", r);
 	session_grants_start(s);
+	tell_approvers_trouble(s);
 	if (chdir("/") < 0) /* a session that outlasts its command must not keep a mount busy */
 		return fail_errno(s, "cannot change to /", -errno);
 	r = supervise_names_start(s->supervise);
@@ -476,6 +520,9 @@ static void session_teardown(struct session *s)
 		session_sight_end(s);
 		session_budget_end(s);
 		session_sinks_finish(s);
+		control_server_tell_untold(s->server);
+		control_server_tell_untold(s->spend_server);
+		control_server_tell_untold(s->approvers);
 		(void)session_record_end(s);
 	}
 	/* The disk is not waited for before the shell has its prompt again. */
@@ -484,6 +531,8 @@ static void session_teardown(struct session *s)
 	signkey_free(s->log_key);
 	prompt_free(s->prompt);
 	control_server_free(s->server);
+	control_server_free(s->approvers);
+	free(s->approvers_dir);
 	held_table_free(s->held);
 	redact_scratch_free(s->scratch);
 	redact_free(s->redact);

@@ -25,6 +25,7 @@ enum source {
 	SOURCE_TIMER,
 	SOURCE_HELD,
 	SOURCE_CONTROL,
+	SOURCE_APPROVERS,
 	SOURCE_PROMPT,
 	SOURCE_STOP,
 	SOURCE_SPEND,
@@ -73,6 +74,8 @@ int session_loop_init(struct session *s)
 		r = watch(s, held_table_fd(s->held), SOURCE_HELD, EPOLLIN);
 	if (r == 0)
 		r = watch(s, control_server_fd(s->server), SOURCE_CONTROL, EPOLLIN);
+	if (r == 0 && s->approvers)
+		r = watch(s, control_server_fd(s->approvers), SOURCE_APPROVERS, EPOLLIN);
 	if (r == 0)
 		r = watch(s, s->stop, SOURCE_STOP, EPOLLIN);
 	if (r == 0)
@@ -363,6 +366,9 @@ static void session_event(struct session *s, enum source source)
 		return;
 	case SOURCE_CONTROL:
 		control_server_dispatch(s->server);
+		return;
+	case SOURCE_APPROVERS:
+		control_server_dispatch(s->approvers);
 		return;
 	case SOURCE_PROMPT:
 		session_prompt_dispatch(s);

@@ -41,7 +41,10 @@ struct session {
 	struct held_table *held;
 	struct control_server *server;
 	struct control_server *spend_server;
-	struct prompt *prompt; /* NULL unless --ask terminal */
+	struct control_server *approvers; /* NULL: no rule names any, or it cannot be had */
+	char *approvers_dir;              /* NULL: likewise; protected */
+	struct diag approvers_trouble;    /* why not */
+	struct prompt *prompt;            /* NULL unless --ask terminal */
 	struct supervise *supervise;
 	struct names_config names; /* used with config->names only */
 	struct budget *budget;

@@ -28,11 +28,11 @@ static int fail(struct diag *d, const char *place, int error, const char *what)
 	return error;
 }
 
-int control_socket_open_dir(const char *dir, struct diag *reterr_diag)
+int control_socket_open_dir(const char *dir, mode_t mode, struct diag *reterr_diag)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	struct stat st;
-	int r = io_mkdir_p(dir, 0700);
+	int r = io_mkdir_p(dir, mode);
 
 	if (r < 0)
 		return fail(reterr_diag, dir, r, "cannot make the directory of control sockets");
@@ -47,8 +47,9 @@ int control_socket_open_dir(const char *dir, struct diag *reterr_diag)
 			st.st_uid, geteuid());
 		return -EPERM;
 	}
-	if ((st.st_mode & 077) && fchmod(fd, 0700) < 0)
-		return fail(reterr_diag, dir, -errno, "cannot close the directory to other users");
+	if ((st.st_mode & 0777) != mode && fchmod(fd, mode) < 0)
+		return fail(reterr_diag, dir, -errno,
+			    "cannot set the mode of the directory of control sockets");
 	return TAKE_FD(fd);
 }
 
@@ -74,7 +75,8 @@ static int bind_anew(int fd, const struct sockaddr_un *a, int dirfd, const char 
 	return bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
 }
 
-int control_socket_listen(int dirfd, const char *dir, const char *name, struct diag *reterr_diag)
+int control_socket_listen(int dirfd, const char *dir, const char *name, mode_t mode,
+			  struct diag *reterr_diag)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	const int one = 1;
@@ -87,15 +89,15 @@ int control_socket_listen(int dirfd, const char *dir, const char *name, struct d
 	/*
 	 * Accepted sockets inherit SO_PASSCRED, so that no packet can come without its sender's
 	 * pid. The mode is set before bind(), which takes it over: there is no moment with another
-	 * one, and no umask to change.
+	 * wider one. The umask may have taken something from it, which is given back after that.
 	 */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ||
-	    fchmod(fd, 0600) < 0)
+	    fchmod(fd, mode) < 0)
 		return fail(reterr_diag, dir, -errno, "cannot make the control socket");
 	r = bind_anew(fd, &a, dirfd, name);
 	if (r < 0)
 		return fail(reterr_diag, dir, r, "cannot bind the control socket");
-	if (listen(fd, LISTEN_BACKLOG) < 0) {
+	if (fchmodat(dirfd, name, mode, 0) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
 		r = -errno;
 		(void)unlinkat(dirfd, name, 0);
 		return fail(reterr_diag, dir, r, "cannot listen on the control socket");

@@ -16,12 +16,13 @@
  */
 int control_socket_address(int dirfd, const char *dir, const char *name, struct sockaddr_un *ret);
 /*
- * Opens @dir (made with 0700 when missing), which must be ours alone.
+ * Opens @dir (made with @mode when missing), which must be ours; it gets exactly that mode.
  * Return: an O_CLOEXEC descriptor, -errno with @reterr_diag.
  */
-int control_socket_open_dir(const char *dir, struct diag *reterr_diag);
+int control_socket_open_dir(const char *dir, mode_t mode, struct diag *reterr_diag);
 /*
- * A listening, non-blocking socket @name, mode 0600, which asks for its peers' credentials. A
+ * A listening, non-blocking socket @name of mode @mode, which asks for its peers' credentials. A
  * socket that a dead process left is replaced. Return: a descriptor, -errno with @reterr_diag.
  */
-int control_socket_listen(int dirfd, const char *dir, const char *name, struct diag *reterr_diag);
+int control_socket_listen(int dirfd, const char *dir, const char *name, mode_t mode,
+			  struct diag *reterr_diag);

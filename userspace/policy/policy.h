@@ -431,6 +431,8 @@ void policy_stack_log(const struct policy_stack *s, struct policy_log *ret);
 bool policy_stack_needs_args(const struct policy_stack *s);
 /* Some rule that decides on more than tools has a cwd: it is needed for every action. */
 bool policy_stack_needs_cwd(const struct policy_stack *s);
+/* Some rule says who answers its questions. */
+bool policy_names_approvers(const struct policy *p);
 /* Some rule can ask. */
 bool policy_stack_can_ask(const struct policy_stack *s);
 /* True when all policies (or force_audit) only advise: nothing is refused. */

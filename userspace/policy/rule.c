@@ -165,6 +165,14 @@ static const struct field ask_fields[] = {
 	{"max_duration", false, parse_max_duration},
 };
 
+bool policy_names_approvers(const struct policy *p)
+{
+	for (size_t i = 0; !p->dialect && i < p->n_rules; i++)
+		if (p->rules[i].ask && p->rules[i].ask->n_approvers)
+			return true;
+	return false;
+}
+
 bool policy_ask_permits(const struct policy_ask *ask, enum answer_scope scope,
 			const struct answer_term *term)
 {
