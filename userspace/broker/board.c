@@ -61,7 +61,7 @@ void board_forget(struct broker *b, size_t i)
 
 static void look_at(struct broker *b, const struct roster_session *s)
 {
-	for (size_t i = 0; i < json_array_size(s->held); i++) {
+	for (size_t i = 0; i < MIN(json_array_size(s->held), (size_t)QUESTIONS_PER_SESSION); i++) {
 		const json_t *o = json_array_get(s->held, i);
 		const char *id = json_string_value(json_object_get(o, "id"));
 		json_int_t left_ms = json_integer_value(json_object_get(o, "left_ms"));

@@ -17,15 +17,17 @@
 #include "broker/roster.h"
 #include "broker/token.h"
 
-#define QUESTIONS_MAX    512 /* that are known at once; others wait for a place */
-#define PENDING_MAX      64
-#define DOOR_CLIENTS_MAX 8
-#define EVENTS_MAX       64
-#define PROBLEMS_MAX     8
-#define PROBLEM_SIZE     256
-#define DESKTOP_MAX      5 /* notifications at once: more would hide each other */
-#define ACCEPTED_MAX     64
-#define WEBHOOK_AT_ONCE  8
+#define QUESTIONS_MAX         512 /* that are known at once; others wait for a place */
+#define QUESTIONS_PER_SESSION 64  /* so that no agent keeps the others away */
+#define PENDING_MAX           64
+#define DOOR_CLIENTS_MAX      8
+#define EVENTS_MAX            64
+#define PROBLEMS_MAX          8
+#define PROBLEM_SIZE          256
+#define DESKTOP_MAX           5 /* notifications at once: more would hide each other */
+#define DESKTOP_PER_SESSION   4
+#define ACCEPTED_MAX          64
+#define WEBHOOK_AT_ONCE       8
 
 /* A held action, as long as its session says that it is. */
 struct question {

@@ -19,12 +19,14 @@
 
 #define SUMMARY_BYTES ((size_t)200)
 
-static size_t count_shown(const struct broker *b)
+/* Of one session; NULL: of all. */
+static size_t count_shown(const struct broker *b, const char *session)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->n_questions; i++)
-		n += b->questions[i]->is_shown;
+		n += b->questions[i]->is_shown &&
+		     (!session || streq(b->questions[i]->session, session));
 	return n;
 }
 
@@ -88,9 +90,10 @@ void desktop_tick(struct broker *b, uint64_t now_ns)
 		broker_say(b, "no notifications: cannot start holdfast-notify: %s", strerror(-r));
 	if (b->desktop.fd < 0)
 		return;
-	n = count_shown(b);
+	n = count_shown(b, NULL);
 	for (size_t i = 0; i < b->n_questions && n < DESKTOP_MAX; i++)
-		if (!b->questions[i]->is_shown && !b->questions[i]->is_used) {
+		if (!b->questions[i]->is_shown && !b->questions[i]->is_used &&
+		    count_shown(b, b->questions[i]->session) < DESKTOP_PER_SESSION) {
 			show(b, b->questions[i]);
 			n += b->questions[i]->is_shown;
 		}
@@ -127,7 +130,7 @@ static void on_packet(struct broker *b, char *packet)
 	}
 	if (sscanf(packet, "answer %8s %7s", id, word) == 2) {
 		q = find_id(b, id);
-		if (q && answers_send(b, q, streq(word, "allow"), "desktop", 0) == 0)
+		if (q && !q->is_used && answers_send(b, q, streq(word, "allow"), "desktop", 0) == 0)
 			q->is_used = true;
 		return;
 	}

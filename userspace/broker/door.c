@@ -81,8 +81,7 @@ static bool may(struct broker *b, int fd, pid_t sender)
 			answers_report(b, s.name, "tried to use the broker's socket");
 	}
 	if (!ret)
-		broker_say(b,
-			   "process %d tried to use the broker's socket and was refused",
+		broker_say(b, "process %d tried to use the broker's socket and was refused",
 			   peer.pid);
 	control_peer_fini(&peer);
 	return ret;

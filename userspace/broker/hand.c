@@ -82,11 +82,9 @@ void hand_stop(struct hand *h)
 {
 	if (h->fd < 0)
 		return;
-	h->fd = fd_close(h->fd);
-	/* It ends by itself when its socket does; one that hangs holds nobody up, and is init's
+	/* It takes back what it showed, and ends; one that hangs holds nobody up, and is init's
 	 * when we have gone. */
-	if (waitpid(h->pid, NULL, WNOHANG) == 0)
-		(void)kill(h->pid, SIGTERM);
+	h->fd = fd_close(h->fd);
 }
 
 static int died(struct hand *h)

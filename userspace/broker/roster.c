@@ -348,6 +348,10 @@ int roster_report(struct roster *r, size_t i, const char *what)
 {
 	struct control_request q = {.op = CONTROL_ATTEMPT};
 
+	/* One at a time: whoever tries often must not keep answers from going out. */
+	for (size_t k = 0; k < r->peers[i]->n_answers; k++)
+		if (r->peers[i]->answers[k]->op == CONTROL_ATTEMPT)
+			return -ENOSPC;
 	q.reason_len = MIN(strlen(what), sizeof(q.reason));
 	memcpy(q.reason, what, q.reason_len);
 	return add_request(r, r->peers[i], &q);

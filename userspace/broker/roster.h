@@ -64,8 +64,8 @@ const json_t *roster_find(const struct roster *r, const char *id, size_t *ret_se
  * does; -ENOSPC: too many wait already.
  */
 int roster_answer(struct roster *r, const struct control_request *q);
-/* Tells the session at place @i of somebody who was refused elsewhere. Return: 0; -ENOSPC; -ENOMEM.
- */
+/* Tells the session at place @i of somebody who was refused elsewhere. Return: 0; -ENOSPC: it has
+ * not heard of the last one yet; -ENOMEM. */
 int roster_report(struct roster *r, size_t i, const char *what);
 /* Lists are read anew at once rather than a little later. */
 void roster_hurry(struct roster *r);
