@@ -57,6 +57,58 @@ boxed() {
 	assert_line mine
 }
 
+@test "in unshare -Ur, changes are made with the namespace's rights and numbers" {
+	local changes='
+		d=$(mktemp -d "$PWD/XXXXXX") && cd "$d" && touch f && mkdir ro && touch ro/x && chmod 555 ro
+		for c in "chown 0:0 f" "rm ro/x" "mkdir ro/d" "ln -s a ro/l" "ln f ro/f" "mv ro/d ro/e" "chmod 000 f" \
+			"truncate -s 9 f" "touch -d 2000-01-01 ro" "chown 1:1 f" "mknod n c 1 3" "rmdir ro/e"; do
+			echo "$c: $($c 2>&1) $?"
+		done
+		stat -c "%n %u %g %a %s" f ro ro/l'
+
+	has_spaces
+	unshare -Ur sh -c "$changes" >"$T/native"
+	hf --policy "$POLICY" --ask deny -- unshare -Ur sh -c "$changes" >"$T/here"
+	diff "$T/native" "$T/here"
+	grep -qx "rm ro/x:  0" "$T/here"
+	# A sandbox in it that has laid down its capabilities has none here either.
+	run hf --policy "$POLICY" --ask deny -- unshare -Ur setpriv --bounding-set=-all --inh-caps=-all \
+		sh -c "umask 022; mkdir ro2; chmod 555 ro2; mkdir ro2/x"
+	assert_output --partial "Permission denied"
+}
+
+@test "a socket has the name that it was bound to, also behind another root" {
+	cat >"$T/bind.py" <<-'END'
+		import os, socket, sys
+		for name in sys.argv[1] + "/s", "s2", "sub/s", sys.argv[1] + "/sub/../s3", sys.argv[1] + "/none/s":
+		    s = socket.socket(socket.AF_UNIX)
+		    try:
+		        s.bind(name)
+		        s.listen(1)
+		        c = socket.socket(socket.AF_UNIX)
+		        c.connect(s.getsockname())
+		        print(s.getsockname(), c.getpeername(), os.stat(name).st_mode)
+		        os.unlink(name)
+		    except OSError as e:
+		        print(name, e.strerror)
+		try:
+		    os.chroot("/nowhere")
+		except OSError:
+		    pass
+		os.execv(sys.executable, [sys.executable, *sys.argv, ""]) if len(sys.argv) == 2 else None
+	END
+	has_spaces
+	for sandbox in "" "unshare -Urm" "unshare -Urm chroot /" "bwrap --dev-bind / / --unshare-user"; do
+		command -v "${sandbox%% *}" >/dev/null || [[ ! $sandbox ]] || continue
+		# shellcheck disable=SC2086 # words
+		$sandbox python3 "$T/bind.py" "$T/work" >"$T/native"
+		# shellcheck disable=SC2086
+		hf --policy "$POLICY" --ask deny -- $sandbox python3 "$T/bind.py" "$T/work" >"$T/here"
+		diff "$T/native" "$T/here"
+		grep -q "^$T/work/s $T/work/s " "$T/here"
+	done
+}
+
 @test "in unshare -Ur, a secret has no other name" {
 	has_spaces
 	run hf --policy "$POLICY" --ask deny -- unshare -Urm sh -c "

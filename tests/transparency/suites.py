@@ -213,7 +213,7 @@ class Node(Suite):
             except subprocess.TimeoutExpired:
                 out = "timeout"
             places.put(place)
-            return {script: out.strip()}
+            return {script: out.split()[-1]}  # the shell may say something of a signal
 
         results = {}
         scripts = list(only or self.scripts())

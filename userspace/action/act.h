@@ -114,7 +114,8 @@ struct act_network {
 	struct bytes address; /* connect, bind, listen: our copy of the sockaddr */
 	bool is_pinned; /* connect: the address is a path, struct act's pin the socket there; bind:
 			   the pin is where the file is made, pin2.parent the working directory */
-	bool has_foreign_root; /* bind: absolute paths lead elsewhere for the agent than for us */
+	int root; /* bind: where absolute paths start for the agent, if elsewhere than for us; or -1
+		   */
 	const struct act_message *messages;
 	size_t n_messages;
 	int flags; /* MSG_*; listen: the backlog */

@@ -199,6 +199,8 @@ static inline void resolved_fini(struct resolved *r)
 /* @path is NUL-terminated. */
 int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look look,
 		 struct resolved *ret);
+/* walk.c: the same object on the same mount, of which a mount namespace has its own. */
+bool resolve_is_same_place(int a, int b);
 /* The object behind a descriptor of the target. */
 int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret);
 /* The name of a descriptor of ours. -ACTION_TOO_LONG: it has more than ACTION_PATH_MAX bytes and

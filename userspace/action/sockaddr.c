@@ -28,7 +28,7 @@ int endpoint_take_socket(struct decode *c, int fd)
 	struct act_network *net = &c->a->act.network;
 	int copy;
 
-	*net = (struct act_network){.socket = -1, .number = fd};
+	*net = (struct act_network){.socket = -1, .number = fd, .root = -1};
 	if (fd < 0)
 		return EBADF;
 	copy = target_take_fd(c, fd);
@@ -209,6 +209,23 @@ static int pin_cwd(struct decode *c)
 	return 0;
 }
 
+/* The root, for a bind to an absolute path, where it is not ours. */
+static int pin_root(struct decode *c)
+{
+	_cleanup_(fd_closep) int ours = -1;
+	int fd;
+
+	if (!c->d->has_foreign_roots)
+		return 0;
+	ours = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = act_own(c, target_open(c, "root", O_PATH | O_DIRECTORY));
+	if (ours < 0 || fd < 0)
+		return decode_fail(ACTION_UNREADABLE);
+	if (!resolve_is_same_place(ours, fd))
+		c->a->act.network.root = fd;
+	return 0;
+}
+
 static int add_unix_path(struct decode *c, struct endpoint *e, struct bytes name)
 {
 	_cleanup_(resolved_fini) struct resolved found = RESOLVED_INIT;
@@ -242,9 +259,7 @@ static int add_unix_path(struct decode *c, struct endpoint *e, struct bytes name
 	if (r || e->op != OP_BIND)
 		return r;
 	/* bind makes a file, like mknod. */
-	c->a->act.network.has_foreign_root = c->d->has_foreign_roots;
-	if (asked.len && asked.p[0] != '/')
-		r = pin_cwd(c);
+	r = asked.len && asked.p[0] == '/' ? pin_root(c) : pin_cwd(c);
 	return r ? r : step_add_path(c, OP_CREATE, path);
 }
 

@@ -99,6 +99,11 @@ static bool is_same_object(int a, int b)
 	       sa.st_ino == sb.st_ino;
 }
 
+bool resolve_is_same_place(int a, int b)
+{
+	return is_same_mount(a, b) && is_same_object(a, b);
+}
+
 /* Gives up looking, because of @error: the rest is joined as text. */
 static int finish_lexical(struct walk *w, const char *name, int error, struct resolved *ret)
 {

@@ -69,3 +69,7 @@ bool behalf_is_in_userns(const struct behalf *b, pid_t tid);
  * entered. */
 int behalf_call_in_userns(struct behalf *b, const struct action *a, behalf_fn *fn,
 			  void *arg) _must_check_;
+/* The same with @root for the root and working directory, and in the agent's user namespace only if
+ * that is another than ours. What @fn does to either, or to Landlock, ends with it. */
+int behalf_call_in_root(struct behalf *b, const struct action *a, int root, behalf_fn *fn,
+			void *arg) _must_check_;

@@ -241,6 +241,29 @@ static int change_as_agent(struct behalf *b, const struct action *a, void *arg)
 	return 0;
 }
 
+/* Owners, and those in access control lists, are numbers of the agent's user namespace. */
+static bool has_numbers_of_userns(const struct action *a)
+{
+	return a->act.row->op == OP_CHOWN || a->act.row->op == OP_XATTR;
+}
+
+/* What our rights do not let us do, a namespace may let its root. */
+static int change_where_agent_is(struct behalf *b, const struct action *a, struct change *o)
+{
+	int r;
+
+	if (!has_numbers_of_userns(a) || !behalf_is_in_userns(b, a->tid)) {
+		r = behalf_call(b, a, change_as_agent, o);
+		if (r < 0 || (o->ret->error != EACCES && o->ret->error != EPERM) ||
+		    !behalf_is_in_userns(b, a->tid) || behalf_still_waits(b, a) < 0)
+			return r;
+	} else {
+		o->ret->error = EPERM; /* if the namespace cannot be entered */
+	}
+	r = behalf_call_in_userns(b, a, change_as_agent, o);
+	return r == -EACCES ? 0 : r;
+}
+
 int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret)
 {
 	struct change o = {.ret = ret};
@@ -257,7 +280,7 @@ int behalf_change(struct behalf *b, const struct action *a, struct behalf_result
 	}
 	r = behalf_still_waits(b, a);
 	if (r == 0)
-		r = behalf_call(b, a, change_as_agent, &o);
+		r = change_where_agent_is(b, a, &o);
 	/* The signal that goes with it must reach the agent. */
 	if (r == 0 && o.is_past_size_limit && ret->error == EFBIG)
 		(void)tgkill(a->pid, a->tid, SIGXFSZ);

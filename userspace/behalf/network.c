@@ -192,13 +192,18 @@ static int perform_other(struct behalf *b, const struct action *a, void *arg)
 
 static int64_t perform(struct behalf *b, const struct action *a)
 {
-	int r = 0;
+	int r;
 
 	if (a->act.row->op == OP_SEND)
 		return perform_send(b, a);
-	if (a->act.row->op == OP_BIND && a->act.network.is_pinned)
+	if (a->act.row->op == OP_BIND && a->act.network.is_pinned) {
 		r = behalf_take_umask(b, a->tid);
-	return r < 0 ? r : behalf_call(b, a, perform_other, NULL);
+		if (r == 0)
+			r = network_bind_elsewhere(b, a);
+		if (r != NETWORK_BIND_HERE)
+			return r;
+	}
+	return behalf_call(b, a, perform_other, NULL);
 }
 
 int behalf_network(struct behalf *b, const struct action *a, struct behalf_result *ret)

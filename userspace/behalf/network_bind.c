@@ -8,7 +8,8 @@
  * - A text of one component is bound from the pinned directory: there is nothing to walk.
  * - Any other is bound by a thread that Landlock lets make sockets in and below the pinned
  *   directory only, and looked at afterwards. One that went astray below it is shut down.
- * - Without Landlock, or where the agent's root is another, the path leads through the pinned
+ * - Where the agent's root is another, a child that has that root does the same.
+ * - Without Landlock, or where that root cannot be had, the path leads through the pinned
  *   directory's descriptor. Then the text is not the agent's.
  */
 #include <fcntl.h>
@@ -124,8 +125,30 @@ static int bind_in(struct behalf *b, const struct action *a)
 		return -errno;
 	if (is_name)
 		return bind_verbatim(a);
-	return net->has_foreign_root && path[0] == '/' ? bind_by_descriptor(a)
-						       : bind_from_thread(a);
+	return net->root >= 0 ? bind_by_descriptor(a) : bind_from_thread(a);
+}
+
+/* In a child of its own. */
+static int bind_in_root(struct behalf *b, const struct action *a, void *arg)
+{
+	struct bind_order *o = arg;
+
+	(void)b;
+	o->is_confined = confine(a->act.pin.parent) == 0;
+	if (o->is_confined)
+		o->result = bind_verbatim(a);
+	return 0;
+}
+
+int network_bind_elsewhere(struct behalf *b, const struct action *a)
+{
+	const struct act_network *net = &a->act.network;
+	struct bind_order o = {.a = a};
+
+	if (net->root < 0 || a->act.pin.parent < 0 ||
+	    behalf_call_in_root(b, a, net->root, bind_in_root, &o) < 0 || !o.is_confined)
+		return NETWORK_BIND_HERE;
+	return o.result < 0 ? o.result : check_place(a);
 }
 
 int network_bind_path(struct behalf *b, const struct action *a)

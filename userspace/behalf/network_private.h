@@ -36,3 +36,7 @@ int network_lead(struct behalf *b, const struct action *a, bool is_question) _mu
 void network_note_asker(struct behalf *b, const struct action *a, struct bytes address);
 /* network_bind.c: binds to a path. */
 int network_bind_path(struct behalf *b, const struct action *a);
+/* The same with the agent's root, where that is another: without the agent's rights on. Return:
+ * NETWORK_BIND_HERE: not another, or not to be had; else 0, -errno. */
+#define NETWORK_BIND_HERE (-1000)
+int network_bind_elsewhere(struct behalf *b, const struct action *a);

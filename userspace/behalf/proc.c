@@ -106,3 +106,19 @@ int proc_read_file_limit(int proc, pid_t tid, uint64_t *ret)
 	}
 	return parse_u64(word, UINT64_MAX, ret) < 0 ? -EIO : 0;
 }
+
+int proc_read_caps(int proc, pid_t tid, uint64_t *ret)
+{
+	char text[STATUS_SIZE];
+	unsigned long long caps;
+	const char *p;
+	int r = read_file(proc, tid, "status", text, sizeof(text));
+
+	if (r < 0)
+		return r;
+	p = strstr(text, "\nCapEff:");
+	if (!p || sscanf(p, "\nCapEff: %llx", &caps) != 1)
+		return -EIO;
+	*ret = caps;
+	return 0;
+}
