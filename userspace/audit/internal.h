@@ -6,6 +6,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "audit/audit.h"
 #include "audit/chain.h"
@@ -58,7 +59,7 @@ struct audit {
 	struct compressor *compressor; /* of the file that was closed last, or NULL */
 	int lines;                     /* written by this process */
 	uint64_t synced_ns;            /* monotonic */
-	bool is_dirty;                 /* something was written since */
+	atomic_bool is_dirty; /* something was written since; its last sync may be another's */
 	struct strbuf text;
 	struct codec_view view;
 };
