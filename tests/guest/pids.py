@@ -26,8 +26,9 @@ def agent():
 
 
 def main():
-    with open("/proc/sys/kernel/pid_max", "r+", encoding="ascii") as f:
+    with open("/proc/sys/kernel/pid_max", encoding="ascii") as f:
         before = f.read()
+    with open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as f:
         f.write(str(PIDS))
     os.makedirs("/tmp/pids", exist_ok=True)
     with open("/tmp/pids.yaml", "w", encoding="ascii") as f:
