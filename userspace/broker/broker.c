@@ -143,7 +143,7 @@ static int init(struct broker *b, const struct broker_options *options, struct d
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
 	randombytes_buf(b->key, sizeof(b->key));
-	b->dir = control_socket_open_dir(b->dir_path, d);
+	b->dir = control_socket_open_dir(b->dir_path, 0700, d);
 	if (b->dir < 0)
 		return b->dir;
 	r = become_the_one(b, d);

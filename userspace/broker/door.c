@@ -33,7 +33,7 @@ static int open_listener(struct broker *b, struct diag *d)
 		b->listener = SYSTEMD_FD;
 		return 0;
 	}
-	b->listener = control_socket_listen(b->dir, b->dir_path, BROKER_SOCKET, d);
+	b->listener = control_socket_listen(b->dir, b->dir_path, BROKER_SOCKET, 0600, d);
 	return b->listener < 0 ? b->listener : 0;
 }
 
