@@ -112,7 +112,7 @@ int proc_read_caps(int proc, pid_t tid, uint64_t *ret)
 	char text[STATUS_SIZE];
 	unsigned long long caps;
 	const char *p;
-	int r = read_file(proc, tid, "status", text, sizeof(text));
+	int r = proc_read_file(proc, tid, "status", text, sizeof(text));
 
 	if (r < 0)
 		return r;
