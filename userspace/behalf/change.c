@@ -215,7 +215,7 @@ static int is_past_size_limit(struct behalf *b, const struct action *a)
 	if (a->act.row->op != OP_TRUNCATE || a->act.pin.error ||
 	    fstat(a->act.pin.object, &st) < 0 || length <= st.st_size)
 		return 0;
-	r = proc_read_file_limit(b->config.proc, a->tid, &limit);
+	r = proc_read_size_limit(b->config.proc, a->tid, &limit);
 	return r < 0 ? r : (uint64_t)length > limit;
 }
 

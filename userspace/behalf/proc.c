@@ -84,7 +84,7 @@ unsigned proc_count_filters(int proc, pid_t tid)
 	return last_number(text, "\nSeccomp_filters:", &count);
 }
 
-int proc_read_file_limit(int proc, pid_t tid, uint64_t *ret)
+int proc_read_size_limit(int proc, pid_t tid, uint64_t *ret)
 {
 	static const char name[] = "\nMax file size";
 	char text[STATUS_SIZE];

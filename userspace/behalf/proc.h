@@ -26,6 +26,6 @@ bool proc_is_namespace_init(int proc, pid_t tid);
  */
 unsigned proc_count_filters(int proc, pid_t tid);
 /* RLIMIT_FSIZE as it holds now, UINT64_MAX for none. Return: 0, -ESRCH, -errno. */
-int proc_read_file_limit(int proc, pid_t tid, uint64_t *ret) _must_check_;
+int proc_read_size_limit(int proc, pid_t tid, uint64_t *ret) _must_check_;
 /* Effective capabilities, in the task's own user namespace. Return: 0, -ESRCH, -errno. */
 int proc_read_caps(int proc, pid_t tid, uint64_t *ret) _must_check_;
