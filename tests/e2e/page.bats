@@ -78,6 +78,18 @@ session_name() {
 	assert_equal "$(cat "$T/out")" $'asked-for\nasked-for\nasked-for'
 }
 
+@test "grants are listed, and revoked" {
+	start_page
+	run_held --ask queue -- sh -c 'for i in 1 2; do cat "$1"; until [ -e "$2" ]; do :; done; done' - "$T/ask/file" "$T/go"
+	wait_held 1
+	deed grants
+	touch "$T/go"
+	wait_held 1
+	assert_logged '.event == "notice" and (.note | test("revoked grant"))'
+	"$HOLDFAST" deny "$(held_ids)"
+	finished 0
+}
+
 @test "a link lets one browser in, and the next link is printed" {
 	start_page
 	deed link_once
@@ -118,8 +130,9 @@ session_name() {
 @test "a process of a session is refused, with a link and with a cookie, and the user is told" {
 	start_page
 	deed keep "$T/kept"
-	run hf --policy "$POLICY" -- python3 "$HELPERS/page.py" inside "$(link)" "$T/kept"
+	run hf --policy "$POLICY" -- python3 "$HELPERS/page.py" inside "$(link)" "$T/kept" "$LOG"
 	assert_success
+	assert_logged '.event == "notice" and (.note | test("process [0-9]+ of this session. tried to use the web page and was refused"))'
 	wait_for grep -q "tried to use the page and was refused" "$T/page.err"
 	deed works "$T/kept"
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/escape.h"
+#include "base/sha256.h"
 
 #include "audit/report_private.h"
 
@@ -9,7 +11,8 @@ static void report_clear(struct report *r)
 {
 	json_t *const all[] = {r->start,        r->end,           r->first,
 			       r->denied.items, r->flagged.items, r->would_deny.items,
-			       r->holds,        r->notices,       r->sessions};
+			       r->holds,        r->notices,       r->sessions,
+			       r->waiting,      r->asking};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		json_decref(all[i]);
@@ -29,13 +32,16 @@ static int report_init(struct report *r)
 	r->flagged.items = json_object();
 	r->would_deny.items = json_object();
 	r->holds = json_object();
+	r->waiting = json_object();
+	r->asking = json_object();
 	r->notices = json_array();
 	r->sessions = json_array();
 	r->activity = activity_new();
 	r->tree = proctree_new();
 	r->agentpolicy = agentpolicy_report_new();
 	return r->denied.items && r->flagged.items && r->would_deny.items && r->holds &&
-			       r->notices && r->sessions && r->activity && r->tree && r->agentpolicy
+			       r->waiting && r->asking && r->notices && r->sessions &&
+			       r->activity && r->tree && r->agentpolicy
 		       ? 0
 		       : -ENOMEM;
 }
@@ -198,12 +204,60 @@ static const char *hold_outcome(struct report *r, const json_t *root)
 	return "denied";
 }
 
+/* The same digest: an answer to one is an answer to all that wait. */
+static int question_key(const json_t *root, char out[static 2 * SHA256_BYTES + 1])
+{
+	static const char *const keys[] = {"kind", "op", "object", "argv", "rule"};
+	json_t *item = item_new(root, keys, ARRAY_SIZE(keys));
+	_cleanup_(freep) char *text = item ? json_dumps(item, JSON_COMPACT) : NULL;
+	unsigned char digest[SHA256_BYTES];
+
+	json_decref(item);
+	if (!text)
+		return -ENOMEM;
+	sha256(bytes_of(text), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return 0;
+}
+
+static int question_add(struct report *r, const json_t *root)
+{
+	char key[2 * SHA256_BYTES + 1];
+	json_int_t n;
+
+	if (question_key(root, key) < 0)
+		return -ENOMEM;
+	n = json_integer_value(json_object_get(r->asking, key));
+	r->n_questions += n == 0;
+	if (json_object_set_new(r->asking, key, json_integer(n + 1)) < 0 ||
+	    json_object_set_new(r->waiting, reader_word(root, "held"), json_string(key)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int question_end(struct report *r, const char *id)
+{
+	const char *key = json_string_value(json_object_get(r->waiting, id));
+	json_int_t n;
+	int rc;
+
+	if (!key)
+		return 0;
+	n = json_integer_value(json_object_get(r->asking, key));
+	rc = n > 1 ? json_object_set_new(r->asking, key, json_integer(n - 1))
+		   : json_object_del(r->asking, key);
+	return rc < 0 || json_object_del(r->waiting, id) < 0 ? -ENOMEM : 0;
+}
+
 static int hold_end(struct report *r, const json_t *root)
 {
 	const char *outcome;
 	json_t *item = NULL;
 	int rc;
 
+	if (question_end(r, reader_word(root, "held")) < 0)
+		return -ENOMEM;
 	rc = hold_entry(r, root, &item);
 	outcome = hold_outcome(r, root);
 	if (rc < 0 || !item)
@@ -276,6 +330,8 @@ static int add_held(struct report *r, const struct reader_line *line)
 	int rc;
 
 	rc = hold_entry(r, line->root, &item);
+	if (rc == 0)
+		rc = question_add(r, line->root);
 	if (rc == 0 && kind_parse(bytes_of(reader_word(line->root, "kind")), &kind) == 0)
 		rc = agentpolicy_report_add(r->agentpolicy, line, kind, VERDICT_ASK);
 	return rc;
@@ -288,6 +344,9 @@ static int begin_session(struct report *r, const struct reader_line *line)
 	if (r->config.is_all) {
 		rc = report_end_session(r);
 		agentpolicy_report_next_session(r->agentpolicy);
+		/* What a killed session left open is asked about no longer. */
+		(void)json_object_clear(r->waiting);
+		(void)json_object_clear(r->asking);
 		r->last_seq = 0;
 	} else {
 		if (r->now.first)

@@ -83,12 +83,25 @@ static json_t *action_counts(const struct report *r)
 	return o;
 }
 
+#define HOUR_NS (3600 * NS_PER_SEC)
+
+/* To a tenth. What took less than an hour counts as one: three questions in a minute are no 180. */
+static json_t *questions_per_hour(const struct report *r)
+{
+	uint64_t span_ns = MAX(r->last_ns - r->first_ns, HOUR_NS);
+	double n = (double)r->n_questions * (double)HOUR_NS / (double)span_ns;
+
+	return json_real((double)(uint64_t)(n * 10 + 0.5) / 10);
+}
+
 static json_t *hold_counts(const struct report *r)
 {
 	uint64_t answered = r->n_approved + r->n_denied + r->n_timed_out + r->n_gone;
 	json_t *o = json_object();
 
 	(void)json_object_set_new(o, "total", number(r->n_holds));
+	(void)json_object_set_new(o, "questions", number(r->n_questions));
+	(void)json_object_set_new(o, "questions_per_hour", questions_per_hour(r));
 	(void)json_object_set_new(o, "approved", number(r->n_approved));
 	(void)json_object_set_new(o, "denied", number(r->n_denied));
 	(void)json_object_set_new(o, "timeout", number(r->n_timed_out));

@@ -145,6 +145,11 @@ void html_holds(const json_t *report, struct strbuf *out)
 	if (!n)
 		strbuf_add_str(out, "<p>Nothing was held.</p>");
 	else
+		strbuf_add_fmt(out, "<p>%llu question%s to a person, %.1f an hour.</p>",
+			       (unsigned long long)reader_u64(holds, "questions"),
+			       reader_u64(holds, "questions") == 1 ? "" : "s",
+			       json_real_value(json_object_get(holds, "questions_per_hour")));
+	if (n)
 		html_table("Held actions and their answers", heads, ARRAY_SIZE(heads), true, out);
 	for (size_t i = 0; i < shown; i++)
 		add_hold(json_array_get(list, i), out);

@@ -38,6 +38,10 @@ struct report {
 	uint64_t total, by_verdict[_VERDICT_MAX], would_have[_VERDICT_MAX], by_kind[_KIND_MAX];
 	struct tally denied, flagged, would_deny;
 	json_t *holds; /* object: id -> entry */
+	/* Equal actions that wait together are one question. Objects: of what waits, id -> digest
+	 * of the action, and digest -> how many. */
+	json_t *waiting, *asking;
+	uint64_t n_questions;
 	uint64_t n_holds, n_approved, n_denied, n_timed_out, n_gone;
 	uint64_t holds_unlisted;
 	json_t *notices;

@@ -220,7 +220,10 @@ static void show_holds(const json_t *report, struct strbuf *out)
 	strbuf_add_fmt(out, "\nheld      %" PRIu64, reader_u64(holds, "total"));
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
 		strbuf_add_fmt(out, "  %s %" PRIu64, outcomes[i], reader_u64(holds, outcomes[i]));
-	strbuf_add_char(out, '\n');
+	strbuf_add_fmt(out, "\n          %" PRIu64 " question%s, %.1f an hour\n",
+		       reader_u64(holds, "questions"),
+		       reader_u64(holds, "questions") == 1 ? "" : "s",
+		       json_real_value(json_object_get(holds, "questions_per_hour")));
 	for (size_t i = 0; i < shown; i++)
 		show_hold(json_array_get(list, i), out);
 	show_more(n - shown + reader_u64(holds, "unlisted"), out);

@@ -399,6 +399,8 @@ const struct route api_routes[] = {
 	{"GET", "api/log", api_log, 0},
 	{"GET", "api/tree", api_tree, 0},
 	{"GET", "report", api_report, 0},
+	{"GET", "api/grants", api_grants, 0},
+	{"POST", "api/revoke", api_revoke, ROUTE_LOOK_ANEW},
 	{"POST", "api/answer", handle_answer, ROUTE_LOOK_ANEW},
 	{"POST", "api/logout", handle_logout, 0},
 };

@@ -13,6 +13,7 @@
 #include "base/dirs.h"
 #include "base/io.h"
 #include "base/sha256.h"
+#include "control/client.h"
 #include "page/command.h"
 
 #include "page/page_private.h"
@@ -157,6 +158,53 @@ void api_log(struct request *q)
 	strbuf_add_str(&q->out, ",\"records\":[");
 	join_lines(&lines, &q->out);
 	strbuf_add_str(&q->out, "]");
+	json_end_object(&j);
+}
+
+/* ---- grants, those of the user's file and of each session */
+
+void api_grants(struct request *q)
+{
+	_cleanup_(strbuf_fini) struct strbuf lines = STRBUF_INIT(OUTPUT_MAX);
+	struct args a = {};
+	bool is_cut;
+	struct json j;
+
+	add(&a, "holdfast");
+	add(&a, "grants");
+	add(&a, "--json");
+	if (!run(q, &a, &lines, &is_cut))
+		return;
+	j = request_json(q);
+	json_key_bool(&j, "cut", is_cut);
+	strbuf_add_str(&q->out, ",\"grants\":[");
+	join_lines(&lines, &q->out);
+	strbuf_add_str(&q->out, "]");
+	json_end_object(&j);
+}
+
+void api_revoke(struct request *q)
+{
+	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(ERR_MAX);
+	json_t *root = json_loadb(strbuf_str(&q->body), q->body.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *id = json_string_value(json_object_get(root, "id"));
+	bool is_good = json_object_size(root) == 1 && id && control_is_id(id), is_cut;
+	_cleanup_(freep) char *word = is_good ? strdup(id) : NULL;
+	struct args a = {};
+	struct json j;
+
+	json_decref(root);
+	if (!word) {
+		request_fail(q, MHD_HTTP_BAD_REQUEST, "expected the id of a grant");
+		return;
+	}
+	add(&a, "holdfast");
+	add(&a, "revoke");
+	add(&a, word);
+	if (!run(q, &a, &out, &is_cut))
+		return;
+	j = request_json(q);
+	json_key_cstr(&j, "revoked", word);
 	json_end_object(&j);
 }
 

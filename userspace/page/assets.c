@@ -21,6 +21,7 @@ ASSET(asset_text, "text.js");
 ASSET(asset_held, "held.js");
 ASSET(asset_live, "live.js");
 ASSET(asset_sessions, "sessions.js");
+ASSET(asset_grants, "grants.js");
 ASSET(asset_log, "log.js");
 
 static const struct asset assets[] = {
@@ -32,6 +33,7 @@ static const struct asset assets[] = {
 	{"held.js", JAVASCRIPT, asset_held_begin, asset_held_end},
 	{"live.js", JAVASCRIPT, asset_live_begin, asset_live_end},
 	{"sessions.js", JAVASCRIPT, asset_sessions_begin, asset_sessions_end},
+	{"grants.js", JAVASCRIPT, asset_grants_begin, asset_grants_end},
 	{"log.js", JAVASCRIPT, asset_log_begin, asset_log_end},
 };
 

@@ -93,6 +93,8 @@ struct json request_json(struct request *q);
 void api_log(struct request *q);
 void api_tree(struct request *q);
 void api_report(struct request *q);
+void api_grants(struct request *q);
+void api_revoke(struct request *q);
 /* Adds the logs of the default place to the open object of @j. */
 void api_add_logs(struct json *j);
 

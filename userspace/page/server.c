@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "control/client.h"
 #include "page/assets.h"
 
 #include "page/page_private.h"
@@ -122,13 +123,65 @@ static bool may_again(struct page *p, uint64_t *last_ns)
 	return may;
 }
 
+struct attempt {
+	char session[GUARD_NAME_MAX + 1];
+	struct control_request request;
+};
+
+static int send_attempt(struct control_client *c, void *arg)
+{
+	_cleanup_(json_decrefp) json_t *reply = NULL;
+	const struct attempt *a = arg;
+
+	/* Whether or not it could be told: who tried is refused. */
+	if (control_call(c, &a->request, &reply) != 0)
+		return 0;
+	return 1;
+}
+
+static void ignore_refusal(const char *session, int error, const char *message, void *arg)
+{
+	(void)session;
+	(void)error;
+	(void)message;
+	(void)arg;
+}
+
+/* In the pool: a session may take its time. */
+static void tell_session(void *arg)
+{
+	struct attempt *a = arg;
+
+	(void)control_each_session(a->session, send_attempt, ignore_refusal, a);
+	free(a);
+}
+
+/* Its log is where somebody looks for what an agent tried. */
+static void note_in_log(struct page *p, const char *session, pid_t pid)
+{
+	struct attempt *a = calloc(1, sizeof(*a));
+	int n;
+
+	if (!a)
+		return;
+	(void)snprintf(a->session, sizeof(a->session), "%s", session);
+	a->request.op = CONTROL_ATTEMPT;
+	n = snprintf(a->request.reason, sizeof(a->request.reason),
+		     "(process %d of this session) tried to use the web page", pid);
+	a->request.reason_len = (size_t)n;
+	if (pool_add(p->pool, tell_session, a) < 0)
+		free(a);
+}
+
 static void note_attempt(struct page *p, const struct holder_who *who)
 {
 	char session[GUARD_NAME_MAX + 1], line[ATTEMPT_LINE], data[ATTEMPT_LINE];
 	int n;
 
 	feed_name_of(p->feed, who->supervisor, session, sizeof(session));
-	if (!session[0])
+	if (session[0])
+		note_in_log(p, session, who->pid);
+	else
 		(void)snprintf(session, sizeof(session), "under process %d", who->supervisor);
 	(void)snprintf(line, sizeof(line),
 		       "process %d of session %s tried to use the page and was refused", who->pid,

@@ -107,6 +107,27 @@ def grant(page):
     expect(bool(json.loads(reply)["grant"]), True, "a grant was made")
 
 
+def grants(page):
+    """An answer for the session is listed, and ends when it is revoked here."""
+    keep(page, os.devnull)
+    expect(page.get("api/grants")["grants"], [], "no grants")
+    status, reply = page.answer(page.first(**{"for": "session", "scope": "exact"}))
+    expect(status, 200, reply)
+    made = json.loads(reply)["grant"]
+    listed = page.get("api/grants")["grants"]
+    expect([(g["id"], g["for"], g["verdict"]) for g in listed], [(made, "session", "allow")], "listed")
+    expect(bool(listed[0]["covers"]), True, "in words")
+    for what, wanted, body, more in (("no CSRF token", 403, {"id": made}, {"X_Holdfast_CSRF": None}),
+                                     ("an option", 400, {"id": "--all"}, {}), ("a key more", 400, {"id": made, "all": 1}, {}),
+                                     ("no such grant", 400, {"id": "aaaaaaaa" if made != "aaaaaaaa" else "bbbbbbbb"}, {})):
+        status, _, reply = page.ask("POST", page.base + "api/revoke", page.headers(**more), json.dumps(body))
+        expect(status, wanted, f"{what}: {reply}")
+    expect(len(page.get("api/grants")["grants"]), 1, "still there")
+    status, _, reply = page.ask("POST", page.base + "api/revoke", page.headers(), json.dumps({"id": made}))
+    expect((status, json.loads(reply)), (200, {"revoked": made}), "revoke")
+    expect(page.get("api/grants")["grants"], [], "gone")
+
+
 def link_once(page):
     expect(page.enter()[0], 200, "the link")
     expect(Page(page.link).enter()[0], 403, "the link again")
@@ -253,13 +274,17 @@ def slow(page):
         s.close()
 
 
-def inside(page, file):
-    """In a session, with everything that a browser has."""
+def inside(page, file, log=None):
+    """In a session, with everything that a browser has. With @log it waits until that says so."""
     expect(page.enter()[0], 403, "the link, inside")
     page.restore(file)
     status, _, body = page.ask("GET", page.base + "api/held", {"Cookie": page.cookie})
     expect((status, b"process of a session" in body), (403, True), "to look, inside")
     expect(page.answer({"session": "a", "id": "aaaaaaaa", "answer": "approve"})[0], 403, "to answer, inside")
+    end = time.monotonic() + 20
+    while log and "tried to use the web page" not in open(log).read():
+        expect(time.monotonic() < end, True, "recorded")
+        time.sleep(0.05)
 
 
 def hit_and_run(page, file, session, held):
@@ -333,7 +358,7 @@ def logout(page):
     expect(page.ask("GET", page.base + "api/state", {"Cookie": page.cookie})[0], 403, "afterwards")
 
 
-DEEDS = [keep, approve, deny, grant, link_once, headers, refusals, reads, latency, slow, inside,
+DEEDS = [keep, approve, deny, grant, grants, link_once, headers, refusals, reads, latency, slow, inside,
          hit_and_run, crowd, works, lists, listen, hangs, logout]
 if __name__ == "__main__":
     {f.__name__: f for f in DEEDS}[sys.argv[1]](Page(sys.argv[2]), *sys.argv[3:])

@@ -2,13 +2,14 @@
 // The page: views by the address's fragment, events to those that show them.
 
 import * as api from "./api.js";
+import * as grants from "./grants.js";
 import * as held from "./held.js";
 import * as live from "./live.js";
 import * as log from "./log.js";
 import * as sessions from "./sessions.js";
 import {plain} from "./text.js";
 
-const VIEWS = ["held", "live", "sessions", "log"];
+const VIEWS = ["held", "live", "sessions", "grants", "log"];
 const connection = document.getElementById("connection");
 const help = document.getElementById("help");
 let logName = null;
@@ -38,6 +39,7 @@ function showView(isFirst) {
 	}
 	alert("");
 	sessions.show(current === "sessions");
+	grants.show(current === "grants");
 	if (current === "log") {
 		log.show(logName);
 		logName = null;
@@ -71,6 +73,8 @@ function listen() {
 held.said.news = news;
 held.said.alert = alert;
 sessions.said.alert = alert;
+grants.said.alert = alert;
+grants.said.news = news;
 sessions.said.openLog = (name) => {
 	logName = name;
 	location.hash = "#log";
