@@ -117,7 +117,7 @@ run_agent() {
 	assert_equal "$(grep -c one "$T/out")" 5
 	session_ended
 	run "$HOLDFAST" report --json "$LOG"
-	assert_equal "$(jq -c '.holds | [.total, .questions, .questions_per_hour]' <<<"$output")" '[5,1,1.0]'
+	assert_equal "$(jq -c '.holds | [.total, .questions, .questions_per_hour]' <<<"$output")" '[5,1,1]'
 	run "$HOLDFAST" report "$LOG"
 	assert_output --partial "1 question, 1.0 an hour"
 }
