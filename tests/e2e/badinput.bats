@@ -303,3 +303,61 @@ fails() {
 	run "$HOLDFAST" report "$T/odd.jsonl"
 	((status < 128))
 }
+
+# A log of a session, and what its reading commands are.
+a_log() {
+	policy_open open </dev/null
+	hf --policy "$POLICY" -- true
+	session_ended
+}
+
+@test "a compressed log that is cut off is said to be, by every command that reads it" {
+	local command
+	skip_without zstd
+	a_log
+	zstd -q "$LOG" -o "$T/whole.zst"
+	head -c 200 "$T/whole.zst" >"$T/cut.zst"
+	for command in log "log --verdict allow" report tree "why --last" "replay -p $POLICY" verify metrics "learn --from"; do
+		# shellcheck disable=SC2086 # words
+		run "$HOLDFAST" $command "$T/cut.zst"
+		assert_failure 1
+		assert_output --partial "what is compressed in it is damaged or cut off"
+	done
+}
+
+@test "a line that is cut off is told by every command that shows lines" {
+	local command
+	a_log
+	head -c -30 "$LOG" >"$T/half.jsonl"
+	for command in log report tree "why 2" "replay -p $POLICY" "learn --from"; do
+		# shellcheck disable=SC2086 # words
+		run "$HOLDFAST" $command "$T/half.jsonl"
+		assert_failure 1
+		assert_output --partial "half.jsonl:$(wc -l <"$LOG"): this line is cut off before its end"
+	done
+}
+
+@test "a file of another kind is told in a few lines, not in one for each of its own" {
+	local command
+	seq 1000 >"$T/foreign"
+	for command in log report tree "replay -p $T/p.yaml" "learn --from"; do
+		echo "{version: 1, name: p, default: allow}" >"$T/p.yaml"
+		# shellcheck disable=SC2086 # words
+		run bash -c '"$@" 2>&1 >/dev/null' - "$HOLDFAST" $command "$T/foreign"
+		assert_failure 1
+		assert_output --partial "more lines are damaged, and are not told one by one"
+		((${#lines[@]} < 25))
+	done
+}
+
+@test "a report about several sessions says which" {
+	a_log
+	LOG=$T/second.jsonl a_log
+	mkdir "$T/logs"
+	cat "$T/log.jsonl" "$T/second.jsonl" >"$T/logs/both.jsonl"
+	run "$HOLDFAST" report --all "$T/logs/both.jsonl"
+	assert_success
+	assert_line --regexp '^sessions  2$'
+	assert_line --regexp '^  [0-9T]+-[a-z0-9]+  true  [0-9]+ actions, 0 denied; exit 0$'
+	refute_line --regexp '^exit +unknown'
+}

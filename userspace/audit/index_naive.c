@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "audit/reader.h"
+#include "audit/stream.h"
 
 #include "audit/index_private.h"
 
@@ -96,7 +97,7 @@ static int read_file(struct reading *x, struct index_file *file, uint32_t number
 		file->has_half_line = rawlog_has_half_line(lines);
 	if (r < 0 && lines)
 		(void)diag_set(reterr_diag, NULL, 0, 0, "cannot read the log '%s': %s", file->path,
-			       strerror(-r));
+			       stream_error(r));
 	return r;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/lines.h"
+#include "audit/stream.h"
 
 #define LINES_CHUNK_BYTES ((size_t)256 * 1024)
 
@@ -107,7 +108,6 @@ int lines_walk(const char *path, int (*each)(const struct lines_line *line, void
 	strbuf_fini(&w.head);
 	if (r < 0)
 		(void)diag_set(reterr_diag, NULL, 0, 0, "cannot read the log '%s': %s", path,
-			       r == -EBADMSG ? "what is compressed in it is damaged or cut off"
-					     : strerror(-r));
+			       stream_error(r));
 	return r;
 }

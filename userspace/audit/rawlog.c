@@ -17,6 +17,7 @@ struct packed {
 	ZSTD_DCtx *context;
 	uint64_t at; /* in the text: what comes next */
 	ZSTD_inBuffer in;
+	bool is_in_frame; /* more of it is to come */
 	char buffer[RAWLOG_CHUNK];
 };
 
@@ -39,13 +40,14 @@ static int open_packed(struct rawlog *l)
 	return l->packed->context ? 0 : -ENOMEM;
 }
 
-/* Return: bytes, 0 at the end, -errno; -EBADMSG: this is not Zstandard's format. */
+/* Return: bytes, 0 at the end, -errno; -EBADMSG: this is not Zstandard's format, or cut off. */
 static ssize_t read_packed(struct rawlog *l, char *p, size_t len)
 {
 	struct packed *z = l->packed;
 	ZSTD_outBuffer out = {.dst = p, .size = len};
 
 	while (out.pos == 0) {
+		bool is_at_end = false;
 		size_t code;
 
 		if (z->in.pos == z->in.size) {
@@ -53,13 +55,18 @@ static ssize_t read_packed(struct rawlog *l, char *p, size_t len)
 
 			if (n < 0 && errno == EINTR)
 				continue;
-			if (n <= 0)
-				return n < 0 ? -errno : 0;
+			if (n < 0)
+				return -errno;
+			is_at_end = n == 0;
 			z->in = (ZSTD_inBuffer){.src = z->buffer, .size = (size_t)n};
 		}
+		if (is_at_end && !z->is_in_frame)
+			return 0;
+		/* At the end there may be something left that found no room before. */
 		code = ZSTD_decompressStream(z->context, &out, &z->in);
-		if (ZSTD_isError(code))
+		if (ZSTD_isError(code) || (is_at_end && out.pos == 0))
 			return -EBADMSG;
+		z->is_in_frame = code != 0;
 	}
 	z->at += out.pos;
 	return (ssize_t)out.pos;
@@ -86,6 +93,7 @@ static int seek_packed(struct rawlog *l, uint64_t offset)
 			return -errno;
 		(void)ZSTD_DCtx_reset(z->context, ZSTD_reset_session_only);
 		z->in = (ZSTD_inBuffer){};
+		z->is_in_frame = false;
 		z->at = 0;
 	}
 	while (z->at < offset) {

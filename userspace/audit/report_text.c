@@ -17,6 +17,12 @@ static void add_label(const char *label, struct strbuf *out)
 	strbuf_add_fmt(out, "%-10s", label);
 }
 
+static void show_more(uint64_t hidden, struct strbuf *out)
+{
+	if (hidden)
+		strbuf_add_fmt(out, "         and %" PRIu64 " more; --json lists them\n", hidden);
+}
+
 static void show_policies(const json_t *report, struct strbuf *out)
 {
 	const json_t *list = json_object_get(report, "policies");
@@ -61,10 +67,43 @@ static void show_state(const json_t *report, struct strbuf *out)
 	strbuf_add_char(out, '\n');
 }
 
-static void show_head(const json_t *report, struct strbuf *out)
+static void show_time(const json_t *report, struct strbuf *out)
 {
 	uint64_t started;
 
+	add_label("started", out);
+	if (clock_parse_rfc3339(reader_word(report, "started"), &started) == 0)
+		show_date(started, out);
+	strbuf_add_str(out, ", took ");
+	show_duration(reader_u64(report, "duration_ns"), out);
+	strbuf_add_char(out, '\n');
+}
+
+/* Of a report about several, which are in the order in which they began. */
+static void show_sessions(const json_t *report, struct strbuf *out)
+{
+	const json_t *sessions = json_object_get(report, "sessions");
+	const json_t *list = json_object_get(sessions, "list");
+	size_t n = json_array_size(list), hidden = n > TEXT_MAX_LINES ? n - TEXT_MAX_LINES : 0;
+
+	add_label("sessions", out);
+	strbuf_add_fmt(out, "%" PRIu64 "\n", n + reader_u64(sessions, "unlisted"));
+	show_more(hidden, out);
+	for (size_t i = hidden; i < n; i++) {
+		const json_t *s = json_array_get(list, i);
+
+		strbuf_add_str(out, "  ");
+		(void)show_string(s, "session", TEXT_OBJECT_MAX, out);
+		strbuf_add_str(out, "  ");
+		(void)show_string(s, "agent", TEXT_OBJECT_MAX, out);
+		strbuf_add_fmt(out, "  %" PRIu64 " actions, %" PRIu64 " denied; exit ",
+			       reader_u64(s, "total"), reader_u64(s, "denied"));
+		show_state(s, out);
+	}
+}
+
+static void show_head(const json_t *report, struct strbuf *out)
+{
 	add_label("session", out);
 	(void)show_string(report, "session", TEXT_OBJECT_MAX, out);
 	strbuf_add_char(out, '\n');
@@ -77,12 +116,7 @@ static void show_head(const json_t *report, struct strbuf *out)
 	show_policies(report, out);
 	if (streq(reader_word(report, "mode"), "audit"))
 		strbuf_add_str(out, "mode      audit: nothing was refused\n");
-	add_label("started", out);
-	if (clock_parse_rfc3339(reader_word(report, "started"), &started) == 0)
-		show_date(started, out);
-	strbuf_add_str(out, ", took ");
-	show_duration(reader_u64(report, "duration_ns"), out);
-	strbuf_add_char(out, '\n');
+	show_time(report, out);
 	add_label("exit", out);
 	show_state(report, out);
 }
@@ -125,12 +159,6 @@ static void show_item(const json_t *item, struct strbuf *out)
 		(void)show_string(item, "reason", TEXT_REASON_MAX, out);
 	}
 	strbuf_add_char(out, '\n');
-}
-
-static void show_more(uint64_t hidden, struct strbuf *out)
-{
-	if (hidden)
-		strbuf_add_fmt(out, "         and %" PRIu64 " more; --json lists them\n", hidden);
 }
 
 static void show_unlisted(uint64_t unlisted, struct strbuf *out)
@@ -270,7 +298,12 @@ static void show_doubts(const json_t *report, struct strbuf *out)
 
 void report_show(const json_t *report, struct strbuf *out)
 {
-	show_head(report, out);
+	if (json_object_get(report, "sessions")) {
+		show_sessions(report, out);
+		show_time(report, out);
+	} else {
+		show_head(report, out);
+	}
 	show_counts(report, out);
 	show_tallies(report, out);
 	show_holds(report, out);

@@ -134,3 +134,8 @@ bool stream_is_replaced(const struct stream *s, const char *path)
 	return fstat(s->fd, &a) == 0 && stat(path, &b) == 0 &&
 	       (a.st_dev != b.st_dev || a.st_ino != b.st_ino);
 }
+
+const char *stream_error(int r)
+{
+	return r == -EBADMSG ? "what is compressed in it is damaged or cut off" : strerror(-r);
+}

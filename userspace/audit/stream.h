@@ -21,3 +21,5 @@ void stream_closep(struct stream **s);
 ssize_t stream_read(struct stream *s, void *p, size_t size);
 /* Is @path another file by now? */
 bool stream_is_replaced(const struct stream *s, const char *path);
+/* Why reading failed with @r, an -errno. */
+const char *stream_error(int r);

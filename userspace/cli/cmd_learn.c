@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "audit/audit.h"
+#include "audit/stream.h"
 #include "base/dirs.h"
 #include "base/io.h"
 #include "base/say.h"
@@ -251,7 +252,7 @@ static int read_log(const char *what, struct learn *l, bool only_processes, stru
 	_cleanup_(reader_closep) struct reader *reader = NULL;
 	_cleanup_(freep) char *path = NULL;
 	struct reader_line line;
-	bool is_damaged = false;
+	uint64_t n_damaged = 0;
 	int r = log_file_open(what, &path, &reader);
 
 	if (r < 0)
@@ -259,9 +260,7 @@ static int read_log(const char *what, struct learn *l, bool only_processes, stru
 	while ((r = reader_next(reader, &line)) > 0) {
 		if (r == READER_DAMAGED) {
 			if (only_processes)
-				say("%s:%llu: this line %s; going on after it", path,
-				    (unsigned long long)line.number, line.why);
-			is_damaged = true;
+				log_file_say_damaged(&n_damaged, path, line.number, line.why);
 		} else if (origin && streq(reader_word(line.root, "event"), "session_start")) {
 			take_start(line.root, origin);
 		}
@@ -275,9 +274,11 @@ static int read_log(const char *what, struct learn *l, bool only_processes, stru
 		if (r < 0)
 			break;
 	}
+	if (r == 0 && only_processes && reader_has_half_line(reader, &line) && !audit_is_live(path))
+		log_file_say_damaged(&n_damaged, path, line.number, line.why);
 	if (r < 0)
-		say("cannot learn from '%s': %s", path, strerror(-r));
-	return r < 0 ? r : is_damaged;
+		say("cannot learn from '%s': %s", path, stream_error(r));
+	return r < 0 ? r : n_damaged > 0;
 }
 
 /* ---- what another policy allows */

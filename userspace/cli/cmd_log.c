@@ -12,11 +12,12 @@
 
 #include "audit/audit.h"
 #include "audit/index.h"
-#include "audit/rawlog.h"
 #include "audit/logs.h"
 #include "audit/place.h"
+#include "audit/rawlog.h"
 #include "audit/reader.h"
 #include "audit/segments.h"
+#include "audit/stream.h"
 #include "base/dirs.h"
 #include "base/say.h"
 
@@ -142,7 +143,7 @@ static int show_rest(struct log_view *v)
 	if (log_print_flush(&v->printer) < 0)
 		return -EPIPE;
 	if (r < 0 && r != -EPIPE)
-		say("cannot read the log '%s': %s", path_of(v, v->shown), strerror(-r));
+		say("cannot read the log '%s': %s", path_of(v, v->shown), stream_error(r));
 	return r;
 }
 
@@ -219,7 +220,7 @@ static int show_hits(struct log_view *v, const struct hits *hits)
 	if (log_print_flush(&v->printer) < 0)
 		return -EPIPE;
 	if (r < 0 && r != -EPIPE)
-		say("cannot read the log '%s': %s", path_of(v, v->shown), strerror(-r));
+		say("cannot read the log '%s': %s", path_of(v, v->shown), stream_error(r));
 	return r;
 }
 
@@ -495,7 +496,7 @@ static int check_files(struct log_view *v)
 			continue;
 		}
 		say("cannot read the log '%s': %s", path, strerror(errno));
-		v->printer.is_damaged = true;
+		v->printer.n_damaged++;
 		free(path);
 	}
 	v->logs.n = n;
@@ -551,7 +552,7 @@ int cmd_log(int argc, char **argv)
 	}
 	log_printer_init(&v.printer, &options, options.is_all);
 	r = run(&v);
-	r = r || v.printer.is_damaged;
+	r = r || v.printer.n_damaged;
 	log_printer_fini(&v.printer);
 	rawlog_close(v.lines);
 	for (size_t i = 0; v.files && i < v.logs.n; i++)

@@ -9,6 +9,7 @@
 
 #include "audit/audit.h"
 #include "audit/metrics.h"
+#include "audit/stream.h"
 #include "base/dirs.h"
 #include "base/io.h"
 #include "base/say.h"
@@ -81,7 +82,7 @@ static int add_log(void *ctx, const char *path, struct reader *reader)
 
 	r = add_lines(m, reader);
 	if (r < 0)
-		say("cannot read the log '%s': %s", path, strerror(-r));
+		say("cannot read the log '%s': %s", path, stream_error(r));
 	metrics_end_log(m, is_live, metrics_lag(path));
 	return r;
 }

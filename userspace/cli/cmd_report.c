@@ -8,6 +8,7 @@
 
 #include "audit/audit.h"
 #include "audit/report.h"
+#include "audit/stream.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/say.h"
@@ -125,24 +126,23 @@ static int parse_options(int argc, char **argv, struct report_options *ret)
 	return 0;
 }
 
-static void complain(const char *path, const struct reader_line *line)
+static void complain(const char *path, const struct reader_line *line, struct report *report,
+		     uint64_t *n_damaged)
 {
-	say("%s:%llu: this line %s; going on after it", line->file ? line->file : path,
-	    (unsigned long long)line->number, line->why);
+	log_file_say_damaged(n_damaged, line->file ? line->file : path, line->number, line->why);
+	report_add_damaged(report);
 }
 
 /* Return: 1 some of it is damaged, 0, -errno. */
 static int read_log(const char *path, bool is_live, struct reader *reader, struct report *report)
 {
 	struct reader_line line;
-	bool is_damaged = false;
+	uint64_t n_damaged = 0;
 	int r;
 
 	while ((r = reader_next(reader, &line)) > 0) {
 		if (r == READER_DAMAGED) {
-			complain(path, &line);
-			report_add_damaged(report);
-			is_damaged = true;
+			complain(path, &line, report, &n_damaged);
 			continue;
 		}
 		r = report_add(report, &line);
@@ -150,12 +150,9 @@ static int read_log(const char *path, bool is_live, struct reader *reader, struc
 			return r;
 	}
 	/* A session that writes may be in the middle of a line. */
-	if (r == 0 && !is_live && reader_has_half_line(reader, &line)) {
-		complain(path, &line);
-		report_add_damaged(report);
-		is_damaged = true;
-	}
-	return r < 0 ? r : is_damaged;
+	if (r == 0 && !is_live && reader_has_half_line(reader, &line))
+		complain(path, &line, report, &n_damaged);
+	return r < 0 ? r : n_damaged > 0;
 }
 
 /* ---- output */
@@ -228,7 +225,7 @@ static int add_log(void *ctx, const char *path, struct reader *reader)
 	if (r > 0)
 		run->is_damaged = true;
 	if (r < 0)
-		say("cannot report on the log '%s': %s", path, strerror(-r));
+		say("cannot report on the log '%s': %s", path, stream_error(r));
 	return MIN(r, 0);
 }
 

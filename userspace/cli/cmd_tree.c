@@ -6,7 +6,9 @@
 #include <locale.h>
 #include <stdio.h>
 
+#include "audit/audit.h"
 #include "audit/proctree.h"
+#include "audit/stream.h"
 #include "base/say.h"
 
 #include "cli/commands.h"
@@ -50,7 +52,7 @@ static int parse_options(int argc, char **argv, bool *ret_is_json, const char **
 struct tree_run {
 	struct proctree *tree;
 	json_t *first; /* its first record */
-	bool is_damaged;
+	uint64_t n_damaged;
 };
 
 static int begin_session(struct tree_run *run, json_t *root)
@@ -80,16 +82,17 @@ static int read_log(const char *path, struct reader *reader, struct tree_run *ru
 
 	while ((r = reader_next(reader, &line)) > 0) {
 		if (r == READER_DAMAGED) {
-			say("%s:%llu: this line %s; going on after it",
-			    line.file ? line.file : path, (unsigned long long)line.number,
-			    line.why);
-			run->is_damaged = true;
+			log_file_say_damaged(&run->n_damaged, line.file ? line.file : path,
+					     line.number, line.why);
 			continue;
 		}
 		r = add_line(run, &line);
 		if (r < 0)
 			break;
 	}
+	/* A session that writes may be in the middle of a line. */
+	if (r == 0 && reader_has_half_line(reader, &line) && !audit_is_live(path))
+		log_file_say_damaged(&run->n_damaged, path, line.number, line.why);
 	if (r == 0 && !run->tree)
 		run->tree = proctree_new();
 	return r == 0 && !run->tree ? -ENOMEM : r;
@@ -152,8 +155,8 @@ int cmd_tree(int argc, char **argv)
 	if (r == 0)
 		r = print_tree(&run, is_json);
 	if (r < 0)
-		say("cannot show the processes of '%s': %s", path, strerror(-r));
+		say("cannot show the processes of '%s': %s", path, stream_error(r));
 	proctree_free(run.tree);
 	json_decref(run.first);
-	return r < 0 || run.is_damaged;
+	return r < 0 || run.n_damaged > 0;
 }

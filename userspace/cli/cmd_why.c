@@ -4,7 +4,9 @@
  */
 #include <stdio.h>
 
+#include "audit/audit.h"
 #include "audit/story.h"
+#include "audit/stream.h"
 #include "base/io.h"
 #include "base/say.h"
 
@@ -39,7 +41,7 @@ struct why {
 	const char *name; /* of what is looked for */
 	const char *what; /* the log */
 	bool is_json;
-	bool is_damaged;
+	uint64_t n_damaged;
 	struct story *story;
 	char *path; /* where it was found; owned */
 };
@@ -91,10 +93,8 @@ static int read_lines(struct why *w, const char *path, struct reader *reader,
 
 	while ((r = reader_next(reader, &line)) > 0) {
 		if (r == READER_DAMAGED && is_first) {
-			say("%s:%llu: this line %s; going on after it",
-			    line.file ? line.file : path, (unsigned long long)line.number,
-			    line.why);
-			w->is_damaged = true;
+			log_file_say_damaged(&w->n_damaged, line.file ? line.file : path,
+					     line.number, line.why);
 		}
 		if (r == READER_DAMAGED)
 			continue;
@@ -102,8 +102,10 @@ static int read_lines(struct why *w, const char *path, struct reader *reader,
 		if (r < 0)
 			break;
 	}
+	if (r == 0 && is_first && reader_has_half_line(reader, &line) && !audit_is_live(path))
+		log_file_say_damaged(&w->n_damaged, path, line.number, line.why);
 	if (r < 0)
-		say("cannot read the log '%s': %s", path, strerror(-r));
+		say("cannot read the log '%s': %s", path, stream_error(r));
 	return r;
 }
 
@@ -209,5 +211,5 @@ int cmd_why(int argc, char **argv)
 		r = tell(&w);
 	story_free(w.story);
 	free(w.path);
-	return r < 0 || w.is_damaged;
+	return r < 0 || w.n_damaged;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/audit.h"
+#include "audit/stream.h"
 #include "base/say.h"
 
 #include "cli/log_each.h"
@@ -7,8 +8,7 @@
 
 static void complain(struct log_each *e, const char *path, uint64_t number, const char *why)
 {
-	say("%s:%llu: this line %s; going on after it", path, (unsigned long long)number, why);
-	e->n_damaged++;
+	log_file_say_damaged(&e->n_damaged, path, number, why);
 }
 
 static int take_line(struct log_each *e, const char *path, const struct reader_line *line)
@@ -43,6 +43,6 @@ int log_each_line(struct log_each *e, const char *what)
 	if (r == 0 && reader_has_half_line(reader, &line) && !audit_is_live(path))
 		complain(e, path, line.number, line.why);
 	if (r < 0)
-		say("%s: cannot read the log '%s': %s", e->command, path, strerror(-r));
+		say("%s: cannot read the log '%s': %s", e->command, path, stream_error(r));
 	return r;
 }

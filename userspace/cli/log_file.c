@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "audit/audit.h"
 #include "audit/keylist.h"
 #include "audit/place.h"
@@ -6,6 +8,19 @@
 #include "base/say.h"
 
 #include "cli/log_file.h"
+
+#define DAMAGED_TOLD 20
+
+void log_file_say_damaged(uint64_t *count, const char *path, uint64_t number, const char *why)
+{
+	(void)fflush(stdout); /* keeps the two streams in order on a terminal */
+	if (*count < DAMAGED_TOLD)
+		say("%s:%llu: this line %s; going on after it", path, (unsigned long long)number,
+		    why);
+	else if (*count == DAMAGED_TOLD)
+		say("%s: more lines are damaged, and are not told one by one", path);
+	++*count;
+}
 
 void log_file_recover(const char *path)
 {

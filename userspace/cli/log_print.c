@@ -3,6 +3,7 @@
 
 #include "base/say.h"
 
+#include "cli/log_file.h"
 #include "cli/log_print.h"
 
 #define LOG_TEXT_MAX ((size_t)16 << 20)
@@ -75,7 +76,5 @@ int log_print_flush(struct log_printer *p)
 
 void log_complain(struct log_printer *p, const char *path, uint64_t number, const char *why)
 {
-	(void)fflush(stdout); /* keeps the two streams in order on a terminal */
-	say("%s:%llu: this line %s; going on after it", path, (unsigned long long)number, why);
-	p->is_damaged = true;
+	log_file_say_damaged(&p->n_damaged, path, number, why);
 }

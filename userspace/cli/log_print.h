@@ -13,9 +13,9 @@ struct log_printer {
 	struct show_style style;
 	struct strbuf text;
 	struct format_context context;
-	char session[256]; /* the one that was shown last; "" none */
-	bool has_headings; /* lines of several sessions may come */
-	bool is_damaged;   /* something was complained about */
+	char session[256];  /* the one that was shown last; "" none */
+	bool has_headings;  /* lines of several sessions may come */
+	uint64_t n_damaged; /* lines that were complained about */
 };
 
 void log_printer_init(struct log_printer *p, const struct log_options *options, bool has_headings);
