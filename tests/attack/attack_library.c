@@ -81,6 +81,54 @@ static int preload(const struct world *w)
 	return strstr(strbuf_str(&said), "library.so (0x") ? 0 : -EACCES;
 }
 
+/* ---- scripts: the interpreter opens them once more, by their name */
+
+#define SCRIPT       "home/.ssh/script"
+#define ROUNDS_SHARE 10 /* each of them is a few execs */
+
+static int put_text(const char *path, const char *text)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	return fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+}
+
+static int put_scripts(const struct world *w)
+{
+	int r = put_text(in(w, SCRIPT), "#!/bin/sh\ncat mark\n");
+
+	r = r < 0 ? r : put_text(in(w, "w/harmless"), "#!/bin/sh\n:\n");
+	return r < 0 ? r : outcome(symlink("harmless", in(w, "w/script")));
+}
+
+static int run_script(const struct world *w)
+{
+	return run_program((const char *const[]){in(w, SCRIPT), NULL}) == 0 ? 0 : -EACCES;
+}
+
+static void exchange_script(void *arg)
+{
+	const struct world *w = arg;
+
+	for (int i = 0; i < 2; i++)
+		if (symlink(i ? "harmless" : in(w, SCRIPT), in(w, "w/next")) == 0)
+			(void)rename(in(w, "w/next"), in(w, "w/script"));
+}
+
+/* Judged as one script, read as another. */
+static int run_other_script(const struct world *w)
+{
+	struct flipper f = {.flip = exchange_script, .arg = (void *)(uintptr_t)w};
+	int r = flipper_start_process(&f);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < race_rounds() / ROUNDS_SHARE; i++)
+		(void)run_program((const char *const[]){in(w, "w/script"), NULL});
+	flipper_stop(&f);
+	return -EACCES; /* what ran is seen in the output */
+}
+
 #define LOADS(fact, attack)                                                                        \
 	{                                                                                          \
 		fact, "T114 C7", attack, PW, .object = "library.so", .prepare = put_library        \
@@ -91,6 +139,11 @@ static const struct attack_row rows[] = {
 	LOADS("library_is_not_loaded_by_another_name", load_by_link),
 	LOADS("library_is_not_mapped", map_executable),
 	LOADS("library_is_not_preloaded", preload),
+	{"script_that_may_not_be_read_does_not_run", "C2", run_script, SHIP | PW,
+	 .effect = EFFECT_RAN, .object = "script", .prepare = put_scripts, .denies = DENIES_SOME},
+	{"script_that_may_not_be_read_does_not_run_in_the_place_of_another", "C2 A7",
+	 run_other_script, SHIP, .effect = EFFECT_RAN, .object = "script", .prepare = put_scripts,
+	 .denies = DENIES_SOME},
 };
 
 const struct attack_group attack_group = {"library", rows, ARRAY_SIZE(rows), false, false};
