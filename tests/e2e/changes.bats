@@ -56,6 +56,31 @@ changes() {
 	assert_logged '.op == "mkdir" and (.object | endswith("/made")) and .result == "performed"'
 }
 
+@test "in a directory deeper than the kernel can name, programs run and rules hold" {
+	policy deep <<-YAML
+		default: allow
+		rules:
+		  - {name: there, match: {path: ["$T/deep/**/secret"]}, action: deny}
+	YAML
+	mkdir "$T/deep"
+	cd "$T/deep"
+	run hf --policy "$POLICY" -- python3 -c 'if True:
+		import os, subprocess
+		for i in range(60):
+		    os.mkdir("d" * 99)
+		    os.chdir("d" * 99)
+		print(subprocess.run(["/bin/echo", "ran"], capture_output=True).stdout)
+		open("file", "w").close()
+		os.rename("file", "other")
+		for f in lambda: open("secret", "w"), lambda: os.rename("other", "secret"):
+		    try:
+		        f()
+		    except OSError as e:
+		        print(e.strerror)'
+	assert_output "$(printf '%s\n' "b'ran\\n'" "Permission denied" "Permission denied")"
+	hf --policy "$POLICY" -- rm -r "$T/deep/$(printf 'd%.0s' {1..99})"
+}
+
 # Its limits cannot be asked for with prlimit(2), nor its process be signalled with its own rights.
 @test "a task that became another user makes its files longer, up to its limit" {
 	skip_unless_root "to become another user"

@@ -250,7 +250,7 @@ static int decode_target(struct decode *c, bool is_native)
 		return r;
 	/* Not to be had: rules that look at it know what to make of that. */
 	if (c->d->config.need_cwd && (c->a->kind == KIND_PATH || c->a->kind == KIND_NETWORK))
-		(void)target_readlink(c, "cwd", &c->a->cwd);
+		(void)deep_read_cwd(c, &c->a->cwd);
 	if (!is_native)
 		return decode_foreign(c);
 	if (!c->row)

@@ -210,6 +210,8 @@ int resolve_text(struct decode *c, int fd, struct bytes *ret);
 int resolve_link(struct decode *c, int fd, struct bytes *ret);
 /* deep.c: the name of a directory for which the kernel has none because it is too long. */
 int deep_name(struct decode *c, int fd, struct bytes *ret);
+/* The target's working directory, however deep. As target_readlink(). */
+int deep_read_cwd(struct decode *c, struct bytes *ret);
 /* home.c: where foreign roots are about, *@text becomes the name that the object behind @fd had
  * when the session began. 0, or as a decoder: one that had a name must not be judged by another. */
 int home_name(struct decode *c, int fd, struct bytes *text);

@@ -145,7 +145,7 @@ int decode_exec(struct decode *c)
 			       &a->asked);
 	if (r)
 		return r;
-	r = target_readlink(c, "cwd", &a->cwd);
+	r = deep_read_cwd(c, &a->cwd);
 	if (r)
 		return r < 0 ? r : decode_fail(ACTION_UNREADABLE);
 	r = resolve_path(c, dirfd, a->asked, look, &found);

@@ -154,3 +154,14 @@ int deep_name(struct decode *c, int fd, struct bytes *ret)
 	*ret = path;
 	return 0;
 }
+
+int deep_read_cwd(struct decode *c, struct bytes *ret)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r = target_readlink(c, "cwd", ret);
+
+	if (r != decode_fail(ACTION_TOO_LONG))
+		return r;
+	fd = target_open(c, "cwd", O_PATH | O_DIRECTORY);
+	return fd < 0 ? decode_fail(ACTION_UNREADABLE) : deep_name(c, fd, ret);
+}
