@@ -86,7 +86,7 @@ denied() {
 		{"answer":"allow","if":"root agrees"}|a key that is not known
 		{"answer":"allow","reason":7}|a value that is no string
 		{"answer":"allow","for":"ever"}|a 'for' that is not once, session, restart, always or 30s to 12h
-		{"answer":"allow","for":"10m","scope":"all"}|a 'scope' that is not exact, tool, dir, address or agent
+		{"answer":"allow","for":"10m","scope":"all"}|a 'scope' that is not exact, tool, dir, address, domain or agent
 		{"answer":"allow","scope":"dir"}|a wider 'scope' without a 'for'
 	END
 	assert_equal "$n" 13

@@ -276,3 +276,38 @@ after it: 0"
 	run hf_world curl -sS -m 10 -o "$T/got" http://bad.example/x
 	assert_failure
 }
+
+holding() {
+	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" --ask queue -- "$@" >"$T/out" 2>"$T/err" 3>&- 4>&- &
+	started $!
+}
+
+held() {
+	"$HOLDFAST" held --json "$(jq -r 'select(.event == "session_start") | .session' "$LOG")"
+}
+
+is_held() {
+	[[ $(held | jq -r "$1") == "$2" ]]
+}
+
+@test "an answer for a name covers its port at whatever address, and no more" {
+	policy asking <<-EOF
+		default: {tool: allow, path: allow, network: ask, unix: allow}
+		rules:
+		  - {name: local, match: {address: [127.0.0.1]}, action: allow}
+		  - {name: ask-names, match: {domain: ["*.good.example", good.example], op: [resolve]}, action: allow}
+	EOF
+	holding bash -c 'for i in 1 2; do curl -sS -m 30 http://good.example/x; done; curl -sS -m 30 http://good.example:81/x; curl -sS -m 30 http://198.51.100.1/x; true'
+	wait_for is_held .object 198.51.100.1:80
+	assert_equal "$(held | jq -c .names)" '["good.example"]'
+	assert_equal "$(held | jq -r '.answers[] | select(.scope == "domain").covers')" \
+		"connect, send, resolve to good.example, port 80 (tcp), whatever its address, by any program"
+	run "$HOLDFAST" held "$(held | jq -r .id)"
+	assert_output --partial "known as good.example"
+	"$HOLDFAST" approve "$(held | jq -r .id)" --for session --scope domain
+	wait_for is_held .object 198.51.100.1:81
+	assert_equal "$(cat "$T/out")" $'hello\nhello'
+	assert_logged '.object == "198.51.100.1:80" and .verdict == "allow" and (.approver // "" | startswith("grant:"))'
+	"$HOLDFAST" deny "$(held | jq -r .id)"
+	session_ended
+}

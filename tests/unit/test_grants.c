@@ -73,6 +73,68 @@ static void test_a_directory_is_whole_components_and_like_operations(void **stat
 	assert_false(covers(&g, &above, NULL));
 }
 
+static struct grant_subject connection(enum action_op op, const char *to, const char *name)
+{
+	static struct policy_address tcp = {.protocol = POLICY_PROTO_TCP};
+	struct action a = {.kind = KIND_NETWORK,
+			   .op = op,
+			   .object = bytes_of(to),
+			   .steps = {{.kind = KIND_NETWORK,
+				      .op = op,
+				      .object = bytes_of(to),
+				      .address = &tcp}},
+			   .n_steps = 1};
+	struct grant_subject s = subject_of(&a, NULL);
+
+	if (name)
+		s.names[s.n_names++] = bytes_of(name);
+	return s;
+}
+
+static void test_a_name_is_granted_with_its_port_at_any_address(void **state)
+{
+	static const struct {
+		enum action_op op;
+		const char *to, *name;
+		bool is_covered;
+	} rows[] = {
+		{OP_CONNECT, "192.0.2.1:443", "api.example", true},
+		{OP_CONNECT, "[2001:db8::1]:443", "api.example", true},
+		{OP_SEND, "192.0.2.9:443", "api.example", true},
+		{OP_RESOLVE, "api.example", "api.example", true},
+		{OP_CONNECT, "192.0.2.1:80", "api.example", false},
+		{OP_CONNECT, "192.0.2.1:44", "api.example", false},
+		{OP_CONNECT, "192.0.2.1:443", "evil.example", false},
+		{OP_CONNECT, "192.0.2.1:443", "x.api.example", false},
+		{OP_CONNECT, "192.0.2.1:443", NULL, false},
+		{OP_BIND, "192.0.2.1:443", "api.example", false},
+		{OP_RESOLVE, "evil.example", "evil.example", false},
+	};
+	struct grant_subject s = connection(OP_CONNECT, "192.0.2.1:443", "api.example");
+	_cleanup_(strbuf_fini) struct strbuf words = STRBUF_INIT(400);
+	struct grant_rule g, only;
+
+	(void)state;
+	assert_int_equal(grant_rule_from(&s, ANSWER_DOMAIN, &g), 0);
+	grant_rule_describe(&g, &words);
+	assert_string_equal(strbuf_str(&words),
+			    "connect, send, resolve to api.example, port 443 (tcp), whatever its "
+			    "address, by any program");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		s = connection(rows[i].op, rows[i].to, rows[i].name);
+		if (grant_rule_covers(&g, &s) != rows[i].is_covered)
+			fail_msg("row %zu", i);
+	}
+	/* What has no name has no such scope; of a question alone no connection comes. */
+	s = connection(OP_CONNECT, "192.0.2.1:443", NULL);
+	assert_int_equal(grant_rule_from(&s, ANSWER_DOMAIN, &only), -ENOTSUP);
+	s = connection(OP_RESOLVE, "api.example", "api.example");
+	assert_int_equal(grant_rule_from(&s, ANSWER_DOMAIN, &only), 0);
+	assert_true(grant_rule_covers(&only, &s));
+	s = connection(OP_CONNECT, "192.0.2.1:443", "api.example");
+	assert_false(grant_rule_covers(&only, &s));
+}
+
 static void test_the_root_is_no_directory_to_grant(void **state)
 {
 	struct action a = file(OP_WRITE, "/f");
@@ -248,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_directory_is_whole_components_and_like_operations),
+		cmocka_unit_test(test_a_name_is_granted_with_its_port_at_any_address),
 		cmocka_unit_test(test_the_root_is_no_directory_to_grant),
 		cmocka_unit_test(test_exact_is_each_argument_and_the_directory),
 		cmocka_unit_test(test_a_mode_is_part_of_the_exact_action),

@@ -342,6 +342,9 @@ static bool is_consistent(const struct grant_rule *g)
 					     : g->kind == KIND_TOOL && g->n_objects > 1);
 	case ANSWER_ADDRESS:
 		return g->kind == KIND_NETWORK && g->n_objects == 1 && g->ops;
+	case ANSWER_DOMAIN:
+		return g->kind == KIND_NETWORK && g->ops &&
+		       (g->n_objects == 2 || (g->n_objects == 1 && g->ops == OP_BIT(OP_RESOLVE)));
 	case _ANSWER_SCOPE_MAX:
 		break;
 	}

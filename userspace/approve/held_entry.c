@@ -75,6 +75,8 @@ static size_t subject_len(const struct grant_subject *s)
 
 	for (size_t i = 0; s && i < s->n_objects; i++)
 		len += s->objects[i].text.len + 1;
+	for (size_t i = 0; s && i < s->n_names; i++)
+		len += s->names[i].len + 1;
 	return len;
 }
 
@@ -88,6 +90,8 @@ static void copy_subject(struct held *h, const struct grant_subject *s, char **s
 	for (size_t i = 0; i < s->n_objects; i++)
 		h->subject.objects[i].text =
 			put(storage, s->objects[i].text, s->objects[i].text.len);
+	for (size_t i = 0; i < s->n_names; i++)
+		h->subject.names[i] = put(storage, s->names[i], s->names[i].len);
 }
 
 struct entry *held_entry_new(const struct audit_record *r, const struct grant_subject *subject)

@@ -132,6 +132,18 @@ static void add_answers(struct cutter *c, const struct held *h)
 	json_end_array(c->json);
 }
 
+/* Of the address: what the session asked for. */
+static void add_names(const struct held *h, struct json *j)
+{
+	if (h->subject.n_names == 0 || h->subject.op == OP_RESOLVE)
+		return;
+	json_key(j, "names");
+	json_begin_array(j);
+	for (size_t i = 0; i < h->subject.n_names; i++)
+		json_str(j, h->subject.names[i]);
+	json_end_array(j);
+}
+
 static void add_question(struct cutter *c, const struct held *h)
 {
 	char name[USER_NAME_SIZE];
@@ -169,6 +181,7 @@ void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struc
 	key_cut_str(&c, "object", r->object);
 	key_cut_str(&c, "asked", r->asked);
 	key_cut_str(&c, "object2", r->object2);
+	add_names(h, j);
 	key_cut_str(&c, "interpreter", r->interpreter);
 	add_argv(&c, r);
 	json_key_u64(j, "argc", r->argc_total);

@@ -59,6 +59,8 @@ void prompt_write_text(const struct held *h, uint64_t now_ns, struct strbuf *out
 	add_row(out, r->kind == KIND_TOOL ? "program" : "object", r->object, SHOW_STRING_BYTES);
 	if (r->object.p && r->asked.p && !bytes_eq(r->object, r->asked))
 		add_row(out, "asked as", r->asked, SHOW_STRING_BYTES);
+	for (size_t i = 0; r->op != OP_RESOLVE && i < h->subject.n_names; i++)
+		add_row(out, "known as", h->subject.names[i], SHOW_STRING_BYTES);
 	add_row(out, "other", r->object2, SHOW_STRING_BYTES);
 	add_row(out, "runs by", r->interpreter, SHOW_STRING_BYTES);
 	add_row(out, "in", r->cwd, SHOW_STRING_BYTES);

@@ -47,6 +47,22 @@ static void add_row(struct strbuf *out, const char *label, const json_t *o, cons
 	strbuf_add_char(out, '\n');
 }
 
+/* Which the session asked the DNS for, and was led here by. */
+static void add_names(struct strbuf *out, const json_t *o)
+{
+	const json_t *names = json_object_get(o, "names");
+
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
+		const json_t *v = json_array_get(names, i);
+
+		escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
+		strbuf_add_fmt(out, "  %-8s ", i ? "" : "known as");
+		escape_terminal_max(out, strbuf_bytes(&b), SHOW_STRING_BYTES);
+		strbuf_add_char(out, '\n');
+	}
+}
+
 static void add_command(struct strbuf *out, const json_t *o)
 {
 	const json_t *argv = json_object_get(o, "argv");
@@ -147,6 +163,7 @@ void held_text_entry(const json_t *o, const json_t *status, bool is_detailed, st
 		       get_u64(o, "age_ms") / 1000, get_u64(o, "left_ms") / 1000);
 	add_command(out, o);
 	add_row(out, "object", o, "object");
+	add_names(out, o);
 	add_row(out, "to", o, "object2");
 	add_row(out, "in", o, "cwd");
 	strbuf_add_fmt(out, "  %-8s %" PRIu64 " ", "process", get_u64(o, "pid"));

@@ -39,7 +39,7 @@ static const char *read_scope(struct control_request *q, struct bytes word)
 {
 	return answer_scope_parse(word, &q->scope) == 0
 		       ? NULL
-		       : "a 'scope' that is not exact, tool, dir, address or agent";
+		       : "a 'scope' that is not exact, tool, dir, address, domain or agent";
 }
 
 static const struct {

@@ -194,7 +194,8 @@ static bool read_option(int c, struct answering *a)
 	case 's':
 		if (answer_scope_parse(bytes_of(optarg), &q->scope) == 0)
 			return true;
-		say("--scope takes exact, tool, dir, address or agent, not '%.40s'", optarg);
+		say("--scope takes exact, tool, dir, address, domain or agent, not '%.40s'",
+		    optarg);
 		return false;
 	case 'R':
 		q->rest = true;

@@ -85,6 +85,22 @@ static bool add_address(struct strbuf *out, const struct grant_rule *g)
 	return true;
 }
 
+/* Such a rule speaks of the question for the name as well. */
+static bool add_domain(struct strbuf *out, const struct grant_rule *g)
+{
+	struct bytes address = g->n_objects > 1 ? g->objects[1].text : BYTES_NULL;
+	const char *colon = address.p ? memrchr(address.p, ':', address.len) : NULL;
+
+	if (!colon)
+		return false;
+	strbuf_add_str(out, "domain: [");
+	yaml_add_text(out, g->objects[0].text);
+	strbuf_add_fmt(out, "], port: [%.*s], protocol: %s",
+		       (int)(address.p + address.len - colon - 1), colon + 1,
+		       policy_protocol_name(g->objects[1].protocol));
+	return true;
+}
+
 /* Return: false: there is no such rule. */
 static bool add_match(struct strbuf *out, const struct grant_rule *g)
 {
@@ -112,6 +128,8 @@ static bool add_match(struct strbuf *out, const struct grant_rule *g)
 			return false;
 		add_ops(out, g->ops);
 		return true;
+	case ANSWER_DOMAIN:
+		return add_domain(out, g);
 	case ANSWER_EXACT:
 	case ANSWER_AGENT:
 	case _ANSWER_SCOPE_MAX:

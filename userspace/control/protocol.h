@@ -19,11 +19,12 @@
  *                                  {"v":1,"ok":true,"spent":1.5,"remaining":3.5,"exceeded":false}
  * {"v":1,"ok":false,"error":"unknown-id","message":"..."}
  *
- * "for" (once, session, a duration, restart, always) and "scope" (exact, tool, dir, address, agent)
- * of an answer are policy/answer.h's words; without them it holds for what waits now. Both must be
- * there for more. "rest":true answers alike whatever else waits under the same rule. The reply says
- * how many calls were answered, which grant was made, and what that covers, in words. Where a rule
- * wants several approvers, "missing" says how many are still to come, and nothing was answered.
+ * "for" (once, session, a duration, restart, always) and "scope" (exact, tool, dir, address,
+ * domain, agent) of an answer are policy/answer.h's words; without them it holds for what waits
+ * now. Both must be there for more. "rest":true answers alike whatever else waits under the same
+ * rule. The reply says how many calls were answered, which grant was made, and what that covers, in
+ * words. Where a rule wants several approvers, "missing" says how many are still to come, and
+ * nothing was answered.
  *
  * "via" of an answer is the way on which a person gave it ("webhook"), for the record. "attempt"
  * tells the session of somebody who wanted to answer by such a way and was refused there: a

@@ -286,11 +286,31 @@ static bool decide_grant(struct engine *e, struct decision *d)
 	return true;
 }
 
+/* By which names a grant may cover it: what it asked for, not what that is an alias of. An address
+ * of this machine or its networks is no name's that the DNS alone gives to it. */
+static void add_subject_names(struct engine *e, const struct action *a)
+{
+	const struct names_found *found = &e->names[0];
+	struct grant_subject *s = &e->subject;
+
+	if (a->kind != KIND_NETWORK || a->n_steps != 1)
+		return;
+	if (a->op == OP_RESOLVE) {
+		s->names[s->n_names++] = a->steps[0].object;
+		return;
+	}
+	if (!a->steps[0].address || names_is_inner(a->steps[0].address))
+		return;
+	for (size_t i = 0; i < found->n_asked && s->n_names < GRANT_NAMES_MAX; i++)
+		s->names[s->n_names++] = found->names[i];
+}
+
 static void decide_ask(struct engine *e, const struct action *a, struct decision *d)
 {
 	if (d->verdict != VERDICT_ASK)
 		return;
 	grant_subject_of(a, &d->source, e->asked, &e->subject);
+	add_subject_names(e, a);
 	d->subject = &e->subject;
 	/* An answer that was given ahead is one also where nobody can be asked. */
 	if (decide_grant(e, d))

@@ -111,6 +111,7 @@ void grant_subject_of(const struct action *a, const struct policy_source *source
 			.is_asked = !asked || (asked >> i & 1),
 		};
 	}
+	ret->n_names = 0;
 	ret->cwd = a->kind == KIND_TOOL ? a->cwd : BYTES_NULL;
 	ret->is_cut = a->argv_truncated || a->argc < a->argc_total;
 	ret->ask = source->ask;
@@ -197,6 +198,34 @@ static int from_address(const struct grant_subject *s, struct grant_rule *g)
 	return 0;
 }
 
+/* What follows the last colon: of "192.0.2.1:443" and "[2001:db8::1]:443". */
+static struct bytes port_of(struct bytes address)
+{
+	const char *colon = address.p ? memrchr(address.p, ':', address.len) : NULL;
+
+	if (!colon)
+		return BYTES_NULL;
+	return (struct bytes){.p = colon + 1, .len = address.len - (size_t)(colon + 1 - address.p)};
+}
+
+static int from_domain(const struct grant_subject *s, struct grant_rule *g)
+{
+	if (s->kind != KIND_NETWORK || s->n_objects != 1 || s->n_names == 0)
+		return -ENOTSUP;
+	g->objects[0] = s->objects[0];
+	g->objects[0].text = s->names[0];
+	g->n_objects = 1;
+	g->ops = OP_BIT(OP_RESOLVE);
+	if (s->op == OP_RESOLVE)
+		return 0;
+	if (!port_of(s->objects[0].text).len)
+		return -ENOTSUP;
+	/* Who may reach it may ask where it is. */
+	g->ops |= ops_like(s->objects[0].op);
+	g->objects[g->n_objects++] = s->objects[0];
+	return 0;
+}
+
 int grant_rule_from(const struct grant_subject *s, enum answer_scope scope, struct grant_rule *ret)
 {
 	struct grant_rule g = {.scope = scope, .kind = s->kind, .terms = s->terms};
@@ -216,6 +245,9 @@ int grant_rule_from(const struct grant_subject *s, enum answer_scope scope, stru
 		break;
 	case ANSWER_ADDRESS:
 		r = from_address(s, &g);
+		break;
+	case ANSWER_DOMAIN:
+		r = from_domain(s, &g);
 		break;
 	case ANSWER_AGENT:
 		break;
@@ -265,6 +297,26 @@ static bool covers_address(const struct grant_rule *g, const struct grant_subjec
 	return s->n_objects > 0;
 }
 
+static bool has_name(const struct grant_subject *s, struct bytes name)
+{
+	for (size_t i = 0; i < s->n_names; i++)
+		if (bytes_eq(s->names[i], name))
+			return true;
+	return false;
+}
+
+static bool covers_domain(const struct grant_rule *g, const struct grant_subject *s)
+{
+	const struct grant_object *o = &s->objects[0];
+
+	if (s->n_objects != 1 || !(g->ops & OP_BIT(o->op)) || !has_name(s, g->objects[0].text))
+		return false;
+	if (o->op == OP_RESOLVE)
+		return true;
+	return g->n_objects == 2 && o->protocol == g->objects[1].protocol &&
+	       bytes_eq(port_of(o->text), port_of(g->objects[1].text));
+}
+
 static bool covers_action(const struct grant_rule *g, const struct grant_subject *s)
 {
 	if (g->scope == ANSWER_AGENT)
@@ -280,6 +332,8 @@ static bool covers_action(const struct grant_rule *g, const struct grant_subject
 		return covers_dir(g, s);
 	case ANSWER_ADDRESS:
 		return covers_address(g, s);
+	case ANSWER_DOMAIN:
+		return covers_domain(g, s);
 	case ANSWER_AGENT:
 	case _ANSWER_SCOPE_MAX:
 		break;
@@ -331,6 +385,21 @@ static void describe_dir(const struct grant_rule *g, struct strbuf *out)
 	strbuf_add_str(out, " and everything below");
 }
 
+static void describe_domain(const struct grant_rule *g, struct strbuf *out)
+{
+	add_ops(out, g->ops);
+	strbuf_add_str(out, " to ");
+	add_path(out, g->objects[0].text);
+	if (g->n_objects > 1) {
+		strbuf_add_str(out, ", port ");
+		add_path(out, port_of(g->objects[1].text));
+		if (g->objects[1].protocol < POLICY_PROTO_OTHER)
+			strbuf_add_fmt(out, " (%s)", policy_protocol_name(g->objects[1].protocol));
+		strbuf_add_str(out, ", whatever its address");
+	}
+	strbuf_add_str(out, ", by any program");
+}
+
 void grant_rule_describe(const struct grant_rule *g, struct strbuf *out)
 {
 	switch (g->scope) {
@@ -356,6 +425,9 @@ void grant_rule_describe(const struct grant_rule *g, struct strbuf *out)
 		if (g->objects[0].protocol < POLICY_PROTO_OTHER)
 			strbuf_add_fmt(out, " (%s)", policy_protocol_name(g->objects[0].protocol));
 		strbuf_add_str(out, " by any program");
+		return;
+	case ANSWER_DOMAIN:
+		describe_domain(g, out);
 		return;
 	case ANSWER_AGENT:
 		strbuf_add_str(out, "everything the agent does that a rule asks about");

@@ -20,6 +20,7 @@
 #define GRANT_ID_SIZE      9   /* as HELD_ID_SIZE; the two are not mixed up, "grant:" says which */
 #define GRANTS_MAX         512 /* in one set; over this none is made: -ENOSPC */
 #define GRANT_OBJECTS_MAX  ACTION_MAX_STEPS
+#define GRANT_NAMES_MAX    4            /* of an address; by others than these no grant covers it */
 #define GRANT_APPROVER_MAX ((size_t)40) /* "grant:abcd2345, denied" and the like */
 #define GRANT_REASON_MAX   ((size_t)512)
 
@@ -40,6 +41,9 @@ struct grant_subject {
 	enum action_op op;
 	struct grant_object objects[GRANT_OBJECTS_MAX];
 	size_t n_objects;
+	/* Network: what the session asked for and was led to this address by; a question's own. */
+	struct bytes names[GRANT_NAMES_MAX];
+	size_t n_names;
 	struct bytes cwd;                /* tool only; .p NULL: unknown */
 	unsigned char key[SHA256_BYTES]; /* of the action to its last byte, but without who acts
 					    when: two that are equal are the same action */
@@ -58,10 +62,11 @@ struct grant_rule {
 	struct answer_term term;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME; ANSWER_DURATION only */
 	enum action_kind kind;
-	uint32_t ops;                    /* OP_BIT()s: dir, address */
+	uint32_t ops;                    /* OP_BIT()s: dir, address, domain */
 	unsigned char key[SHA256_BYTES]; /* exact */
 	uint64_t terms;
-	/* tool: the images; dir: the directory, then the images of a tool; address: one. */
+	/* tool: the images; dir: the directory, then the images of a tool; address: one; domain:
+	 * the name, then the address that it was granted for, which says the port. */
 	struct grant_object objects[GRANT_OBJECTS_MAX + 1];
 	size_t n_objects;
 	/* For people and the file; .p may be NULL. */

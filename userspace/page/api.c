@@ -324,7 +324,7 @@ static const char *read_extent(const json_t *root, struct control_request *ret)
 	if (term && answer_term_parse(bytes_of(json_string_value(term)), &ret->term) < 0)
 		return "for: expected once, session, 30s to 12h, restart or always";
 	if (scope && answer_scope_parse(bytes_of(json_string_value(scope)), &ret->scope) < 0)
-		return "scope: expected exact, tool, dir, address or agent";
+		return "scope: expected exact, tool, dir, address, domain or agent";
 	if (rest && !json_is_boolean(rest))
 		return "rest: expected true or false";
 	ret->rest = json_is_true(rest);

@@ -6,8 +6,8 @@
 #include "policy/answer.h"
 
 static const char *const scope_names[_ANSWER_SCOPE_MAX] = {
-	[ANSWER_EXACT] = "exact",     [ANSWER_TOOL] = "tool",   [ANSWER_DIR] = "dir",
-	[ANSWER_ADDRESS] = "address", [ANSWER_AGENT] = "agent",
+	[ANSWER_EXACT] = "exact",     [ANSWER_TOOL] = "tool",     [ANSWER_DIR] = "dir",
+	[ANSWER_ADDRESS] = "address", [ANSWER_DOMAIN] = "domain", [ANSWER_AGENT] = "agent",
 };
 
 /* A duration is written as its number. */

@@ -18,6 +18,8 @@ enum answer_scope {
 	ANSWER_DIR,     /* path: the same operations in the object's directory and below. Tool: the
 			   same program, run in this directory or below */
 	ANSWER_ADDRESS, /* the same address, port and protocol */
+	ANSWER_DOMAIN,  /* the same name of a host, whatever its address; the same port and protocol
+			 */
 	ANSWER_AGENT,   /* whatever the agent does that a rule asks about */
 	_ANSWER_SCOPE_MAX,
 };
@@ -36,7 +38,7 @@ struct answer_term {
 	uint64_t duration_ns; /* ANSWER_DURATION only; whole seconds */
 };
 
-/* "exact", "tool", "dir", "address", "agent"; never NULL. */
+/* "exact", "tool", "dir", "address", "domain", "agent"; never NULL. */
 const char *answer_scope_name(enum answer_scope scope);
 /* Return: 0, -ENOENT. */
 int answer_scope_parse(struct bytes word, enum answer_scope *ret);

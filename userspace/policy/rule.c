@@ -141,9 +141,10 @@ static int parse_max_scope(const struct loader *l, const struct node *n, void *t
 
 	ask->has_max_scope = true;
 	if (n->type != NODE_SCALAR || answer_scope_parse(n->text, &ask->max_scope) < 0)
-		return loader_fail(l, n,
-				   "'max_scope' must be exact, tool, dir, address or agent: the "
-				   "most that one answer may cover");
+		return loader_fail(
+			l, n,
+			"'max_scope' must be exact, tool, dir, address, domain or agent: the "
+			"most that one answer may cover");
 	return 0;
 }
 

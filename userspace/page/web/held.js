@@ -42,6 +42,8 @@ function about(h) {
 	}
 	if (h.asked && h.asked !== h.object)
 		row(dl, "As asked", code(h.asked));
+	if (h.names)
+		row(dl, "Known as", words(h.names, 8));
 	if (h.object2)
 		row(dl, "To", code(h.object2));
 	if (h.cwd)
