@@ -16,7 +16,7 @@ teardown() {
 
 # A session of some dozens of records.
 a_session() {
-	hf --policy "$POLICY" "$@" -- sh -c 'mkdir a; cat /etc/hostname >a/b; ls a' >/dev/null
+	hf --policy "$POLICY" -- sh -c 'mkdir a; cat /etc/hostname >a/b; ls a' >/dev/null
 	session_ended
 }
 

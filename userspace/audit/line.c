@@ -3,21 +3,17 @@
 #include "base/io.h"
 
 #include "audit/line.h"
+#include "audit/scan_private.h"
 
 _Static_assert(LINE_WHY_SIZE == sizeof(((struct reader_line *)0)->why), "the same texts");
 
-#define DEPTH_MAX 2048 /* the library's own */
+#define DEPTH_MAX 4 /* ours are no deeper */
 
-/* In the order of a line: the next key is nearly always the next of these, or a few further on. */
 static const struct {
-	const char *name;
-	uint8_t len;
-	uint8_t key;
-} keys[] = {
-#define KEY(string, id)                                                                            \
-	{                                                                                          \
-		string, sizeof(string) - 1, LINE_##id                                              \
-	}
+	const char *name; /* with its quotes and the colon */
+	size_t len;
+} keys[_LINE_KEY_MAX] = {
+#define KEY(string, id) [LINE_##id] = {"\"" string "\":", sizeof(string) + 2}
 	KEY("v", V),
 	KEY("seq", SEQ),
 	KEY("time", TIME),
@@ -39,166 +35,213 @@ static const struct {
 	KEY("argv", ARGV),
 	KEY("argc", ARGC),
 	KEY("argv_truncated", ARGV_TRUNCATED),
+	KEY("interpreter", INTERPRETER),
 	KEY("cwd", CWD),
 	KEY("verdict", VERDICT),
 	KEY("would_have", WOULD_HAVE),
+	KEY("mode", MODE),
 	KEY("policy", POLICY),
 	KEY("rule", RULE),
 	KEY("reason", REASON),
+	KEY("layer", LAYER),
+	KEY("latency_ns", LATENCY),
+	KEY("result", RESULT),
+	KEY("errno", ERRNO),
 	KEY("held", HELD),
 	KEY("approver", APPROVER),
+	KEY("suggest", SUGGEST),
 	KEY("cost", COST),
-	KEY("steps", STEPS),
+	KEY("spent", SPENT),
+	KEY("note", NOTE),
 	KEY("redacted", REDACTED),
+	KEY("steps", STEPS),
+	KEY("prev", PREV),
 	KEY("utc_offset_s", UTC_OFFSET),
 	KEY("layers", LAYERS),
 #undef KEY
 };
 
-/* After the quote that opens a string; the quote that closes it, or NULL. */
-static const char *string_end(const char *p, const char *end)
+enum line_key line_key_find(const char *name)
 {
-	const char *start = p;
+	size_t len = strlen(name), i;
 
-	for (;;) {
-		const char *quote = memchr(p, '"', (size_t)(end - p));
-		const char *q = quote;
-
-		if (!quote)
-			return NULL;
-		while (q > start && q[-1] == '\\')
-			q--;
-		if ((quote - q) % 2 == 0)
-			return quote;
-		p = quote + 1;
-	}
+	for (i = 0; i < _LINE_KEY_MAX; i++)
+		if (keys[i].len == len + 3 && memcmp(keys[i].name + 1, name, len) == 0)
+			break;
+	return (enum line_key)i;
 }
 
-/* The end of the array or object at @p. */
-static const char *group_end(const char *p, const char *end)
-{
-	unsigned int depth = 0;
+/* ---- splitting: each reader takes what it knows off the front of @in, or says false */
 
-	for (; p < end; p++) {
-		if (*p == '"') {
-			p = string_end(p + 1, end);
-			if (!p)
-				return NULL;
-		} else if (*p == '[' || *p == '{') {
-			if (++depth > DEPTH_MAX)
-				return NULL;
-		} else if (*p == ']' || *p == '}') {
-			if (--depth == 0)
-				return p + 1;
-		}
-	}
-	return NULL;
+static bool take(struct bytes *in, struct bytes what)
+{
+	if (!bytes_has_prefix(*in, what))
+		return false;
+	in->p += what.len;
+	in->len -= what.len;
+	return true;
 }
 
-static const char *plain_end(const char *p, const char *end)
-{
-	const char *start = p;
-
-	while (p < end && ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || *p == '-' ||
-			   *p == '+' || *p == '.' || *p == 'E'))
-		p++;
-	return p == start ? NULL : p;
-}
-
-static const char *value_end(const char *p, const char *end)
+static bool take_string(struct bytes *in, struct bytes *ret)
 {
 	const char *close;
 
-	if (p == end)
-		return NULL;
-	if (*p == '[' || *p == '{')
-		return group_end(p, end);
-	if (*p != '"')
-		return plain_end(p, end);
-	close = string_end(p + 1, end);
-	return close ? close + 1 : NULL;
+	if (in->len < 2 || in->p[0] != '"')
+		return false;
+	close = scan_string_end(in->p + 1, in->p + in->len);
+	if (!close)
+		return false;
+	*ret = (struct bytes){.p = in->p + 1, .len = (size_t)(close - in->p - 1)};
+	in->len -= ret->len + 2;
+	in->p = close + 1;
+	return true;
 }
 
-/* Where @name is in the table, looked for from *@next on, which then is the one after it. */
-static size_t find_key(struct bytes name, size_t *next)
+static size_t count_digits(struct bytes in)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		size_t k = *next + i;
+	size_t n = 0;
 
-		k -= k >= ARRAY_SIZE(keys) ? ARRAY_SIZE(keys) : 0;
-		if (keys[k].len == name.len && memcmp(keys[k].name, name.p, name.len) == 0) {
-			*next = k + 1 == ARRAY_SIZE(keys) ? 0 : k + 1;
-			return keys[k].key;
-		}
+	while (n < in.len && in.p[n] >= '0' && in.p[n] <= '9')
+		n++;
+	return n;
+}
+
+static bool take_number(struct bytes *in)
+{
+	size_t n = count_digits(*in);
+
+	if (n == 0 || n > 18 || (n > 1 && in->p[0] == '0'))
+		return false;
+	in->p += n;
+	in->len -= n;
+	return true;
+}
+
+/* A number with a fraction or an exponent that no library refuses: few digits. */
+static bool take_rest_of_double(struct bytes *in)
+{
+	size_t n;
+
+	if (take(in, BYTES_LIT("."))) {
+		n = count_digits(*in);
+		if (n == 0 || n > 18)
+			return false;
+		in->p += n;
+		in->len -= n;
 	}
-	return _LINE_KEY_MAX;
+	if (!take(in, BYTES_LIT("e")))
+		return true;
+	if (!take(in, BYTES_LIT("-")))
+		(void)take(in, BYTES_LIT("+"));
+	n = count_digits(*in);
+	if (n == 0 || n > 2)
+		return false;
+	in->p += n;
+	in->len -= n;
+	return true;
+}
+
+static bool take_plain(struct bytes *in)
+{
+	struct bytes text;
+
+	if (take_string(in, &text) || take(in, BYTES_LIT("null")) || take(in, BYTES_LIT("true")) ||
+	    take(in, BYTES_LIT("false")))
+		return true;
+	return take_number(in) && take_rest_of_double(in);
+}
+
+static bool take_value(struct bytes *in, unsigned int depth)
+{
+	bool is_object = take(in, BYTES_LIT("{"));
+	struct bytes close = is_object ? BYTES_LIT("}") : BYTES_LIT("]"), key;
+
+	if (!is_object && !take(in, BYTES_LIT("[")))
+		return take_plain(in);
+	if (take(in, close))
+		return true;
+	do {
+		/* A key with an escape could be one that libraries refuse. */
+		if (is_object && (!take_string(in, &key) || memchr(key.p, '\\', key.len) ||
+				  !take(in, BYTES_LIT(":"))))
+			return false;
+		if (depth == DEPTH_MAX || !take_value(in, depth + 1))
+			return false;
+	} while (take(in, BYTES_LIT(",")));
+	return take(in, close);
 }
 
 bool line_split(struct bytes text, struct line *ret)
 {
-	const char *p = text.p, *end = text.p + text.len;
+	struct bytes in = text;
 	size_t next = 0;
 
 	*ret = (struct line){};
-	if (text.len < 2 || *p++ != '{')
+	if (!take(&in, BYTES_LIT("{")))
 		return false;
-	for (;;) {
-		const char *name = p + 1, *close;
-		size_t key;
+	do {
+		const char *start;
 
-		if (p == end || *p != '"')
+		while (next < _LINE_KEY_MAX &&
+		       !take(&in, (struct bytes){.p = keys[next].name, .len = keys[next].len}))
+			next++;
+		start = in.p;
+		if (next == _LINE_KEY_MAX || !take_value(&in, 0))
 			return false;
-		close = string_end(name, end);
-		if (!close || end - close < 2 || close[1] != ':')
-			return false;
-		key = find_key((struct bytes){name, (size_t)(close - name)}, &next);
-		p = value_end(close + 2, end);
-		if (!p || p == end)
-			return false;
-		if (key < _LINE_KEY_MAX)
-			ret->values[key] = (struct bytes){close + 2, (size_t)(p - close) - 2};
-		if (*p == '}')
-			return p + 1 == end;
-		if (*p++ != ',')
-			return false;
-	}
+		ret->values[next++] = (struct bytes){.p = start, .len = (size_t)(in.p - start)};
+	} while (take(&in, BYTES_LIT(",")));
+	return in.len == 1 && in.p[0] == '}';
 }
 
-static int rewrite(struct bytes text, struct arena *mem, struct bytes *ret,
-		   char why[static LINE_WHY_SIZE])
+/* ---- lines that others wrote */
+
+static int add_value(const json_t *v, struct arena *mem, struct bytes *ret)
+{
+	char *text = json_dumps(v, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+
+	if (!text)
+		return -ENOMEM;
+	*ret = arena_copy(mem, text, strlen(text));
+	free(text);
+	return ret->p ? 0 : -ENOMEM;
+}
+
+static int read_values(struct bytes text, struct arena *mem, struct line *ret,
+		       char why[static LINE_WHY_SIZE])
 {
 	struct reader_line line = {};
-	char *compact;
+	const char *name;
+	json_t *v;
+	int r = 0;
 
+	*ret = (struct line){};
 	if (reader_parse(text, &line) != READER_LINE) {
 		memcpy(why, line.why, LINE_WHY_SIZE);
 		json_decref(line.root);
 		return 1;
 	}
-	compact = json_dumps(line.root, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_object_foreach(line.root, name, v)
+	{
+		enum line_key key = line_key_find(name);
+
+		if (r == 0 && key != _LINE_KEY_MAX)
+			r = add_value(v, mem, &ret->values[key]);
+	}
 	json_decref(line.root);
-	if (!compact)
-		return -ENOMEM;
-	*ret = arena_copy(mem, compact, strlen(compact));
-	free(compact);
-	return ret->p ? 0 : -ENOMEM;
+	return r;
 }
 
 int line_take(struct bytes text, struct arena *mem, struct line *ret,
 	      char why[static LINE_WHY_SIZE])
 {
-	int r;
-
 	if (line_split(text, ret) &&
 	    (bytes_eq_str(ret->values[LINE_V], "2") || bytes_eq_str(ret->values[LINE_V], "1")) &&
 	    line_word(ret, LINE_EVENT).p && line_word(ret, LINE_TIME).p)
 		return 0;
-	r = rewrite(text, mem, &text, why);
-	if (r)
-		return r;
-	/* What the library has written, we can read. */
-	return line_split(text, ret) ? 0 : -ENOMEM;
+	return read_values(text, mem, ret, why);
 }
+
+/* ---- values */
 
 bool line_has(const struct line *l, enum line_key key)
 {
@@ -277,8 +320,7 @@ int line_strings(const struct line *l, enum line_key key, struct arena *mem,
 		 const struct bytes **ret, size_t *ret_n)
 {
 	struct bytes raw = l->values[key];
-	const char *p, *end;
-	struct bytes *list;
+	struct bytes *list, word;
 	size_t n = 0;
 
 	*ret = NULL;
@@ -290,24 +332,17 @@ int line_strings(const struct line *l, enum line_key key, struct arena *mem,
 	list = arena_alloc(mem, count_elements(raw) * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	p = raw.p + 1;
-	end = raw.p + raw.len;
-	while (*p != ']') {
-		const char *close = value_end(p, end);
-		int r;
+	raw = inside(raw);
+	while (scan_next_argument(&raw, &word)) {
+		/* With its quotes. */
+		int r = decode_string((struct bytes){word.p - 1, word.len + 2}, mem, &list[n]);
 
-		if (!close || close == end)
-			return -EBADMSG;
-		r = decode_string((struct bytes){p, (size_t)(close - p)}, mem, &list[n]);
 		if (r < 0)
 			return r;
 		n++;
-		p = close;
-		if (*p == ',')
-			p++;
-		else if (*p != ']')
-			return -EBADMSG;
 	}
+	if (raw.len)
+		return -EBADMSG;
 	*ret = list;
 	*ret_n = n;
 	return 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line of a log, cut into the raw values of the keys that a replay looks at: many times faster
- * than a JSON library, because nothing is copied and nothing of the rest is looked into. Takes any
- * object without blanks between its parts, in any order of keys; of every other line it says that
- * it is not sure. Strings are checked when they are decoded.
+ * One line of a log, cut into the raw values of its keys: many times faster than a JSON library,
+ * because nothing is copied. The one reader of lines that Holdfast itself writes (known keys in
+ * their fixed order, ASCII); of every other line it says that it is not sure, and the library reads
+ * it. What it takes, the library takes, too: tests/fuzz/fuzz_log_scan.c and fuzz_log_replay.c.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "base/strbuf.h"
 
+/* In the order in which codec_add_line() writes them. */
 enum line_key {
 	LINE_V,
 	LINE_SEQ,
@@ -32,17 +33,28 @@ enum line_key {
 	LINE_ARGV,
 	LINE_ARGC,
 	LINE_ARGV_TRUNCATED,
+	LINE_INTERPRETER,
 	LINE_CWD,
 	LINE_VERDICT,
 	LINE_WOULD_HAVE,
+	LINE_MODE,
 	LINE_POLICY,
 	LINE_RULE,
 	LINE_REASON,
+	LINE_LAYER,
+	LINE_LATENCY,
+	LINE_RESULT,
+	LINE_ERRNO,
 	LINE_HELD,
 	LINE_APPROVER,
+	LINE_SUGGEST,
 	LINE_COST,
-	LINE_STEPS,
+	LINE_SPENT,
+	LINE_NOTE,
 	LINE_REDACTED,
+	LINE_STEPS,
+	LINE_PREV,
+	/* of session_start, whose other keys only the library knows */
 	LINE_UTC_OFFSET,
 	LINE_LAYERS,
 	_LINE_KEY_MAX,
@@ -55,12 +67,14 @@ struct line {
 #define LINE_WHY_SIZE 256
 
 /*
- * A line of a log, whoever wrote it so: what is not written as Holdfast writes it is read by the
- * library, and written anew in @mem. It has v, event and time. Return: 0; 1: it is damaged, @why
+ * A line of a log, whoever wrote it so: of what is not written as Holdfast writes it the library
+ * reads the values, into @mem. It has v, event and time. Return: 0; 1: it is damaged, @why
  * says how; -ENOMEM.
  */
 int line_take(struct bytes text, struct arena *mem, struct line *ret,
 	      char why[static LINE_WHY_SIZE]) _must_check_;
+/* The key of this name; _LINE_KEY_MAX: it is none of them. */
+enum line_key line_key_find(const char *name);
 /* Return: true; false: not sure, @ret is undefined. */
 bool line_split(struct bytes text, struct line *ret);
 

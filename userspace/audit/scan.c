@@ -1,253 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/line.h"
 #include "audit/reader.h"
 #include "audit/record.h"
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/io.h"
 
 #include "audit/scan_private.h"
 
-#define STEPS_DEPTH_MAX 4
-
-/* What is done with a key's value. */
-enum value {
-	VALUE_IGNORED,
-	VALUE_STEPS,
-	VALUE_VERSION,
-	VALUE_TIME,
-	VALUE_EVENT,
-	VALUE_PID,
-	VALUE_PPID,
-	VALUE_KIND,
-	VALUE_OP,
-	VALUE_VERDICT,
-	VALUE_ARGV,
-	VALUE_TEXT,
+/* The keys whose strings are kept and searched, by enum scan_text. */
+static const enum line_key text_keys[_SCAN_TEXT_MAX] = {
+	[SCAN_SESSION] = LINE_SESSION, [SCAN_AGENT] = LINE_AGENT,
+	[SCAN_EXE] = LINE_EXE,         [SCAN_OBJECT] = LINE_OBJECT,
+	[SCAN_OBJECT2] = LINE_OBJECT2, [SCAN_ASKED] = LINE_ASKED,
+	[SCAN_ARGV] = LINE_ARGV,       [SCAN_INTERPRETER] = LINE_INTERPRETER,
+	[SCAN_CWD] = LINE_CWD,         [SCAN_POLICY] = LINE_POLICY,
+	[SCAN_RULE] = LINE_RULE,       [SCAN_REASON] = LINE_REASON,
+	[SCAN_HELD] = LINE_HELD,       [SCAN_APPROVER] = LINE_APPROVER,
+	[SCAN_SUGGEST] = LINE_SUGGEST, [SCAN_NOTE] = LINE_NOTE,
 };
 
-struct key {
-	const char *name; /* with its quotes and the colon */
-	uint8_t len;
-	uint8_t value;
-	uint8_t text;
-};
-
-#define KEY(string, what)                                                                          \
-	{                                                                                          \
-		"\"" string "\":", sizeof(string) + 2, VALUE_##what, 0                             \
-	}
-#define KEY_TEXT(string, what)                                                                     \
-	{                                                                                          \
-		"\"" string "\":", sizeof(string) + 2, VALUE_TEXT, SCAN_##what                     \
-	}
-
-/* In the order in which codec_add_line() writes them. */
-static const struct key keys[] = {
-	KEY("v", VERSION),
-	KEY("seq", IGNORED),
-	KEY("time", TIME),
-	KEY("event", EVENT),
-	KEY_TEXT("session", SESSION),
-	KEY_TEXT("agent", AGENT),
-	KEY("pid", PID),
-	KEY("tid", IGNORED),
-	KEY("ppid", PPID),
-	KEY_TEXT("exe", EXE),
-	KEY("kind", KIND),
-	KEY("op", OP),
-	KEY("syscall", IGNORED),
-	KEY_TEXT("object", OBJECT),
-	KEY_TEXT("object2", OBJECT2),
-	KEY_TEXT("asked", ASKED),
-	KEY("domains", STEPS),
-	KEY("aliases", IGNORED),
-	{"\"argv\":", 7, VALUE_ARGV, SCAN_ARGV},
-	KEY("argc", IGNORED),
-	KEY("argv_truncated", IGNORED),
-	KEY_TEXT("interpreter", INTERPRETER),
-	KEY_TEXT("cwd", CWD),
-	KEY("verdict", VERDICT),
-	KEY("would_have", IGNORED),
-	KEY("mode", IGNORED),
-	KEY_TEXT("policy", POLICY),
-	KEY_TEXT("rule", RULE),
-	KEY_TEXT("reason", REASON),
-	KEY("layer", IGNORED),
-	KEY("latency_ns", IGNORED),
-	KEY("result", IGNORED),
-	KEY("errno", IGNORED),
-	KEY_TEXT("held", HELD),
-	KEY_TEXT("approver", APPROVER),
-	KEY_TEXT("suggest", SUGGEST),
-	KEY("cost", IGNORED),
-	KEY("spent", IGNORED),
-	KEY_TEXT("note", NOTE),
-	KEY("redacted", IGNORED),
-	KEY("steps", STEPS),
-	KEY("prev", IGNORED),
-};
-
-/* The key @name; ARRAY_SIZE(keys): unknown. */
-static size_t key_find(const char *name)
+/* _SCAN_TEXT_MAX: it is no text that is kept. */
+static enum scan_text text_of(enum line_key key)
 {
-	size_t len = strlen(name), i;
+	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (keys[i].len == len + 3 && memcmp(keys[i].name + 1, name, len) == 0)
+	for (i = 0; i < _SCAN_TEXT_MAX; i++)
+		if (text_keys[i] == key)
 			break;
-	return i;
+	return (enum scan_text)i;
+}
+
+/* A decision's key, and not one of session_start's. */
+static bool is_known(enum line_key key)
+{
+	return key < LINE_UTC_OFFSET;
 }
 
 bool scan_is_searched(const char *key)
 {
-	size_t i = key_find(key);
+	enum line_key k = line_key_find(key);
 
 	/* A checkpoint's are hashes. */
-	if (i == ARRAY_SIZE(keys))
+	if (!is_known(k))
 		return !streq(key, "signature") && !streq(key, "key");
-	return keys[i].value >= VALUE_ARGV;
+	return text_of(k) != _SCAN_TEXT_MAX;
 }
 
-/* ---- a line, fast: each reader takes the value off the front of @in, or says false */
+/* ---- a line, fast: each reader says false where only the library can tell */
 
-static bool take(struct bytes *in, struct bytes what)
+static bool is_string(struct bytes raw)
 {
-	if (!bytes_has_prefix(*in, what))
-		return false;
-	in->p += what.len;
-	in->len -= what.len;
-	return true;
+	return raw.len >= 2 && raw.p[0] == '"';
 }
 
-static bool take_string(struct bytes *in, struct bytes *ret)
+static bool is_null(struct bytes raw)
 {
-	const char *close;
-
-	if (in->len < 2 || in->p[0] != '"')
-		return false;
-	close = scan_string_end(in->p + 1, in->p + in->len);
-	if (!close)
-		return false;
-	*ret = (struct bytes){.p = in->p + 1, .len = (size_t)(close - in->p - 1)};
-	in->len -= ret->len + 2;
-	in->p = close + 1;
-	return true;
+	return !raw.p || bytes_eq_str(raw, "null");
 }
 
-static bool take_text(struct bytes *in, struct bytes *ret)
+static bool read_text(struct bytes raw, struct bytes *ret)
 {
 	*ret = BYTES_NULL;
-	return take(in, BYTES_LIT("null")) || take_string(in, ret);
+	if (is_string(raw))
+		*ret = (struct bytes){.p = raw.p + 1, .len = raw.len - 2};
+	return is_string(raw) || is_null(raw);
 }
 
-static size_t count_digits(struct bytes in)
+static bool read_argv(struct bytes raw, struct bytes *ret)
 {
-	size_t n = 0;
+	struct bytes rest, argument;
 
-	while (n < in.len && in.p[n] >= '0' && in.p[n] <= '9')
-		n++;
-	return n;
-}
-
-static bool take_number(struct bytes *in, uint64_t *ret)
-{
-	size_t n = count_digits(*in);
-
-	*ret = 0;
-	if (n == 0 || n > 18 || (n > 1 && in->p[0] == '0'))
+	*ret = BYTES_NULL;
+	if (is_null(raw))
+		return true;
+	if (raw.p[0] != '[')
 		return false;
-	for (size_t i = 0; i < n; i++)
-		*ret = *ret * 10 + (uint64_t)(in->p[i] - '0');
-	in->p += n;
-	in->len -= n;
-	return true;
+	*ret = rest = (struct bytes){.p = raw.p + 1, .len = raw.len - 2};
+	while (rest.len && rest.p[0] == '"' && scan_next_argument(&rest, &argument))
+		;
+	return rest.len == 0;
 }
 
-/* A number with a fraction or an exponent that no library refuses: few digits. */
-static bool take_rest_of_double(struct bytes *in)
-{
-	size_t n;
-
-	if (take(in, BYTES_LIT("."))) {
-		n = count_digits(*in);
-		if (n == 0 || n > 18)
-			return false;
-		in->p += n;
-		in->len -= n;
-	}
-	if (!take(in, BYTES_LIT("e")))
-		return true;
-	if (!take(in, BYTES_LIT("-")))
-		(void)take(in, BYTES_LIT("+"));
-	n = count_digits(*in);
-	if (n == 0 || n > 2)
-		return false;
-	in->p += n;
-	in->len -= n;
-	return true;
-}
-
-static bool take_ignored(struct bytes *in)
-{
-	struct bytes text;
-	uint64_t number;
-
-	if (take_text(in, &text) || take(in, BYTES_LIT("true")) || take(in, BYTES_LIT("false")))
-		return true;
-	return take_number(in, &number) && take_rest_of_double(in);
-}
-
-/* Nested values, no deeper than ours are. */
-static bool take_steps(struct bytes *in, unsigned int depth)
-{
-	bool is_object = take(in, BYTES_LIT("{"));
-	struct bytes close = is_object ? BYTES_LIT("}") : BYTES_LIT("]"), key;
-
-	if (!is_object && !take(in, BYTES_LIT("[")))
-		return take_ignored(in);
-	if (take(in, close))
-		return true;
-	do {
-		/* A key with an escape could be one that libraries refuse. */
-		if (is_object && (!take_string(in, &key) || memchr(key.p, '\\', key.len) ||
-				  !take(in, BYTES_LIT(":"))))
-			return false;
-		if (depth == STEPS_DEPTH_MAX || !take_steps(in, depth + 1))
-			return false;
-	} while (take(in, BYTES_LIT(",")));
-	return take(in, close);
-}
-
-static bool take_id(struct bytes *in, uint32_t *ret)
+static bool read_id(struct bytes raw, uint32_t *ret)
 {
 	uint64_t number = 0;
 
-	if (!take(in, BYTES_LIT("null")) && !take_number(in, &number))
+	if (!is_null(raw) && parse_u64(raw, UINT32_MAX, &number) < 0)
 		return false;
 	*ret = (uint32_t)number;
-	/* What follows a number is checked by the caller: neither fraction nor exponent. */
-	return number <= UINT32_MAX;
-}
-
-static bool take_argv(struct bytes *in, struct bytes *ret)
-{
-	struct bytes argument;
-	const char *start;
-
-	*ret = BYTES_NULL;
-	if (take(in, BYTES_LIT("null")))
-		return true;
-	if (!take(in, BYTES_LIT("[")))
-		return false;
-	start = in->p;
-	*ret = (struct bytes){.p = start, .len = 0};
-	if (take(in, BYTES_LIT("]")))
-		return true;
-	do {
-		if (!take_string(in, &argument))
-			return false;
-	} while (take(in, BYTES_LIT(",")));
-	ret->len = (size_t)(in->p - start);
-	return take(in, BYTES_LIT("]"));
+	return true;
 }
 
 static unsigned int two_digits(const char *p)
@@ -306,68 +148,38 @@ static uint8_t verdict_of(struct bytes word)
 }
 
 /* A word; one with an escape could spell ours another way. */
-static bool take_word(struct bytes *in, uint8_t (*parse)(struct bytes), uint8_t *ret)
+static bool read_word(struct bytes raw, uint8_t (*parse)(struct bytes), uint8_t *ret)
 {
 	struct bytes word;
 
-	if (!take_text(in, &word) || (word.len && memchr(word.p, '\\', word.len)))
+	if (!read_text(raw, &word) || (word.len && memchr(word.p, '\\', word.len)))
 		return false;
 	*ret = parse(word);
 	return true;
 }
 
-static bool take_value(struct scanner *s, const struct key *key, struct bytes *in, struct scan *ret)
-{
-	struct bytes word = BYTES_NULL;
-
-	switch ((enum value)key->value) {
-	case VALUE_VERSION:
-		return take(in, BYTES_LIT("2")) || take(in, BYTES_LIT("1"));
-	case VALUE_TIME:
-		return take_string(in, &word) && read_time(s, word, &ret->time_ns);
-	case VALUE_EVENT:
-		return take_string(in, &word);
-	case VALUE_PID:
-		return take_id(in, &ret->pid);
-	case VALUE_PPID:
-		return take_id(in, &ret->ppid);
-	case VALUE_KIND:
-		return take_word(in, kind_of, &ret->kind);
-	case VALUE_OP:
-		return take_word(in, op_of, &ret->op);
-	case VALUE_VERDICT:
-		return take_word(in, verdict_of, &ret->verdict);
-	case VALUE_ARGV:
-		return take_argv(in, &ret->texts[SCAN_ARGV]);
-	case VALUE_TEXT:
-		return take_text(in, &ret->texts[key->text]);
-	case VALUE_STEPS:
-		return take_steps(in, 0);
-	case VALUE_IGNORED:
-		break;
-	}
-	return take_ignored(in);
-}
-
 bool scan_line(struct scanner *s, struct bytes line, struct scan *ret)
 {
-	unsigned int needed = 1U << VALUE_VERSION | 1U << VALUE_TIME | 1U << VALUE_EVENT;
-	struct bytes in = line;
-	size_t next = 0;
+	struct bytes time;
+	struct line l;
 
-	*ret = (struct scan){
-		.kind = SCAN_NONE, .op = SCAN_NONE, .verdict = SCAN_NONE, .is_plain = true};
-	if (!take(&in, BYTES_LIT("{")))
+	*ret = (struct scan){.is_plain = true};
+	if (!line_split(line, &l) ||
+	    (!bytes_eq_str(l.values[LINE_V], "2") && !bytes_eq_str(l.values[LINE_V], "1")) ||
+	    !is_string(l.values[LINE_EVENT]) || !is_string(l.values[LINE_TIME]))
 		return false;
-	do {
-		while (next < ARRAY_SIZE(keys) &&
-		       !take(&in, (struct bytes){.p = keys[next].name, .len = keys[next].len}))
-			next++;
-		if (next == ARRAY_SIZE(keys) || !take_value(s, &keys[next], &in, ret))
+	for (size_t i = 0; i < _SCAN_TEXT_MAX; i++) {
+		struct bytes raw = l.values[text_keys[i]];
+
+		if (i == SCAN_ARGV ? !read_argv(raw, &ret->texts[i])
+				   : !read_text(raw, &ret->texts[i]))
 			return false;
-		needed &= ~(1U << keys[next++].value);
-	} while (take(&in, BYTES_LIT(",")));
-	return !needed && in.len == 1 && in.p[0] == '}';
+	}
+	return read_text(l.values[LINE_TIME], &time) && read_time(s, time, &ret->time_ns) &&
+	       read_id(l.values[LINE_PID], &ret->pid) && read_id(l.values[LINE_PPID], &ret->ppid) &&
+	       read_word(l.values[LINE_KIND], kind_of, &ret->kind) &&
+	       read_word(l.values[LINE_OP], op_of, &ret->op) &&
+	       read_word(l.values[LINE_VERDICT], verdict_of, &ret->verdict);
 }
 
 /* ---- the same from what the library read */
@@ -458,19 +270,20 @@ int scan_root(json_t *root, uint64_t time_ns, struct strbuf *mem, struct scan *r
 	strbuf_reset(mem);
 	json_object_foreach(root, name, v)
 	{
-		size_t i = key_find(name), start = mem->len;
-		bool is_argv;
+		enum line_key key = line_key_find(name);
+		enum scan_text text = text_of(key);
+		bool is_argv = text == SCAN_ARGV;
+		size_t start = mem->len;
 
-		if (i == ARRAY_SIZE(keys)) {
+		if (!is_known(key)) {
 			scan.is_plain =
 				scan.is_plain && !(scan_is_searched(name) && has_strings(v));
 			continue;
 		}
-		is_argv = keys[i].value == VALUE_ARGV;
-		if (keys[i].value < VALUE_ARGV)
+		if (text == _SCAN_TEXT_MAX)
 			continue;
 		scan.is_plain = add_text(v, is_argv, &decoded, mem) && scan.is_plain;
-		places[keys[i].text] =
+		places[text] =
 			(struct place){.start = start,
 				       .len = mem->len - start,
 				       .is_there = is_argv ? json_is_array(v) : json_is_string(v)};

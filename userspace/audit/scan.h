@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What questions look at in a line of the log. scan_line() reads the lines that Holdfast itself
- * writes (known keys in their fixed order) many times faster than a JSON library; of every other
- * line it says that it is not sure, and scan_root() takes the same out of what the library read.
- * tests/fuzz/fuzz_log_scan.c holds the two against each other.
+ * What questions look at in a line of the log. scan_line() reads the lines that audit/line.h
+ * splits, many times faster than a JSON library; of every other line it says that it is not sure,
+ * and scan_root() takes the same out of what the library read. tests/fuzz/fuzz_log_scan.c holds the
+ * two against each other.
  */
 #pragma once
 
