@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-PIDS, ROUNDS, ZOMBIES = 400, 1200, 150
+PIDS, ROUNDS, ZOMBIES = 600, 600, 100
 POLICY = "version: 1\nname: pids\ndefault: allow\nrules:\n  - {name: x, match: {path: [/nonexistent]}, action: deny}\n"
 
 
