@@ -2,15 +2,13 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "base/escape.h"
 #include "base/sha256.h"
 
-#include "engine/grants.h"
 #include "engine/budget.h"
+#include "engine/grants_private.h"
 
-#define DESCRIBE_MAX ((size_t)400) /* of one path */
-#define FNV_PRIME    UINT64_C(1099511628211)
-#define FNV_BASIS    UINT64_C(14695981039346656037)
+#define FNV_PRIME UINT64_C(1099511628211)
+#define FNV_BASIS UINT64_C(14695981039346656037)
 
 /* ---- what an action is to a grant */
 
@@ -198,8 +196,7 @@ static int from_address(const struct grant_subject *s, struct grant_rule *g)
 	return 0;
 }
 
-/* What follows the last colon: of "192.0.2.1:443" and "[2001:db8::1]:443". */
-static struct bytes port_of(struct bytes address)
+struct bytes grant_port_of(struct bytes address)
 {
 	const char *colon = address.p ? memrchr(address.p, ':', address.len) : NULL;
 
@@ -218,7 +215,7 @@ static int from_domain(const struct grant_subject *s, struct grant_rule *g)
 	g->ops = OP_BIT(OP_RESOLVE);
 	if (s->op == OP_RESOLVE)
 		return 0;
-	if (!port_of(s->objects[0].text).len)
+	if (!grant_port_of(s->objects[0].text).len)
 		return -ENOTSUP;
 	/* Who may reach it may ask where it is. */
 	g->ops |= ops_like(s->objects[0].op);
@@ -314,7 +311,7 @@ static bool covers_domain(const struct grant_rule *g, const struct grant_subject
 	if (o->op == OP_RESOLVE)
 		return true;
 	return g->n_objects == 2 && o->protocol == g->objects[1].protocol &&
-	       bytes_eq(port_of(o->text), port_of(g->objects[1].text));
+	       bytes_eq(grant_port_of(o->text), grant_port_of(g->objects[1].text));
 }
 
 static bool covers_action(const struct grant_rule *g, const struct grant_subject *s)
@@ -350,91 +347,6 @@ bool grant_rule_covers(const struct grant_rule *g, const struct grant_subject *s
 	if (!g->is_deny && !policy_ask_permits(s->ask, g->scope, &g->term))
 		return false;
 	return covers_action(g, s);
-}
-
-/* ---- words */
-
-static void add_path(struct strbuf *out, struct bytes path)
-{
-	escape_terminal_max(out, path, DESCRIBE_MAX);
-}
-
-static void add_ops(struct strbuf *out, uint32_t ops)
-{
-	bool is_first = true;
-
-	for (unsigned op = 0; op < _OP_MAX; op++) {
-		if (!(ops & OP_BIT(op)))
-			continue;
-		strbuf_add_fmt(out, "%s%s", is_first ? "" : ", ", op_name((enum action_op)op));
-		is_first = false;
-	}
-}
-
-static void describe_dir(const struct grant_rule *g, struct strbuf *out)
-{
-	if (g->kind == KIND_TOOL) {
-		if (g->n_objects > 1)
-			add_path(out, g->objects[1].text);
-		strbuf_add_str(out, " with any arguments, run in ");
-	} else {
-		add_ops(out, g->ops);
-		strbuf_add_str(out, " in ");
-	}
-	add_path(out, g->objects[0].text);
-	strbuf_add_str(out, " and everything below");
-}
-
-static void describe_domain(const struct grant_rule *g, struct strbuf *out)
-{
-	add_ops(out, g->ops);
-	strbuf_add_str(out, " to ");
-	add_path(out, g->objects[0].text);
-	if (g->n_objects > 1) {
-		strbuf_add_str(out, ", port ");
-		add_path(out, port_of(g->objects[1].text));
-		if (g->objects[1].protocol < POLICY_PROTO_OTHER)
-			strbuf_add_fmt(out, " (%s)", policy_protocol_name(g->objects[1].protocol));
-		strbuf_add_str(out, ", whatever its address");
-	}
-	strbuf_add_str(out, ", by any program");
-}
-
-void grant_rule_describe(const struct grant_rule *g, struct strbuf *out)
-{
-	switch (g->scope) {
-	case ANSWER_EXACT:
-		strbuf_add_str(out, "this exact action");
-		if (g->shown.len) {
-			strbuf_add_str(out, ": ");
-			add_path(out, g->shown);
-		}
-		return;
-	case ANSWER_TOOL:
-		if (g->n_objects)
-			add_path(out, g->objects[0].text);
-		strbuf_add_str(out, " with any arguments, anywhere");
-		return;
-	case ANSWER_DIR:
-		describe_dir(g, out);
-		return;
-	case ANSWER_ADDRESS:
-		add_ops(out, g->ops);
-		strbuf_add_str(out, " to ");
-		add_path(out, g->objects[0].text);
-		if (g->objects[0].protocol < POLICY_PROTO_OTHER)
-			strbuf_add_fmt(out, " (%s)", policy_protocol_name(g->objects[0].protocol));
-		strbuf_add_str(out, " by any program");
-		return;
-	case ANSWER_DOMAIN:
-		describe_domain(g, out);
-		return;
-	case ANSWER_AGENT:
-		strbuf_add_str(out, "everything the agent does that a rule asks about");
-		return;
-	case _ANSWER_SCOPE_MAX:
-		return;
-	}
 }
 
 /* ---- sets */
