@@ -109,7 +109,7 @@ static void run_environment(const struct world *w)
 		{"HOME", in(w, "home")},
 		{"XDG_STATE_HOME", in(w, "state")},
 		{"XDG_RUNTIME_DIR", in(w, "run")},
-		{"XDG_CONFIG_HOME", in(w, "home/.config")},
+		{"XDG_CONFIG_HOME", in(w, "state/config")}, /* the list of keys is there */
 		{"XDG_CACHE_HOME", in(w, "home/.cache")},
 		{"TMPDIR", in(w, "w/tmp")},
 		{"PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
