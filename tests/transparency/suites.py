@@ -80,7 +80,7 @@ class Git(Suite):
 
         def one(script):
             try:
-                text = sh(f"./{script} --root={roots}", self.work / "t", timeout=600)
+                text = sh(f"./{script} --root={roots}", self.work / "t", timeout=1800)
             except subprocess.TimeoutExpired:
                 return {f"{script}:": "timeout"}
             # A number may come twice when a script prints TAP of its own; the last one counts, as for prove.
