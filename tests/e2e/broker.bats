@@ -181,6 +181,21 @@ broker_activated() {
 	assert_logged '.event == "notice" and (.note | test("tried to use the broker.s socket and was refused"))'
 }
 
+@test "a session that floods it has 64 questions there, and the others when there is room" {
+	local i
+
+	broker_config <<<'notify: false'
+	for ((i = 0; i < 70; i++)); do echo x >"$T/ask/many$i"; done
+	broker_run
+	# shellcheck disable=SC2016 # the shell of the session expands it
+	run_held -- bash -c 'for f in "$@"; do cat "$f" & done; wait' _ "$T"/ask/many*
+	wait_held 70
+	wait_for broker_says '(.held | length) == 64 and .sessions[0].held == 70'
+	# shellcheck disable=SC2046 # several ids
+	"$HOLDFAST" deny $(held_ids | head -n 10)
+	wait_for broker_says '(.held | length) == 60'
+}
+
 @test "five brokers killed at random moments: nothing is lost, answered twice, or allowed without an answer" {
 	skip_without python3
 	export TMPDIR=$T
