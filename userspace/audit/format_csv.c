@@ -10,12 +10,12 @@
 #include "audit/format_private.h"
 
 static const char *const columns[] = {
-	"v",          "seq",   "time",   "event",    "session",     "agent",   "pid",
-	"tid",        "ppid",  "exe",    "kind",     "op",          "syscall", "object",
-	"object2",    "asked", "argv",   "argc",     "interpreter", "cwd",     "verdict",
-	"would_have", "mode",  "policy", "rule",     "reason",      "layer",   "latency_ns",
-	"result",     "errno", "held",   "approver", "suggest",     "cost",    "spent",
-	"note",       "other",
+	"v",       "seq",        "time",       "event",   "session", "agent",    "pid",
+	"tid",     "ppid",       "exe",        "kind",    "op",      "syscall",  "object",
+	"object2", "asked",      "domains",    "aliases", "argv",    "argc",     "interpreter",
+	"cwd",     "verdict",    "would_have", "mode",    "policy",  "rule",     "reason",
+	"layer",   "latency_ns", "result",     "errno",   "held",    "approver", "suggest",
+	"cost",    "spent",      "note",       "other",
 };
 
 /* Not in "other" either: it is about the file, and means nothing outside of it. */
