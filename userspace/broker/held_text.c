@@ -2,32 +2,13 @@
 #include <inttypes.h>
 
 #include "base/escape.h"
+#include "control/shown.h"
 
 #include "broker/held_text.h"
 
 #define SHOW_COMMAND_BYTES 1500
 #define SHOW_STRING_BYTES  400
 #define LINE_MAX_BYTES     ((size_t)64 * 1024)
-
-/* The string at @key as the bytes that the session wrote; the caller frees *@b. NULL bytes when
- * there is none. */
-static struct bytes get_bytes(const json_t *o, const char *key, struct strbuf *b)
-{
-	const json_t *v = json_object_get(o, key);
-
-	strbuf_reset(b);
-	if (!json_is_string(v))
-		return BYTES_NULL;
-	escape_json_decode(b, (struct bytes){json_string_value(v), json_string_length(v)});
-	return strbuf_bytes(b);
-}
-
-static void add_escaped(struct strbuf *out, const json_t *o, const char *key, size_t max)
-{
-	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
-
-	escape_terminal_max(out, get_bytes(o, key, &b), max);
-}
 
 static uint64_t get_u64(const json_t *o, const char *key)
 {
@@ -43,7 +24,7 @@ static void add_row(struct strbuf *out, const char *label, const json_t *o, cons
 	if (!json_is_string(v) || json_string_length(v) == 0)
 		return;
 	strbuf_add_fmt(out, "  %-8s ", label);
-	add_escaped(out, o, key, SHOW_STRING_BYTES);
+	shown_add(out, o, key, SHOW_STRING_BYTES);
 	strbuf_add_char(out, '\n');
 }
 
@@ -53,12 +34,8 @@ static void add_names(struct strbuf *out, const json_t *o)
 	const json_t *names = json_object_get(o, "names");
 
 	for (size_t i = 0; i < json_array_size(names); i++) {
-		_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
-		const json_t *v = json_array_get(names, i);
-
-		escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
 		strbuf_add_fmt(out, "  %-8s ", i ? "" : "known as");
-		escape_terminal_max(out, strbuf_bytes(&b), SHOW_STRING_BYTES);
+		shown_add_value(out, json_array_get(names, i), SHOW_STRING_BYTES);
 		strbuf_add_char(out, '\n');
 	}
 }
@@ -98,13 +75,9 @@ static void add_approvers(struct strbuf *out, const json_t *o)
 		return;
 	strbuf_add_fmt(out, "  %-8s only ", "answer");
 	for (size_t i = 0; i < json_array_size(approvers); i++) {
-		_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(LINE_MAX_BYTES);
-		const json_t *v = json_array_get(approvers, i);
-
 		if (i)
 			strbuf_add_str(out, ", ");
-		escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
-		escape_terminal_max(out, strbuf_bytes(&b), SHOW_STRING_BYTES);
+		shown_add_value(out, json_array_get(approvers, i), SHOW_STRING_BYTES);
 	}
 	strbuf_add_char(out, '\n');
 }
@@ -137,9 +110,9 @@ static void add_choices(struct strbuf *out, const json_t *o)
 		const json_t *a = json_array_get(answers, i);
 
 		strbuf_add_fmt(out, "  %-8s --scope ", "");
-		add_escaped(out, a, "scope", SHOW_STRING_BYTES);
+		shown_add(out, a, "scope", SHOW_STRING_BYTES);
 		strbuf_add_str(out, ": ");
-		add_escaped(out, a, "covers", SHOW_STRING_BYTES);
+		shown_add(out, a, "covers", SHOW_STRING_BYTES);
 		strbuf_add_char(out, '\n');
 	}
 	if (json_array_size(answers) == 0)
@@ -147,18 +120,18 @@ static void add_choices(struct strbuf *out, const json_t *o)
 	strbuf_add_fmt(out, "  %-8s --for session, 30s to 12h, restart or always", "");
 	if (json_is_string(json_object_get(o, "max_duration"))) {
 		strbuf_add_str(out, "; the rule lets it be at most ");
-		add_escaped(out, o, "max_duration", SHOW_STRING_BYTES);
+		shown_add(out, o, "max_duration", SHOW_STRING_BYTES);
 	}
 	strbuf_add_char(out, '\n');
 }
 
 void held_text_entry(const json_t *o, const json_t *status, bool is_detailed, struct strbuf *out)
 {
-	add_escaped(out, o, "id", SHOW_STRING_BYTES);
+	shown_add(out, o, "id", SHOW_STRING_BYTES);
 	strbuf_add_str(out, "  ");
-	add_escaped(out, o, "op", SHOW_STRING_BYTES);
+	shown_add(out, o, "op", SHOW_STRING_BYTES);
 	strbuf_add_str(out, " (");
-	add_escaped(out, o, "kind", SHOW_STRING_BYTES);
+	shown_add(out, o, "kind", SHOW_STRING_BYTES);
 	strbuf_add_fmt(out, "), held for %" PRIu64 " s, denied in %" PRIu64 " s\n",
 		       get_u64(o, "age_ms") / 1000, get_u64(o, "left_ms") / 1000);
 	add_command(out, o);
@@ -167,11 +140,11 @@ void held_text_entry(const json_t *o, const json_t *status, bool is_detailed, st
 	add_row(out, "to", o, "object2");
 	add_row(out, "in", o, "cwd");
 	strbuf_add_fmt(out, "  %-8s %" PRIu64 " ", "process", get_u64(o, "pid"));
-	add_escaped(out, o, "exe", SHOW_STRING_BYTES);
+	shown_add(out, o, "exe", SHOW_STRING_BYTES);
 	strbuf_add_fmt(out, "\n  %-8s ", "agent");
-	add_escaped(out, status, "agent", SHOW_STRING_BYTES);
+	shown_add(out, status, "agent", SHOW_STRING_BYTES);
 	strbuf_add_str(out, ", session ");
-	add_escaped(out, status, "session", SHOW_STRING_BYTES);
+	shown_add(out, status, "session", SHOW_STRING_BYTES);
 	strbuf_add_char(out, '\n');
 	add_row(out, "policy", o, "policy");
 	add_row(out, "rule", o, "rule");

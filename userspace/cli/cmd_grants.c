@@ -8,10 +8,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/escape.h"
 #include "base/say.h"
 #include "control/client.h"
 #include "control/grantstore.h"
+#include "control/shown.h"
 
 #include "cli/commands.h"
 #include "cli/grants_policy.h"
@@ -92,17 +92,6 @@ static bool is_id(const json_t *o, const char *id)
 
 /* ---- one grant */
 
-static void add(struct strbuf *out, const json_t *o, const char *key)
-{
-	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(TEXT_MAX);
-	const json_t *v = json_object_get(o, key);
-
-	if (!json_is_string(v))
-		return;
-	escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
-	escape_terminal_max(out, strbuf_bytes(&b), SHOW_BYTES);
-}
-
 static void add_end(struct strbuf *out, const json_t *o)
 {
 	uint64_t now_ns = clock_boottime_ns(), end_ns;
@@ -113,7 +102,7 @@ static void add_end(struct strbuf *out, const json_t *o)
 		strbuf_add_fmt(out, "%" PRIu64 " s more",
 			       end_ns > now_ns ? (end_ns - now_ns) / NS_PER_SEC : 0);
 	else
-		add(out, o, "for");
+		shown_add(out, o, "for", SHOW_BYTES);
 	strbuf_add_char(out, '\n');
 }
 
@@ -122,18 +111,18 @@ static void print_text(const json_t *o, uint64_t used)
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(TEXT_MAX);
 	static const char *const rows[] = {"agent", "by", "rule", "reason", "made", "session"};
 
-	add(&out, o, "id");
+	shown_add(&out, o, "id", SHOW_BYTES);
 	strbuf_add_str(&out, "  ");
-	add(&out, o, "verdict");
+	shown_add(&out, o, "verdict", SHOW_BYTES);
 	strbuf_add_char(&out, ' ');
-	add(&out, o, "covers");
+	shown_add(&out, o, "covers", SHOW_BYTES);
 	strbuf_add_char(&out, '\n');
 	add_end(&out, o);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!json_string_length(json_object_get(o, rows[i])))
 			continue;
 		strbuf_add_fmt(&out, "  %-8s ", rows[i]);
-		add(&out, o, rows[i]);
+		shown_add(&out, o, rows[i], SHOW_BYTES);
 		strbuf_add_char(&out, '\n');
 	}
 	strbuf_add_fmt(&out, "  used     %" PRIu64 " times by running sessions\n", used);

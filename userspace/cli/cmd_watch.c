@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/say.h"
+#include "control/shown.h"
 
 #include "cli/commands.h"
 #include "cli/watch.h"
@@ -102,28 +103,13 @@ static void keep_selection(struct watch *w)
 	select_row(w, n ? MIN(w->row, n - 1) : 0);
 }
 
-static void add_string(struct strbuf *out, const json_t *o, const char *key, size_t max)
-{
-	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(CONTROL_PACKET_MAX);
-	const json_t *v = json_object_get(o, key);
-
-	if (!json_is_string(v))
-		return;
-	escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
-	escape_terminal_max(out, strbuf_bytes(&b), max);
-}
-
 static void add_command(struct strbuf *out, const json_t *o)
 {
 	const json_t *argv = json_object_get(o, "argv");
 
 	for (size_t i = 0; i < json_array_size(argv) && i < 32; i++) {
-		_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(CONTROL_PACKET_MAX);
-		const json_t *v = json_array_get(argv, i);
-
-		escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
 		strbuf_add_char(out, ' ');
-		escape_terminal_max(out, strbuf_bytes(&b), 100);
+		shown_add_value(out, json_array_get(argv, i), 100);
 	}
 }
 
@@ -139,18 +125,18 @@ static void draw_row(const struct watch *w, int y, size_t n)
 	       (json_int_t)((clock_monotonic_ns() - r.session.seen_ns) / NS_PER_MSEC);
 	waiting = json_integer_value(json_object_get(r.entry, "waiting"));
 	strbuf_add_fmt(&out, "%c ", n == w->row ? '>' : ' ');
-	add_string(&out, r.entry, "id", 8);
+	shown_add(&out, r.entry, "id", 8);
 	strbuf_add_fmt(&out, " %4llds ", (long long)MAX(left, (json_int_t)0) / 1000);
 	if (waiting > 1)
 		strbuf_add_fmt(&out, "x%lld ", (long long)waiting);
-	add_string(&out, r.session.status, "agent", 16);
+	shown_add(&out, r.session.status, "agent", 16);
 	strbuf_add_char(&out, ' ');
-	add_string(&out, r.entry, "op", 10);
+	shown_add(&out, r.entry, "op", 10);
 	if (json_array_size(json_object_get(r.entry, "argv")) > 0) {
 		add_command(&out, r.entry);
 	} else {
 		strbuf_add_char(&out, ' ');
-		add_string(&out, r.entry, "object", 300);
+		shown_add(&out, r.entry, "object", 300);
 	}
 	screen_text(y, strbuf_str(&out), n == w->row ? A_BOLD : A_NORMAL);
 }
@@ -167,7 +153,7 @@ static int draw_sessions(const struct watch *w, int y)
 		roster_get(w->roster, i, &s);
 		escape_terminal_max(&out, bytes_of(s.name), 40);
 		strbuf_add_char(&out, ' ');
-		add_string(&out, s.status, "agent", 30);
+		shown_add(&out, s.status, "agent", 30);
 		if (s.problem) {
 			strbuf_add_str(&out, ": ");
 			escape_terminal_max(&out, bytes_of(s.problem), 200);

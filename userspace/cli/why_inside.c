@@ -2,9 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/escape.h"
 #include "base/say.h"
 #include "control/client.h"
+#include "control/shown.h"
 
 #include "cli/why_inside.h"
 
@@ -41,23 +41,12 @@ static bool has(const json_t *o, const char *key)
 	return json_string_length(json_object_get(o, key)) > 0;
 }
 
-static void add(struct strbuf *out, const json_t *o, const char *key)
-{
-	_cleanup_(strbuf_fini) struct strbuf b = STRBUF_INIT(TEXT_MAX);
-	const json_t *v = json_object_get(o, key);
-
-	if (!json_is_string(v))
-		return;
-	escape_json_decode(&b, (struct bytes){json_string_value(v), json_string_length(v)});
-	escape_terminal_max(out, strbuf_bytes(&b), SHOW_BYTES);
-}
-
 static void add_line(struct strbuf *out, const json_t *o, const char *words, const char *key)
 {
 	if (!has(o, key))
 		return;
 	strbuf_add_str(out, words);
-	add(out, o, key);
+	shown_add(out, o, key, SHOW_BYTES);
 	strbuf_add_char(out, '\n');
 }
 
@@ -67,19 +56,19 @@ static void tell(const json_t *o, struct strbuf *out)
 	json_int_t times = json_integer_value(json_object_get(o, "times"));
 
 	strbuf_add_str(out, "Denied: ");
-	add(out, o, "op");
+	shown_add(out, o, "op", SHOW_BYTES);
 	strbuf_add_char(out, ' ');
-	add(out, o, has(o, "command") ? "command" : "object");
+	shown_add(out, o, has(o, "command") ? "command" : "object", SHOW_BYTES);
 	strbuf_add_str(out, " (");
-	add(out, o, "errno");
+	shown_add(out, o, "errno", SHOW_BYTES);
 	strbuf_add_str(out, ")\n");
 	add_line(out, o, "Reason: ", "reason");
 	add_line(out, o, "Instead: ", "suggest");
 	if (has(o, "rule")) {
 		strbuf_add_str(out, "Rule: ");
-		add(out, o, "rule");
+		shown_add(out, o, "rule", SHOW_BYTES);
 		strbuf_add_str(out, " of policy ");
-		add(out, o, "policy");
+		shown_add(out, o, "policy", SHOW_BYTES);
 		strbuf_add_char(out, '\n');
 	}
 	add_line(out, o, "Answered by: ", "approver");
