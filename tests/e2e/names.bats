@@ -230,7 +230,7 @@ after it: 0"
 	chown -R 65534:65534 "$place"
 	cd "$place"
 	run world setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$place" XDG_RUNTIME_DIR="$place" \
-		XDG_STATE_HOME="$place" "$place/hf" run --log "$place/log/l" --policy "$place/policy.yaml" -- \
+		XDG_STATE_HOME="$place" XDG_CONFIG_HOME="$place" "$place/hf" run --log "$place/log/l" --policy "$place/policy.yaml" -- \
 		curl -sS -m 10 http://good.example/x
 	cd /
 	rm -rf "$place"
