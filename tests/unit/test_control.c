@@ -210,7 +210,7 @@ static void test_the_way_of_an_answer_is_recorded(void **state)
 {
 	char id[HELD_ID_SIZE], request[128];
 	struct fixture f;
-	struct bytes b = bytes_of(request);
+	struct bytes b;
 
 	(void)state;
 	setup(&f, false);
