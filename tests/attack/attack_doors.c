@@ -386,10 +386,10 @@ static int do_add_key(const struct world *w)
 	X(do_iopl, syscall(SYS_iopl, 0))                                                           \
 	X(do_ioperm, syscall(SYS_ioperm, 0, 1, 0))                                                 \
 	X(do_modify_ldt, syscall(SYS_modify_ldt, 0, NULL, 0))                                      \
-	X(do_swapon, syscall(SYS_swapon, "/nonexistent", 0))                                       \
-	X(do_swapoff, syscall(SYS_swapoff, "/nonexistent"))                                        \
-	X(do_acct, syscall(SYS_acct, "/nonexistent"))                                              \
-	X(do_quotactl, syscall(SYS_quotactl, 0x800001 << 8, "/nonexistent", 0, NULL))              \
+	X(do_swapon, syscall(SYS_swapon, "/proc/nonexistent", 0))                                  \
+	X(do_swapoff, syscall(SYS_swapoff, "/proc/nonexistent"))                                   \
+	X(do_acct, syscall(SYS_acct, "/proc/nonexistent"))                                         \
+	X(do_quotactl, syscall(SYS_quotactl, 0x800001 << 8, "/proc/nonexistent", 0, NULL))         \
 	X(do_settimeofday, syscall(SYS_settimeofday, NULL, NULL))                                  \
 	X(do_clock_settime, syscall(SYS_clock_settime, 0, NULL))                                   \
 	X(do_sethostname, syscall(SYS_sethostname, NULL, 5))                                       \
@@ -397,18 +397,19 @@ static int do_add_key(const struct world *w)
 	X(do_reboot, syscall(SYS_reboot, 0, 0, 0, NULL))                                           \
 	X(do_fanotify, syscall(SYS_fanotify_init, 0, O_RDONLY))                                    \
 	X(do_handle, syscall(SYS_open_by_handle_at, -1, NULL, 0))                                  \
-	X(do_mount, mount("none", "/nonexistent", "tmpfs", 0, NULL))                               \
-	X(do_umount, umount2("/nonexistent", 0))                                                   \
-	X(do_chroot, chroot("/nonexistent"))                                                       \
-	X(do_pivot_root, syscall(SYS_pivot_root, "/nonexistent", "/nonexistent"))                  \
+	X(do_mount, mount("none", "/proc/nonexistent", "tmpfs", 0, NULL))                          \
+	X(do_umount, umount2("/proc/nonexistent", 0))                                              \
+	X(do_chroot, chroot("/proc/nonexistent"))                                                  \
+	X(do_pivot_root, syscall(SYS_pivot_root, "/proc/nonexistent", "/proc/nonexistent"))        \
 	X(do_setns, setns(-1, 0))                                                                  \
 	X(do_fsopen, syscall(430, "tmpfs", 0))                                                     \
 	X(do_fsconfig, syscall(431, -1, 0, NULL, NULL, 0))                                         \
 	X(do_fsmount, syscall(432, -1, 0, 0))                                                      \
-	X(do_fspick, syscall(433, AT_FDCWD, "/nonexistent", 0))                                    \
-	X(do_open_tree_attr, syscall(467, AT_FDCWD, "/nonexistent", 0, NULL, 0))                   \
-	X(do_move_mount, syscall(429, AT_FDCWD, "/nonexistent", AT_FDCWD, "/nonexistent", 0))      \
-	X(do_mount_setattr, syscall(442, AT_FDCWD, "/nonexistent", 0, NULL, 0))
+	X(do_fspick, syscall(433, AT_FDCWD, "/proc/nonexistent", 0))                               \
+	X(do_open_tree_attr, syscall(467, AT_FDCWD, "/proc/nonexistent", 0, NULL, 0))              \
+	X(do_move_mount,                                                                           \
+	  syscall(429, AT_FDCWD, "/proc/nonexistent", AT_FDCWD, "/proc/nonexistent", 0))           \
+	X(do_mount_setattr, syscall(442, AT_FDCWD, "/proc/nonexistent", 0, NULL, 0))
 
 #define X(function, call)                                                                          \
 	static int function(const struct world *w)                                                 \

@@ -55,7 +55,7 @@ for name in ("/nonexistent.sock", "\0abstract\n\xff"):
         with socket.socket(socket.AF_UNIX) as s: s.connect(name)
     except OSError: pass
 import ctypes
-ctypes.CDLL(None).mount(b"none", b"/nonexistent", b"none", 0, None)
+ctypes.CDLL(None).mount(b"none", b"/proc/nonexistent", b"none", 0, None)
 os.system("date; uname; id; true")
 """
 

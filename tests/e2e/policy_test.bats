@@ -216,7 +216,7 @@ ptest() {
 	run --separate-stderr "$HOLDFAST" policy list --json
 	assert_success
 	run jq -e '(map(select(.name == "safe_coding"))[0] | .language == "agent-action-policy" and .rules == 6)
-		and (map(select(.name == "no-network"))[0] | .language == "native" and .rules == 3
+		and (map(select(.name == "no-network"))[0] | .language == "native" and .rules == 4
 			and (.description | length > 0) and (.file | endswith("/no-network.yaml")))' <<<"$output"
 	assert_success
 	run "$HOLDFAST" policy list word

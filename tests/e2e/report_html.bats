@@ -105,9 +105,9 @@ teardown() {
 
 @test "a page that cannot be written is told" {
 	hf --policy "$POLICY" -- true
-	run "$HOLDFAST" report "$LOG" --html=/nonexistent/page.html
+	run "$HOLDFAST" report "$LOG" --html=/proc/nonexistent/page.html
 	assert_failure 1
-	assert_output --partial "/nonexistent/page.html"
+	assert_output --partial "/proc/nonexistent/page.html"
 	run "$HOLDFAST" report --since yesterday
 	assert_failure 2
 	assert_output --partial "yesterday"

@@ -110,8 +110,8 @@ curses_agent() {
 		"$HOLDFAST" deny "$(held_ids)"
 		tm_type ":q"
 		tm_key Enter
-		tm_type "q"
-		tm_wait '^STATUS='
+		tm_type "q" # of the pager; the terminal shows it when an editor has ended
+		tm_wait 'STATUS='
 		tm kill-server
 	done
 }

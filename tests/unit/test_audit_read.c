@@ -414,7 +414,8 @@ int main(void)
 	};
 
 	/* Times are shown in the reader's zone; the default place must be nobody's. */
-	if (setenv("TZ", "UTC", 1) < 0 || setenv("XDG_STATE_HOME", "/nonexistent/state", 1) < 0)
+	if (setenv("TZ", "UTC", 1) < 0 ||
+	    setenv("XDG_STATE_HOME", "/proc/nonexistent/state", 1) < 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

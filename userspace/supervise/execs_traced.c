@@ -107,7 +107,8 @@ static int remember(struct execs_traced *t, const struct action *a)
 	text = malloc(x->cmdline.len + 1);
 	if (!text)
 		return -ENOMEM;
-	memcpy(text, x->cmdline.p, x->cmdline.len);
+	if (x->cmdline.len)
+		memcpy(text, x->cmdline.p, x->cmdline.len);
 	*o = (struct execs_traced_one){
 		.pidfd = TAKE_FD(pidfd),
 		.pid = a->pid,

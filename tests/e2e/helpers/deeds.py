@@ -116,7 +116,7 @@ def several_datagrams():
 def system():
     libc.ptrace(16, 1, None, None)                                    # PTRACE_ATTACH
     libc.process_vm_readv(1, None, 0, None, 0, 0)
-    libc.mount(b"none", b"/nonexistent", b"tmpfs", 0, None)
+    libc.mount(b"none", b"/proc/nonexistent", b"tmpfs", 0, None)
     libc.syscall(425, 1, None)                                        # io_uring_setup
     attempt(socket.socket, socket.AF_INET, socket.SOCK_RAW, 1)
     attempt(socket.socket, 40, socket.SOCK_STREAM)                    # vsock

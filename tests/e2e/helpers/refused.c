@@ -55,7 +55,7 @@ static long perf_event_open(void)
 
 static long do_mount(void)
 {
-	return mount("none", "/nonexistent", "tmpfs", 0, NULL);
+	return mount("none", "/proc/nonexistent", "tmpfs", 0, NULL);
 }
 
 static long unshare_mount(void)
@@ -67,17 +67,17 @@ static long unshare_mount(void)
 
 static long do_umount(void)
 {
-	return umount2("/nonexistent", 0);
+	return umount2("/proc/nonexistent", 0);
 }
 
 static long do_chroot(void)
 {
-	return chroot("/nonexistent");
+	return chroot("/proc/nonexistent");
 }
 
 static long pivot_root(void)
 {
-	return syscall(SYS_pivot_root, "/nonexistent", "/nonexistent");
+	return syscall(SYS_pivot_root, "/proc/nonexistent", "/proc/nonexistent");
 }
 
 static long do_setns(void)
@@ -92,12 +92,12 @@ static long fsopen_(void)
 
 static long open_tree_(void)
 {
-	return syscall(428, AT_FDCWD, "/nonexistent", 1);
+	return syscall(428, AT_FDCWD, "/proc/nonexistent", 1);
 }
 
 static long move_mount_(void)
 {
-	return syscall(429, AT_FDCWD, "/nonexistent", AT_FDCWD, "/nonexistent", 0);
+	return syscall(429, AT_FDCWD, "/proc/nonexistent", AT_FDCWD, "/proc/nonexistent", 0);
 }
 
 static long do_open_by_handle_at(void)
@@ -277,7 +277,7 @@ static long do_reboot(void)
 
 static long do_swapoff(void)
 {
-	return syscall(SYS_swapoff, "/nonexistent");
+	return syscall(SYS_swapoff, "/proc/nonexistent");
 }
 
 static long init_module(void)
