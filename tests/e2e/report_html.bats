@@ -46,9 +46,10 @@ teardown() {
 		common = dict(v=1, session="s", agent="a", event="action", tid=1, kind="path", op="read", syscall="openat",
 		              verdict="deny", would_have="deny", mode="enforce", policy="p", rule="r", latency_ns=1)
 		for i in range(1, 100001):
+		    n = 1 if i % 50 else 200  # half a gigabyte of long ones tests patience only
 		    print(json.dumps(dict(common, seq=i, time=f"2026-11-21T05:{i // 60000:02}:{i // 1000 % 60:02}.{i % 1000:03}Z",
 		                          pid=10 + i % 30000, ppid=10 + i % 30000 // 2, exe="/x",
-		                          object=f"/{i}/" + "<\u202e&" * 200, reason="'\u200b" * 500)))
+		                          object=f"/{i}/" + "<\u202e&" * n, reason="'\u200b" * 2 * n)))
 	END
 	"$HOLDFAST" report --html "$LOG" >"$T/page.html"
 	run python3 "$HELPERS/check_html.py" "$T/page.html"
