@@ -296,6 +296,7 @@ is_held() {
 		rules:
 		  - {name: local, match: {address: [127.0.0.1]}, action: allow}
 		  - {name: ask-names, match: {domain: ["*.good.example", good.example], op: [resolve]}, action: allow}
+		  - {name: ask-web, match: {protocol: tcp}, action: ask}
 	EOF
 	holding bash -c 'for i in 1 2; do curl -sS -m 30 http://good.example/x; done; curl -sS -m 30 http://good.example:81/x; curl -sS -m 30 http://198.51.100.1/x; true'
 	wait_for is_held .object 198.51.100.1:80
@@ -304,10 +305,19 @@ is_held() {
 		"connect, send, resolve to good.example, port 80 (tcp), whatever its address, by any program"
 	run "$HOLDFAST" held "$(held | jq -r .id)"
 	assert_output --partial "known as good.example"
-	"$HOLDFAST" approve "$(held | jq -r .id)" --for session --scope domain
+	"$HOLDFAST" approve "$(held | jq -r .id)" --for always --scope domain
 	wait_for is_held .object 198.51.100.1:81
 	assert_equal "$(cat "$T/out")" $'hello\nhello'
 	assert_logged '.object == "198.51.100.1:80" and .verdict == "allow" and (.approver // "" | startswith("grant:"))'
 	"$HOLDFAST" deny "$(held | jq -r .id)"
 	session_ended
+	# As a rule of the policy it does the same, without the grant.
+	"$HOLDFAST" grants --write-policy "$POLICY" --yes
+	"$HOLDFAST" policy check "$POLICY"
+	"$HOLDFAST" revoke "$("$HOLDFAST" grants --json | jq -r .id)"
+	rm "$LOG"
+	run world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" --ask deny -- \
+		bash -c 'curl -sS -m 30 http://good.example/x && ! curl -sS -m 30 http://good.example:81/x'
+	assert_success
+	assert_line hello
 }

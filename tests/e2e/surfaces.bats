@@ -81,6 +81,18 @@ says() {
 	assert_equal "$(jq -r '.argv | length' "$T/question")" 2
 }
 
+@test "a program that answers is told that a command line of 2 MB is not all there" {
+	local long
+
+	printf '%s\n' '#!/bin/sh' "cat >'$T/question'" 'echo "{\"answer\":\"allow\"}"' >"$T/bot"
+	chmod 755 "$T/bot"
+	printf -v long '%110000s' x
+	hf --policy "$POLICY" --ask "command:$T/bot" -- /usr/bin/true "$long" "$long" "$long" "$long" "$long" "$long" "$long" \
+		"$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" "$long" end
+	assert_equal "$(jq -c '[.truncated, .argc]' "$T/question")" '[true,19]'
+	assert [ "$(stat -c %s "$T/question")" -le 65536 ]
+}
+
 @test "the terminal's own prompt, with a command line of 2 MB too" {
 	skip_without tmux
 	export TERM=screen

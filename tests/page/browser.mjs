@@ -164,6 +164,31 @@ const tests = {
 		assert.equal(session.text, "asked-for\n".repeat(3));
 	},
 
+	async "a grant is listed with what it covers, and asked about anew when it is revoked"() {
+		const session = run("sh", "-c", 'cat "$1"; while [ ! -e "$2" ]; do sleep 0.05; done; cat "$1"', "-", `${T}/ask/file`, `${T}/go`);
+		await card().waitFor();
+		await settle();
+		await card().getByText("More than this once").click();
+		await card().getByLabel("For how long").selectOption("session");
+		await card().getByLabel(/^To do that, type/).fill("session");
+		await card().getByRole("button", {name: /^Approve all that/}).click();
+		await until("the first of two", () => session.text === "asked-for\n");
+		await tab.getByRole("link", {name: "Grants"}).click();
+		const grant = tab.locator("#grants-list .card");
+		await grant.waitFor();
+		assert.match(await grant.textContent(), /^allow .*to the end of the session; agent sh; by /s);
+		await axe("grants");
+		await grant.getByRole("button", {name: /^Revoke/}).click();
+		await tab.locator("#grants-list").getByText("There are none.").waitFor();
+		fs.writeFileSync(`${T}/go`, "");
+		await tab.getByRole("link", {name: /^Held/}).click();
+		await card().waitFor();
+		await settle();
+		await card().getByRole("button", {name: /^Deny: /}).click();
+		assert.notEqual(await session.ended, 0);
+		assert.equal(session.text, "asked-for\n");
+	},
+
 	async "what an agent writes is shown, and is never more than text"() {
 		const hostile = ["\u202egnp.exe", "<img src=x onerror=window.pwned=1>", "a\u200bb", "\x1b[31mred", "tab\there", "new\nline", " ".repeat(200) + "far", "\u0430pple", Buffer.from([0x62, 0xff, 0x63]).toString("latin1")];
 		const session = run("true", ...hostile);
@@ -226,7 +251,7 @@ const tests = {
 		await tab.emulateMedia({colorScheme: "dark"});
 		await tab.setViewportSize({width: 360, height: 740});
 		await card().waitFor();
-		for (const view of ["Held", "Live", "Sessions", "Log"]) {
+		for (const view of ["Held", "Live", "Sessions", "Grants", "Log"]) {
 			await tab.getByRole("link", {name: new RegExp(`^${view}`)}).first().click();
 			await sleep(100);
 			assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth) <= 360, view);
