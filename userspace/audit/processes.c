@@ -10,7 +10,8 @@
 
 #include "audit/processes.h"
 
-#define TABLE_MIN ((size_t)1024)
+#define TABLE_MIN          ((size_t)1024)
+#define SESSION_CACHED_MAX 64
 
 struct process {
 	uint64_t session;
@@ -29,15 +30,26 @@ struct processes {
 	size_t size, used; /* size: a power of two, at most half of it used */
 	struct edge *edges;
 	size_t n_edges, cap_edges;
+	/* Records of a session stand together: its name is hashed once for all of them. */
+	char session[SESSION_CACHED_MAX];
+	size_t session_len; /* 0: none */
+	uint64_t session_id;
 };
 
-static uint64_t hash_bytes(struct bytes s)
+static uint64_t session_id(struct processes *p, struct bytes s)
 {
 	static const unsigned char key[crypto_shorthash_KEYBYTES];
 	uint64_t h;
 
+	if (s.len && s.len == p->session_len && memcmp(s.p, p->session, s.len) == 0)
+		return p->session_id;
 	(void)crypto_shorthash((unsigned char *)&h, (const unsigned char *)(s.p ? s.p : ""), s.len,
 			       key);
+	if (s.len && s.len <= sizeof(p->session)) {
+		memcpy(p->session, s.p, s.len);
+		p->session_len = s.len;
+		p->session_id = h;
+	}
 	return h;
 }
 
@@ -114,7 +126,7 @@ static int add_edge(struct processes *p, struct edge edge)
 
 int processes_add(struct processes *p, struct bytes session, uint32_t pid, uint32_t ppid)
 {
-	uint64_t id = hash_bytes(session);
+	uint64_t id = session_id(p, session);
 	struct process *process;
 	int r;
 
@@ -162,7 +174,7 @@ void processes_mark(struct processes *p, const uint32_t *roots, size_t n_roots)
 	} while (is_more);
 }
 
-bool processes_is_marked(const struct processes *p, struct bytes session, uint32_t pid)
+bool processes_is_marked(struct processes *p, struct bytes session, uint32_t pid)
 {
-	return pid && find(p->table, p->size, hash_bytes(session), pid)->is_marked;
+	return pid && find(p->table, p->size, session_id(p, session), pid)->is_marked;
 }

@@ -16,4 +16,4 @@ int processes_add(struct processes *p, struct bytes session, uint32_t pid,
 		  uint32_t ppid) _must_check_;
 /* Marks what descends from the processes @roots of each session. */
 void processes_mark(struct processes *p, const uint32_t *roots, size_t n_roots);
-bool processes_is_marked(const struct processes *p, struct bytes session, uint32_t pid);
+bool processes_is_marked(struct processes *p, struct bytes session, uint32_t pid);
