@@ -153,6 +153,16 @@ static void test_every_code_point_is_decoded_and_nothing_else(void **state)
 	assert_int_equal(utf8_decode("", 0, &cp), 0);
 }
 
+static void test_markup_is_text(void **state)
+{
+	struct strbuf out = STRBUF_INIT(100);
+
+	(void)state;
+	escape_markup(&out, BYTES_LIT("<b>a & \"b\"</b> &lt;"));
+	assert_string_equal(strbuf_str(&out), "&lt;b&gt;a &amp; \"b\"&lt;/b&gt; &amp;lt;");
+	strbuf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_json_strings_are_ascii_without_controls),
 		cmocka_unit_test(test_random_bytes_come_back_from_json),
 		cmocka_unit_test(test_texts_that_look_like_escapes_come_back_from_json),
+		cmocka_unit_test(test_markup_is_text),
 		cmocka_unit_test(test_every_code_point_is_decoded_and_nothing_else),
 	};
 

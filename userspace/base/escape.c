@@ -196,3 +196,21 @@ size_t utf8_encode(uint32_t cp, char out[static 4])
 	out[0] = (char)(lead[n == 1 ? 0 : n] | cp);
 	return n;
 }
+
+void escape_markup(struct strbuf *out, struct bytes in)
+{
+	for (size_t i = 0; i < in.len; i++)
+		switch (in.p[i]) {
+		case '<':
+			strbuf_add_str(out, "&lt;");
+			break;
+		case '>':
+			strbuf_add_str(out, "&gt;");
+			break;
+		case '&':
+			strbuf_add_str(out, "&amp;");
+			break;
+		default:
+			strbuf_add_char(out, in.p[i]);
+		}
+}

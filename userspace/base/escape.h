@@ -22,6 +22,9 @@ void escape_terminal_max(struct strbuf *out, struct bytes in, size_t max);
 void escape_json(struct strbuf *out, struct bytes in);
 /* Undoes the \xNN layer of escape_json() on the text that a JSON parser gives back. */
 void escape_json_decode(struct strbuf *out, struct bytes in);
+/* Text of clean ASCII for where HTML, or what desktop notifications take of it, is read: '<', '>'
+ * and '&' become entities. Not for attributes. */
+void escape_markup(struct strbuf *out, struct bytes in);
 /* Length in bytes of the valid UTF-8 sequence at @p (at most @len bytes), 0 if invalid. Sets
  * *ret_cp if not NULL. */
 size_t utf8_decode(const char *p, size_t len, uint32_t *ret_cp);

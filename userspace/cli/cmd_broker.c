@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `holdfast broker`, and how `run` starts it. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -12,6 +11,7 @@
 #include "cli/broker_start.h"
 #include "cli/commands.h"
 #include "cli/companion.h"
+#include "cli/options.h"
 
 static const char usage[] =
 	"usage: holdfast broker [OPTIONS]\n"
@@ -27,7 +27,7 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0, 1 it did not work or none is running, 2 wrong usage.\n";
 
-struct options {
+struct broker_command {
 	bool is_background, is_check, is_status, is_stop, is_json;
 };
 
@@ -37,49 +37,19 @@ static void say_line(void *arg, const char *line)
 	say("%s", line);
 }
 
-/* Return: 0; 1 after --help; 2 after saying what is wrong. */
-static int parse_options(int argc, char **argv, struct options *ret)
+/* Return: 0; OPTIONS_HELPED; -EINVAL after saying what is wrong. */
+static int parse_options(int argc, char **argv, struct broker_command *ret)
 {
-	static const struct option options[] = {
-		{"background", no_argument, NULL, 'b'},
-		{"check", no_argument, NULL, 'c'},
-		{"status", no_argument, NULL, 's'},
-		{"stop", no_argument, NULL, 'x'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
+	const struct option_row rows[] = {{"background", .flag = &ret->is_background},
+					  {"check", .flag = &ret->is_check},
+					  {"status", .flag = &ret->is_status},
+					  {"stop", .flag = &ret->is_stop},
+					  {"json", .flag = &ret->is_json},
+					  {}};
+	const struct options options = {.command = "broker", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'b':
-			ret->is_background = true;
-			break;
-		case 'c':
-			ret->is_check = true;
-			break;
-		case 's':
-			ret->is_status = true;
-			break;
-		case 'x':
-			ret->is_stop = true;
-			break;
-		case 'j':
-			ret->is_json = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return 1;
-		default: /* getopt_long() has said what is wrong */
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		say("broker: expected no argument, got '%s'", argv[optind]);
-		return 2;
-	}
-	return 0;
+	return r == 0 && optind < argc ? options_refuse_operand(&options, argv) : r;
 }
 
 /* ---- asking one that runs */
@@ -128,7 +98,7 @@ static void print_status(const json_t *o)
 		print_clean("  problem   ", json_string_value(json_array_get(problems, i)), "\n");
 }
 
-static int call(const char *request, const struct options *o)
+static int call(const char *request, const struct broker_command *o)
 {
 	_cleanup_(strbuf_fini) struct strbuf reply = STRBUF_INIT(BROKER_REPLY_MAX + 1);
 	_cleanup_(json_decrefp) json_t *root = NULL;
@@ -159,7 +129,7 @@ static int call(const char *request, const struct options *o)
 
 /* ---- being one */
 
-static int serve(const struct broker_config *config, const struct options *o)
+static int serve(const struct broker_config *config, const struct broker_command *o)
 {
 	const struct broker_options options = {
 		.config = config, .is_lingering = o->is_background, .say = say_line};
@@ -184,12 +154,12 @@ int cmd_broker(int argc, char **argv)
 {
 	_cleanup_(broker_config_fini) struct broker_config config = {};
 	_cleanup_(freep) char *path = broker_config_path();
-	struct options o = {};
+	struct broker_command o = {};
 	struct diag d = {};
 	int r = parse_options(argc, argv, &o);
 
 	if (r)
-		return r == 1 ? 0 : r;
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (o.is_status || o.is_stop)
 		return call(o.is_stop ? "stop" : "status", &o);
 	if (!path) {

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "base/escape.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "broker/hand.h"
@@ -87,21 +88,6 @@ static enum MHD_Result reply(struct MHD_Connection *c, unsigned status, const ch
 	return r;
 }
 
-static void add_html(struct strbuf *out, struct bytes s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		switch (s.p[i]) {
-		case '<':
-			strbuf_add_str(out, "&lt;");
-			break;
-		case '&':
-			strbuf_add_str(out, "&amp;");
-			break;
-		default:
-			strbuf_add_char(out, s.p[i]);
-		}
-}
-
 static enum MHD_Result reply_html(const struct request *q)
 {
 	struct strbuf out = STRBUF_INIT(2 * TEXT_MAX);
@@ -112,7 +98,7 @@ static enum MHD_Result reply_html(const struct request *q)
 		"content=\"width=device-width\"><title>Holdfast</title><style>body{font:1rem "
 		"sans-serif;margin:1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}"
 		"button{font-size:1.2rem;padding:.7rem 2rem}</style><h1>Holdfast</h1><pre>");
-	add_html(&out, strbuf_bytes(&q->text));
+	escape_markup(&out, strbuf_bytes(&q->text));
 	strbuf_add_str(&out, "</pre>");
 	if (q->is_page)
 		strbuf_add_fmt(&out, "<form method=\"post\"><button>%s</button></form>",

@@ -21,6 +21,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/io.h"
 #include "broker/hand.h"
 #include "control/peer.h"
@@ -356,29 +357,10 @@ static bool find_owner(struct notifier *n)
 
 /* ---- showing */
 
-/* The text is clean ASCII; where the service reads markup, none of it may be any. */
-static void add_markup(struct strbuf *out, struct bytes s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		switch (s.p[i]) {
-		case '<':
-			strbuf_add_str(out, "&lt;");
-			break;
-		case '>':
-			strbuf_add_str(out, "&gt;");
-			break;
-		case '&':
-			strbuf_add_str(out, "&amp;");
-			break;
-		default:
-			strbuf_add_char(out, s.p[i]);
-		}
-}
-
 static void write_body(const struct notifier *n, const struct item *item, struct strbuf *out)
 {
 	if (n->has_markup)
-		add_markup(out, strbuf_bytes(&item->body));
+		escape_markup(out, strbuf_bytes(&item->body));
 	else
 		strbuf_add_bytes(out, strbuf_bytes(&item->body));
 	if (!n->has_actions)
