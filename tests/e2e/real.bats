@@ -233,20 +233,47 @@ transparent() {
 	grep -qx 'hello /x' "$T/native.out"
 }
 
-@test "npm install of real packages from the registry" {
-	skip_without npm node
-	timeout 60 npm view is-number@7.0.0 version --cache "$T/probe" >/dev/null 2>&1 || skip "the npm registry cannot be reached"
-	sed -i 's/network: deny/network: allow/' "$NEED"
-	cat >"$T/script" <<-'END'
-		set -e
-		export npm_config_cache=$PWD/cache npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false npm_config_loglevel=error
-		npm init -y >/dev/null
-		npm install is-number@7.0.0 left-pad@1.3.0 >/dev/null
-		node -e 'console.log(require("is-number")("5"), require("left-pad")("x", 5, "-"))'
-		npm ls
-		rm -rf cache
-	END
+# npm_package NAME VERSION BODY [DEPENDENCIES]
+npm_package() {
+	mkdir -p "$T/packages/$1"
+	printf '{"name": "%s", "version": "%s", "main": "index.js", "dependencies": {%s}}\n' "$1" "$2" "${4-}" >"$T/packages/$1/package.json"
+	echo "$3" >"$T/packages/$1/index.js"
+}
+
+# npm_works SCRIPT: what every npm test does around its own lines.
+npm_works() {
+	{
+		cat <<-'END'
+			set -e
+			export npm_config_cache=$PWD/cache npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false npm_config_loglevel=error
+			npm init -y >/dev/null
+		END
+		echo "$1"
+		echo "npm ls"
+		echo "rm -rf cache"
+	} >"$T/script"
 	transparent "$T/script"
+}
+
+@test "npm install from a registry" {
+	skip_without npm node
+	npm_package left 1.2.0 'module.exports = (s, n) => s.padStart(n, "-");'
+	npm_package both 2.0.1 'const left = require("left"); module.exports = s => left(s, 5) + "-".repeat(2);' '"left": "^1.0.0"'
+	"$HELPERS/npm_registry.py" "$T/packages" "$T/port" >/dev/null 2>&1 3>&- &
+	started "$!"
+	wait_for test -s "$T/port"
+	export npm_config_registry="http://127.0.0.1:$(<"$T/port")/"
+	npm_works 'npm install both >/dev/null; node -e "console.log(require(\"both\")(\"x\"))"; grep -c integrity package-lock.json'
+	grep -qx -- '----x--' "$T/native.out"
+}
+
+# Opt-in: a test run reaches no address but loopback by itself.
+@test "npm install of real packages from the public registry" {
+	skip_without npm node
+	[[ -n ${E2E_NPM_REGISTRY:-} ]] || skip "opt-in, reaches the npm registry: E2E_NPM_REGISTRY=https://registry.npmjs.org/"
+	export npm_config_registry=$E2E_NPM_REGISTRY
+	sed -i 's/network: deny/network: allow/' "$NEED"
+	npm_works 'npm install is-number@7.0.0 left-pad@1.3.0 >/dev/null; node -e "console.log(require(\"is-number\")(\"5\"), require(\"left-pad\")(\"x\", 5, \"-\"))"'
 	grep -qx 'true ----x' "$T/native.out"
 }
 
@@ -300,29 +327,29 @@ transparent() {
 same_but_for_others() {
 	comm -12 "$1" "$3" | comm -23 - "$2" >"$T/missing"
 	sort -u "$1" "$3" | comm -13 - "$2" >"$T/extra"
-	[[ ! -s $T/missing && ! -s $T/extra ]]
+	[[ ! -s $T/missing && ! -s $T/extra ]] || {
+		head -n 40 "$T/missing" "$T/extra"
+		return 1
+	}
 }
 
+# What changed since the test began is other programs' work (tests beside this one, logs): status
+# times tell, and nobody can set them.
 find_once() {
-	find / -xdev \( -path "$T" -o -path "$REPO" -o -path /tmp -o -path /run -o -path /var/log \) -prune -o -printf '%p %M %s %l\n' 2>/dev/null
+	find / -xdev \( -path "$T" -o -path "$REPO" -o -path /tmp -o -path /run -o -path /var/log \) -prune -o ! -newerct "@$START" -printf '%p %M %s %l\n' 2>/dev/null
 }
 
 @test "find / -xdev" {
-	export LC_ALL=C
+	export LC_ALL=C START
+	START=$(date +%s)
 	export -f find_once
-	# The machine's other programs write meanwhile (other tests, logs): what comes and goes within one
-	# supervised run is seen by no native one, so a difference must show three times to count.
-	for _ in 1 2 3; do
-		find_once | sort >"$T/1"
-		hf --policy audit-only -- bash -c find_once | sort >"$T/2"
-		find_once | sort >"$T/3"
-		hf --policy "$NEED" -- bash -c find_once | sort >"$T/4"
-		find_once | sort >"$T/5"
-		same_but_for_others "$T/1" "$T/2" "$T/3" && same_but_for_others "$T/3" "$T/4" "$T/5" &&
-			break
-	done
-	run cat "$T/missing" "$T/extra"
-	assert_output ""
+	find_once | sort >"$T/1"
+	hf --policy audit-only -- bash -c find_once | sort >"$T/2"
+	find_once | sort >"$T/3"
+	hf --policy "$NEED" -- bash -c find_once | sort >"$T/4"
+	find_once | sort >"$T/5"
+	same_but_for_others "$T/1" "$T/2" "$T/3"
+	same_but_for_others "$T/3" "$T/4" "$T/5"
 	# All but nothing of it is the machine's own noise.
 	[[ $(wc -l <"$T/2") -gt 10000 ]]
 	refute_logged '.verdict == "deny"'

@@ -45,7 +45,7 @@ hf_teardown() {
 	# What a failed test needs to be understood.
 	if [[ -z ${BATS_TEST_COMPLETED:-} && -s $LOG ]]; then
 		echo "--- last records of $LOG:"
-		tail -n 12 "$LOG"
+		tail -n 12 "$LOG" | cut -c 1-400
 	fi
 	cd / || return
 	# Directories that a test made unwritable must not keep bats from removing them.
