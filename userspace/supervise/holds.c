@@ -21,9 +21,10 @@
  */
 #define KERNEL_ERESTARTSYS 512
 
-#define HOLD_SCAN_MAX    128 /* processes whose signals are looked at in one scan */
-#define STATUS_MAX_BYTES 8192
-#define SIGNAL_BIT(sig)  (UINT64_C(1) << ((sig)-1))
+#define HOLD_BATCH         64                  /* taken note of with the table locked */
+#define HOLD_SCAN_SHARE_NS (HOLD_SCAN_NS / 20) /* what a scan may take of the main thread */
+#define STATUS_MAX_BYTES   8192
+#define SIGNAL_BIT(sig)    (UINT64_C(1) << ((sig)-1))
 
 /*
  * Signals that are meant to interrupt. Others (SIGCHLD, SIGURG, SIGWINCH, timers of a runtime)
@@ -353,53 +354,63 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 	held_free(h);
 }
 
-struct hold_scan {
-	struct supervise *supervise;
-	unsigned int index;
-	unsigned int looked_at;
-	size_t n_ended;
-	struct {
-		char id[HELD_ID_SIZE];
-		enum hold_end end;
-	} ended[HOLD_SCAN_MAX];
+/* What is looked at of a held action, copied so that the table need not stay locked. */
+struct hold_look {
+	uint64_t seq;
+	uint64_t notif;
+	pid_t tid;
+	char id[HELD_ID_SIZE];
 };
 
-static bool scan_one(const struct held *h, void *arg)
-{
-	struct hold_scan *scan = arg;
-	struct signal_state signals;
-	enum hold_end end;
+struct hold_batch {
+	size_t n;
+	struct hold_look looks[HOLD_BATCH];
+};
 
-	if (scan->n_ended == HOLD_SCAN_MAX)
-		return false;
-	if (!id_is_valid(scan->supervise->config.listener, h->notif.id)) {
-		end = HOLD_GONE;
-	} else {
-		/* Only a window of them each time, going round: reading /proc costs some
-		 * microseconds each. */
-		if (scan->index++ < scan->supervise->scan_cursor ||
-		    scan->looked_at == HOLD_SCAN_MAX)
-			return true;
-		scan->looked_at++;
-		if (!read_signal_state(h->tid, &signals) || !has_interrupting_signal(&signals))
-			return true;
-		end = HOLD_INTERRUPTED;
-	}
-	memcpy(scan->ended[scan->n_ended].id, h->id, HELD_ID_SIZE);
-	scan->ended[scan->n_ended++].end = end;
-	return true;
+static bool add_look(const struct held *h, void *arg)
+{
+	struct hold_batch *b = arg;
+	struct hold_look *look = &b->looks[b->n++];
+
+	*look = (struct hold_look){.seq = h->seq, .notif = h->notif.id, .tid = h->tid};
+	memcpy(look->id, h->id, HELD_ID_SIZE);
+	return b->n < HOLD_BATCH;
 }
 
+static void look_at_hold(struct supervise *s, const struct hold_look *look)
+{
+	bool is_valid = id_is_valid(s->config.listener, look->notif);
+	struct signal_state signals;
+	struct held *h;
+
+	if (is_valid &&
+	    (!read_signal_state(look->tid, &signals) || !has_interrupting_signal(&signals)))
+		return;
+	h = held_table_take(s->config.held, look->id);
+	if (h) /* it was not answered meanwhile */
+		supervise_end_hold(s, h, is_valid ? HOLD_INTERRUPTED : HOLD_GONE, BYTES_NULL,
+				   BYTES_NULL);
+}
+
+/*
+ * Goes round, as far as it comes in HOLD_SCAN_SHARE_NS: the kernel looks for a notification among
+ * all that wait, so thousands of them cost seconds. The table is not locked meanwhile: receivers
+ * that wait for it would be taken for blocked, and each be given a thread in its place.
+ */
 void supervise_scan_holds(struct supervise *s)
 {
-	struct hold_scan scan = {.supervise = s};
+	uint64_t until_ns = clock_monotonic_ns() + HOLD_SCAN_SHARE_NS;
+	struct hold_batch batch;
 
-	held_table_each(s->config.held, scan_one, &scan);
-	s->scan_cursor = scan.looked_at == HOLD_SCAN_MAX ? s->scan_cursor + HOLD_SCAN_MAX : 0;
-	for (size_t i = 0; i < scan.n_ended; i++) {
-		struct held *h = held_table_take(s->config.held, scan.ended[i].id);
-
-		if (h)
-			supervise_end_hold(s, h, scan.ended[i].end, BYTES_NULL, BYTES_NULL);
-	}
+	do {
+		batch.n = 0;
+		held_table_each_after(s->config.held, s->scan_cursor, add_look, &batch);
+		for (size_t i = 0; i < batch.n; i++) {
+			look_at_hold(s, &batch.looks[i]);
+			s->scan_cursor = batch.looks[i].seq;
+			if (clock_monotonic_ns() >= until_ns)
+				return;
+		}
+	} while (batch.n == HOLD_BATCH);
+	s->scan_cursor = 0;
 }

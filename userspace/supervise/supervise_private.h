@@ -27,7 +27,8 @@ struct supervise {
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
 	char command_denial[512];
-	unsigned int scan_cursor; /* main thread only: where the next scan of the holds goes on */
+	uint64_t scan_cursor; /* main thread only: the ->seq after which the next scan of the holds
+				 goes on */
 };
 
 /* A receiver's own state; one thread each. */
