@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""log_kill.py HOLDFAST ROUNDS [--seed N]: SIGKILL of the supervisor, or of launcher and supervisor, at
-random moments of a session whose workload counts in shared memory the directories that it made.
+"""log_kill.py HOLDFAST ROUNDS [--seed N]: SIGKILL of those who guard a session (VICTIMS), at
+random moments, while its workload counts in shared memory the directories that it made.
 
 After recovery no decision that took effect may be missing from the log, no line may be torn, and
 `holdfast verify` must find nothing. Nothing runs on unsupervised: the
 command, and a daemon that it left behind, are dead within a second (TREE_DEADLINE=SECONDS for a busy machine).
+Only where nobody but the keeper was killed the session goes on, supervised; then its supervisor is killed, too.
 Prints figures; exit status 1 with the round's seed and the kept directory when something is missing.
 """
+import collections
 import json
 import mmap
 import os
@@ -40,6 +42,9 @@ while True:
     struct.pack_into("Q", shared, 0, n)
 """
 DEADLINE = 30
+# In this order, one after the other. All three at once are more than Holdfast promises to survive.
+VICTIMS = [("supervisor",), ("launcher", "supervisor"), ("keeper",), ("keeper", "supervisor"), ("supervisor", "keeper"),
+           ("launcher",), ("launcher", "keeper")]
 # Seconds; on a machine that does something else meanwhile, more.
 TREE_DEADLINE = float(os.environ.get("TREE_DEADLINE", "1"))
 
@@ -75,6 +80,15 @@ def is_dead(pid):
         return True
 
 
+def working_in(directory):
+    def cwd(pid):
+        try:
+            return os.readlink(f"/proc/{pid}/cwd")
+        except OSError:
+            return ""
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and cwd(pid) == str(directory)]
+
+
 class Round:
     def __init__(self, holdfast, base, number, rng):
         self.holdfast, self.rng = holdfast, rng
@@ -86,7 +100,7 @@ class Round:
         self.count = self.dir / "count"
         self.count.write_bytes(bytes(4096))
         self.shared = mmap.mmap(os.open(self.count, os.O_RDWR | os.O_CLOEXEC), 4096)
-        self.kills_both = number % 2 == 1
+        self.victims = VICTIMS[number % len(VICTIMS)]
         # With rotation, which is where a dead writer is hardest to take over from.
         self.options = ["--log-rotate", "64K"] if number % 3 else []
         if number % 3 == 2:
@@ -105,18 +119,23 @@ class Round:
         time.sleep(self.rng.random() * 0.006)
         # The launcher's child is the keeper, and its child the supervisor.
         wait_until(lambda: any(map(children, children(launcher.pid))) or launcher.poll() is not None)
-        victims = [p for keeper in children(launcher.pid) for p in children(keeper)]
-        agent = [p for v in victims for p in descendants(v)]
-        if self.kills_both:
-            victims.insert(0, launcher.pid)
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+        keeper = children(launcher.pid)[0]
+        supervisor = children(keeper)[0]
+        pids = {"launcher": launcher.pid, "keeper": keeper, "supervisor": supervisor}
+        agent = descendants(supervisor)
+        for name in self.victims:
+            os.kill(pids[name], signal.SIGKILL)
+        if self.victims == ("keeper",):
+            self.goes_on(supervisor)
+            agent = descendants(supervisor)
+            os.kill(supervisor, signal.SIGKILL)
         start = time.monotonic()
-        wait_until(lambda: all(is_dead(pid) for pid in agent))
+        # By descent, and by the directory that they work in: one may have been started meanwhile.
+        wait_until(lambda: all(is_dead(pid) for pid in agent) and not working_in(self.work))
         self.died_after = time.monotonic() - start
         launcher.wait()
         # Who was killed may take a moment to die; until then the ring is a live session's.
-        wait_until(lambda: all(is_dead(pid) for pid in victims))
+        wait_until(lambda: all(is_dead(pid) for pid in (keeper, supervisor)))
         last = [-1]
         # The workload dies with its supervisor, or its calls fail; until its count stands still.
         def is_still():
@@ -126,6 +145,13 @@ class Round:
                 time.sleep(0.02)
             return is_same
         wait_until(is_still)
+
+    def goes_on(self, supervisor):
+        """Nobody but the keeper was killed: the supervisor still serves."""
+        before = self.counted()
+        wait_until(lambda: self.counted() > before + 10)
+        if is_dead(supervisor):
+            raise AssertionError("the supervisor died with its keeper")
 
     def check(self):
         """Returns (actions in effect, records, recovered)."""
@@ -161,10 +187,12 @@ def main():
     (base / "run").mkdir(mode=0o700)
     rng = random.Random(seed)
     effects = records = recovered = slowest = 0
+    killed = collections.Counter()
     for number in range(rounds):
         r = Round(holdfast, base, number, rng)
         try:
             r.kill()
+            killed.update(r.victims)
             slowest = max(slowest, r.died_after)
             if r.died_after > TREE_DEADLINE:
                 raise AssertionError(f"processes ran unsupervised for {r.died_after:.2f} s")
@@ -175,7 +203,8 @@ def main():
         effects, records, recovered = effects + done, records + n, recovered + was_recovered
         shutil.rmtree(r.dir)
     shutil.rmtree(base)
-    print(f"{rounds} kills (half of them of the launcher too), {effects} actions in effect, {records} records, "
+    who = ", ".join(f"{n} of the {name}" for name, n in killed.most_common())
+    print(f"{rounds} rounds of SIGKILL ({who}), {effects} actions in effect, {records} records, "
           f"{recovered} rings recovered: none missing, no line torn, every log verified; "
           f"the slowest tree was gone after {1000 * slowest:.0f} ms (seed {seed})")
     return 0
