@@ -33,6 +33,7 @@ enum attack_policy {
 	POLICY_PW,         /* the workspace and a short list of programs; all else is denied */
 	POLICY_PN, /* as PW, and 127.0.0.1:ATTACK_PORT_ALLOWED and a socket in the workspace */
 	POLICY_PM, /* as PW, with namespaces and mounts granted */
+	POLICY_PV, /* as PW, and the network but for some IPv4 addresses */
 	_POLICY_MAX,
 };
 #define SHIP       (1u << POLICY_SHIP)
@@ -41,6 +42,7 @@ enum attack_policy {
 #define PW         (1u << POLICY_PW)
 #define PN         (1u << POLICY_PN)
 #define PM         (1u << POLICY_PM)
+#define PV         (1u << POLICY_PV)
 
 /* What an attack that gets through does to the world; found out from outside of the session. */
 enum attack_effect {

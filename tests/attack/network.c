@@ -13,6 +13,10 @@
 
 #include "tests/attack/attack_net.h"
 
+#define EMBEDDED                                                                                   \
+	ATTACK_NAT64, ATTACK_NAT64_LOCAL, ATTACK_NAT64_SHORT, ATTACK_6TO4, ATTACK_TEREDO,          \
+		ATTACK_TEREDO_PEER, ATTACK_ISATAP, ATTACK_TRANSLATED, ATTACK_COMPATIBLE
+
 /* Identity maps: a user stays who he is, and has no more rights after the next exec. */
 static int net_write(const char *path, const char *text)
 {
@@ -89,7 +93,7 @@ static int net_add_multicast6(int fd)
 int attack_net_enter(void)
 {
 	static const char *const v4[] = {ATTACK_FAR4, ATTACK_METADATA4};
-	static const char *const v6[] = {ATTACK_FAR6, ATTACK_METADATA6, ATTACK_LINK6};
+	static const char *const v6[] = {ATTACK_FAR6, ATTACK_METADATA6, ATTACK_LINK6, EMBEDDED};
 	_cleanup_(fd_closep) int fd4 = -1;
 	_cleanup_(fd_closep) int fd6 = -1;
 	int r = net_unshare();
@@ -153,12 +157,18 @@ int attack_net_listen(struct host *h)
 		{ATTACK_FAR6, ATTACK_PORT_WEB},      {ATTACK_METADATA4, ATTACK_PORT_WEB},
 		{ATTACK_METADATA6, ATTACK_PORT_WEB}, {ATTACK_FAR4, 853},
 	};
+	static const char *const embedded[] = {EMBEDDED};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
 		r = net_listen_one(h, places[i].address, SOCK_STREAM, places[i].port);
 		if (r == 0)
 			r = net_listen_one(h, places[i].address, SOCK_DGRAM, places[i].port);
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(embedded); i++) {
+		r = net_listen_one(h, embedded[i], SOCK_STREAM, ATTACK_PORT_WEB);
+		if (r == 0)
+			r = net_listen_one(h, embedded[i], SOCK_DGRAM, ATTACK_PORT_WEB);
 	}
 	return r;
 }

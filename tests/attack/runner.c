@@ -36,6 +36,7 @@ static const char *const policy_names[] = {
 	[POLICY_PW] = "pw",
 	[POLICY_PN] = "pn",
 	[POLICY_PM] = "pm",
+	[POLICY_PV] = "pv",
 };
 
 static const char *holdfast = "build/holdfast";

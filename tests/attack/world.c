@@ -86,6 +86,9 @@ static const struct world_file {
 	 "  - {name: service, match: {address: 127.0.0.1, port: 8080}, action: allow}\n"},
 	{"policy/pm.yaml", 0644,
 	 "version: 1\nname: pm\nextends: @TOP@/policy/pw.yaml\ngrant: [namespaces, mount]\n"},
+	{"policy/pv.yaml", 0644,
+	 "version: 1\nname: pv\nextends: @TOP@/policy/pw.yaml\ndefault: {network: allow}\nrules:\n"
+	 "  - {name: v4, match: {cidr: [169.254.0.0/16, 198.51.100.0/24]}, action: deny}\n"},
 };
 
 static void world_fill(const struct host *h, const char *text, struct strbuf *out)
@@ -164,6 +167,8 @@ const char *world_policy(struct host *h, enum attack_policy p)
 		return in(&h->world, "policy/pn.yaml");
 	case POLICY_PM:
 		return in(&h->world, "policy/pm.yaml");
+	case POLICY_PV:
+		return in(&h->world, "policy/pv.yaml");
 	case _POLICY_MAX:
 		break;
 	}

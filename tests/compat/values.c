@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks policy/value.h and policy/pytext.h what tests/compat/test_values.py asks Python. A request
+ * Asks policy/value.h and policy/pytext.h what tests/compat/test_values.py asks Python, and
+ * policy/naming.h what test_addresses.py does. A request
  * is a line "OPERATION BYTES" and so many bytes of text; the answer is a line with a number of
  * bytes, and these. An error is "!" and its message.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 
+#include "policy/naming.h"
 #include "policy/pytext.h"
 
 #define MEMORY ((size_t)256 * 1024 * 1024)
@@ -161,13 +164,35 @@ static void do_lower(struct answer *a, struct bytes text)
 	py_add_lower(&a->out, text);
 }
 
+/* The addresses that a connect is judged by, in words. */
+static void do_embedded(struct answer *a, struct bytes text)
+{
+	struct policy_address found[POLICY_EMBEDDED_MAX], whole = {.has_ip = true};
+	char host[INET6_ADDRSTRLEN] = "", out[POLICY_HOST_SIZE];
+	size_t n;
+
+	memcpy(host, text.p, MIN(text.len, sizeof(host) - 1));
+	if (inet_pton(AF_INET6, host, whole.ip) != 1) {
+		strbuf_add_str(&a->out, "!no address");
+		return;
+	}
+	policy_address_normalise(&whole, OP_CONNECT);
+	n = policy_address_embedded(&whole, OP_CONNECT, found);
+	policy_address_format(out, &whole);
+	strbuf_add_str(&a->out, out);
+	for (size_t i = 0; i < n; i++) {
+		policy_address_format(out, &found[i]);
+		strbuf_add_fmt(&a->out, " %s", out);
+	}
+}
+
 static const struct operation {
 	const char *name;
 	void (*answer)(struct answer *a, struct bytes text);
 } operations[] = {
 	{"json", do_json},   {"yaml", do_yaml},   {"str", do_str},     {"repr", do_repr},
 	{"bool", do_bool},   {"eq", do_eq},       {"float", do_float}, {"fixed", do_fixed},
-	{"round", do_round}, {"strip", do_strip}, {"lower", do_lower},
+	{"round", do_round}, {"strip", do_strip}, {"lower", do_lower}, {"embedded", do_embedded},
 };
 
 static bool answer_one(struct answer *a)

@@ -283,6 +283,27 @@ static void test_a_connection_has_its_name_and_its_address(void **state)
 	assert_bytes(q->args, "[::]:1");
 }
 
+/* As a session judges it (tests/unit/test_action_net.c), also by the name that is given. */
+static void test_an_ipv4_address_in_ipv6_is_a_query_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)good(f, "{\"kind\":\"connect\",\"address\":\"64:ff9b::a9fe:a9fe\",\"port\":80,"
+		      "\"domain\":\"x.org\"}");
+	assert_int_equal(f->a.n, 2);
+	assert_bytes(f->a.queries[0].args, "x.org:80 [64:ff9b::a9fe:a9fe]:80");
+	assert_bytes(f->a.queries[1].args, "x.org:80 169.254.169.254:80");
+	assert_true(f->a.queries[1].address->is_v4);
+	assert_int_equal(f->a.queries[1].n_domains, 1);
+
+	(void)good(f, "{\"kind\":\"http\",\"url\":\"http://[2002:a9fe:a9fe::]/\"}");
+	assert_int_equal(f->a.n, 2);
+	assert_bytes(f->a.queries[1].args, "169.254.169.254:80");
+
+	(void)good(f, "{\"kind\":\"connect\",\"op\":\"bind\",\"address\":\"2002:a9fe:a9fe::\"}");
+	assert_int_equal(f->a.n, 1);
+}
+
 static void test_agentpolicy_fields_come_through_as_they_are(void **state)
 {
 	struct fixture *f = *state;
@@ -426,6 +447,7 @@ int main(void)
 		T(test_an_exec_has_the_names_of_a_process),
 		T(test_each_operation_of_a_path_is_a_step),
 		T(test_a_connection_has_its_name_and_its_address),
+		T(test_an_ipv4_address_in_ipv6_is_a_query_of_its_own),
 		T(test_agentpolicy_fields_come_through_as_they_are),
 		T(test_meshguard_actions),
 		T(test_what_is_no_action_is_refused_by_name),

@@ -119,20 +119,19 @@ static int add_steps(struct decode *c, const struct endpoint *e, struct bytes ob
 
 /*
  * An IPv4 address in IPv6 clothes may be where the packet ends up, in the network behind a
- * translator or a tunnel: each one is judged like an address of its own. A bind goes nowhere.
+ * translator or a tunnel: each one is judged like an address of its own.
  */
 static int add_embedded(struct decode *c, const struct endpoint *e,
 			const struct policy_address *address)
 {
 	struct policy_address embedded[POLICY_EMBEDDED_MAX];
-	size_t n = is_destination(e->op) ? policy_address_embedded(address, embedded) : 0;
+	size_t n = policy_address_embedded(address, e->op, embedded);
 
 	for (size_t i = 0; i < n; i++) {
 		char text[POLICY_HOST_SIZE];
 		struct bytes object;
 		int r;
 
-		policy_address_normalise(&embedded[i], e->op);
 		policy_address_format(text, &embedded[i]);
 		r = decode_format(c, &object, "%s", text);
 		if (r == 0)

@@ -145,11 +145,9 @@ static size_t forms_of(const struct dns_address *a, struct dns_address ret[POLIC
 	memcpy(whole.ip, a->ip, a->is_v4 ? 4 : 16);
 	policy_address_normalise(&whole, OP_CONNECT);
 	ret[0] = key_of(&whole);
-	n = policy_address_embedded(&whole, embedded);
-	for (size_t i = 0; i < n; i++) {
-		policy_address_normalise(&embedded[i], OP_CONNECT);
+	n = policy_address_embedded(&whole, OP_CONNECT, embedded);
+	for (size_t i = 0; i < n; i++)
 		ret[i + 1] = key_of(&embedded[i]);
-	}
 	return n + 1;
 }
 

@@ -483,7 +483,9 @@ static int read_connect(const struct reading *r, const struct given *g)
 		return refuse(
 			r, g->address,
 			"'address' must be an IP address, or unix:PATH; a name goes into 'domain'");
-	return domain.p ? apiaction_add_domain(&r->a->queries[0], r->mem, domain) : 0;
+	for (size_t i = 0; e == 0 && domain.p && i < r->a->n; i++)
+		e = apiaction_add_domain(&r->a->queries[i], r->mem, domain);
+	return e;
 }
 
 /* ---- MeshGuard */

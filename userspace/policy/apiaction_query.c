@@ -175,6 +175,29 @@ int apiaction_add_domain(struct policy_query *q, struct arena *mem, struct bytes
 	return q->args.p ? 0 : -ENOMEM;
 }
 
+/* A query of its own for each IPv4 address in an IPv6 one, as a session has steps of its own for
+ * them. @a's last query is of the whole. */
+static int add_embedded(struct apiaction *a, struct arena *mem, const struct policy_address *whole,
+			enum action_op op)
+{
+	struct policy_address found[POLICY_EMBEDDED_MAX];
+	size_t n = policy_address_embedded(whole, op, found);
+
+	for (size_t i = 0; i < n; i++) {
+		struct policy_query *q = apiaction_add_query(a, mem, KIND_NETWORK, op);
+		struct policy_address *address = arena_alloc(mem, sizeof(*address));
+
+		if (!q || !address)
+			return -ENOMEM;
+		*address = found[i];
+		q->address = address;
+		q->args = policy_network_text(mem, NULL, 0, address);
+		if (!q->args.p)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int apiaction_add_host(struct apiaction *a, struct arena *mem, enum action_op op,
 		       enum policy_protocol protocol, struct bytes host, uint16_t port)
 {
@@ -196,7 +219,7 @@ int apiaction_add_host(struct apiaction *a, struct arena *mem, enum action_op op
 	if (!q->args.p)
 		return -ENOMEM;
 	if (address->has_ip)
-		return 0;
+		return add_embedded(a, mem, address, op);
 	if (is_localhost(host)) {
 		address->has_ip = address->is_v4 = true;
 		memcpy(address->ip, (const uint8_t[]){127, 0, 0, 1}, 4);

@@ -121,22 +121,42 @@ void policy_address_normalise(struct policy_address *a, enum action_op op)
 /* Where the four bytes are in an address of each form. */
 static const struct embedding {
 	uint8_t mask[16], prefix[16];
-	uint8_t at;
+	uint8_t at[4];
 	bool is_inverted;
+	bool is_one_of_several; /* how long the prefix is cannot be told from the address */
 } embeddings[] = {
 	/* 64:ff9b::/96 */
-	{.mask = {[0 ... 11] = 0xff}, .prefix = {0, 0x64, 0xff, 0x9b}, .at = 12},
-	/* 64:ff9b:1::/48, as it is used with a /96 of it */
-	{.mask = {[0 ... 5] = 0xff}, .prefix = {0, 0x64, 0xff, 0x9b, 0, 1}, .at = 12},
+	{.mask = {[0 ... 11] = 0xff}, .prefix = {0, 0x64, 0xff, 0x9b}, .at = {12, 13, 14, 15}},
+	/* 64:ff9b:1::/48: as a prefix of 96, 48, 56 and 64 bits; byte 8 is always zero */
+	{.mask = {[0 ... 5] = 0xff}, .prefix = {0, 0x64, 0xff, 0x9b, 0, 1}, .at = {12, 13, 14, 15}},
+	{.mask = {[0 ... 5] = 0xff, [8] = 0xff},
+	 .prefix = {0, 0x64, 0xff, 0x9b, 0, 1},
+	 .at = {6, 7, 9, 10},
+	 .is_one_of_several = true},
+	{.mask = {[0 ... 5] = 0xff, [8] = 0xff},
+	 .prefix = {0, 0x64, 0xff, 0x9b, 0, 1},
+	 .at = {7, 9, 10, 11},
+	 .is_one_of_several = true},
+	{.mask = {[0 ... 5] = 0xff, [8] = 0xff},
+	 .prefix = {0, 0x64, 0xff, 0x9b, 0, 1},
+	 .at = {9, 10, 11, 12},
+	 .is_one_of_several = true},
 	/* 2002::/16 */
-	{.mask = {0xff, 0xff}, .prefix = {0x20, 0x02}, .at = 2},
+	{.mask = {0xff, 0xff}, .prefix = {0x20, 0x02}, .at = {2, 3, 4, 5}},
 	/* 2001::/32 */
-	{.mask = {[0 ... 3] = 0xff}, .prefix = {0x20, 0x01}, .at = 4},
-	{.mask = {[0 ... 3] = 0xff}, .prefix = {0x20, 0x01}, .at = 12, .is_inverted = true},
+	{.mask = {[0 ... 3] = 0xff}, .prefix = {0x20, 0x01}, .at = {4, 5, 6, 7}},
+	{.mask = {[0 ... 3] = 0xff},
+	 .prefix = {0x20, 0x01},
+	 .at = {12, 13, 14, 15},
+	 .is_inverted = true},
 	/* ::5efe:0:0/96 and ::200:5efe:0:0/96 below any /64 */
-	{.mask = {[8] = 0xfd, 0xff, 0xff, 0xff}, .prefix = {[10] = 0x5e, 0xfe}, .at = 12},
+	{.mask = {[8] = 0xfd, 0xff, 0xff, 0xff},
+	 .prefix = {[10] = 0x5e, 0xfe},
+	 .at = {12, 13, 14, 15}},
+	/* ::ffff:0:0:0/96 */
+	{.mask = {[0 ... 11] = 0xff}, .prefix = {[8] = 0xff, 0xff}, .at = {12, 13, 14, 15}},
 	/* ::/96, but for :: and ::1 */
-	{.mask = {[0 ... 11] = 0xff}, .prefix = {}, .at = 12},
+	{.mask = {[0 ... 11] = 0xff}, .prefix = {}, .at = {12, 13, 14, 15}},
 };
 
 static bool has_prefix(const struct policy_address *a, const struct embedding *e)
@@ -147,13 +167,21 @@ static bool has_prefix(const struct policy_address *a, const struct embedding *e
 	return true;
 }
 
-size_t policy_address_embedded(const struct policy_address *a,
+/* A translator sends nothing to 0.0.0.0/8 and 224.0.0.0/3: what reads like that was meant for a
+ * prefix of another length. */
+static bool is_sent_to(const uint8_t ip[static 4])
+{
+	return ip[0] != 0 && ip[0] < 224;
+}
+
+size_t policy_address_embedded(const struct policy_address *a, enum action_op op,
 			       struct policy_address ret[static POLICY_EMBEDDED_MAX])
 {
 	static const uint8_t zero[15];
 	size_t n = 0;
 
-	if (a->is_v4 || !a->has_ip || (memcmp(a->ip, zero, sizeof(zero)) == 0 && a->ip[15] <= 1))
+	if (a->is_v4 || !a->has_ip || op == OP_BIND || op == OP_LISTEN ||
+	    (memcmp(a->ip, zero, sizeof(zero)) == 0 && a->ip[15] <= 1))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(embeddings) && n < POLICY_EMBEDDED_MAX; i++) {
 		const struct embedding *e = &embeddings[i];
@@ -163,8 +191,10 @@ size_t policy_address_embedded(const struct policy_address *a,
 		ret[n] = (struct policy_address){
 			.protocol = a->protocol, .has_ip = true, .is_v4 = true, .port = a->port};
 		for (size_t b = 0; b < 4; b++)
-			ret[n].ip[b] = (uint8_t)(a->ip[e->at + b] ^ (e->is_inverted ? 0xff : 0));
-		n++;
+			ret[n].ip[b] = (uint8_t)(a->ip[e->at[b]] ^ (e->is_inverted ? 0xff : 0));
+		if (e->is_one_of_several && !is_sent_to(ret[n].ip))
+			continue;
+		policy_address_normalise(&ret[n++], op);
 	}
 	return n;
 }

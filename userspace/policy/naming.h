@@ -42,11 +42,13 @@ void policy_address_normalise(struct policy_address *a, enum action_op op);
 /*
  * The IPv4 addresses inside an IPv6 one to which a translator or a tunnel may carry what is sent
  * there: NAT64 (RFC 6052, 8215), 6to4 (RFC 3056), Teredo (RFC 4380: server and client), ISATAP (RFC
- * 5214), and the IPv4-compatible form. @ret is not normalised; port and protocol are @a's. Return:
- * how many.
+ * 5214), the IPv4-translated form (RFC 2765) and the IPv4-compatible one. A translator's prefix out
+ * of a network's own addresses cannot be told from any other. @ret is normalised for @op; port
+ * and protocol are @a's. A bind and a listen go nowhere: they have none. Return: how many; at most
+ * 64:ff9b:1::/48 with an ISATAP look.
  */
-#define POLICY_EMBEDDED_MAX 3
-size_t policy_address_embedded(const struct policy_address *a,
+#define POLICY_EMBEDDED_MAX 5
+size_t policy_address_embedded(const struct policy_address *a, enum action_op op,
 			       struct policy_address ret[static POLICY_EMBEDDED_MAX]);
 /* "1.2.3.4:80", "[::1]:80". */
 void policy_address_format(char out[static POLICY_HOST_SIZE], const struct policy_address *a);
