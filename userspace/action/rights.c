@@ -92,6 +92,7 @@ static int take_on(struct rights *o, const struct act_creds *from, const struct 
 		r = set_groups(to->groups, to->n_groups);
 		o->has_groups = r == 0;
 	}
+	o->has_ids = from->fsgid != to->fsgid || from->fsuid != to->fsuid;
 	if (r == 0 && from->fsgid != to->fsgid)
 		r = set_fsgid(to->fsgid);
 	if (r == 0 && from->fsuid != to->fsuid)
@@ -140,10 +141,15 @@ void rights_give_back(struct rights *o)
 				 set_effective(o->own.fsuid, o->own.fsgid) < 0))
 		abort();
 	o->is_identified = false;
-	/* Capabilities first, for the same reason; what was half taken on is undone as well. */
-	if (set_caps(o, o->own.cap_effective) < 0 || set_fsuid(o->own.fsuid) < 0 ||
-	    set_fsgid(o->own.fsgid) < 0 || set_caps(o, o->own.cap_effective) < 0)
+	/* Capabilities first, for the same reason; what was half taken on is undone as well. Most
+	 * agents have our IDs: each of these calls makes credentials anew, and a call that is
+	 * performed has several scopes. */
+	if (set_caps(o, o->own.cap_effective) < 0)
 		abort();
+	if (o->has_ids && (set_fsuid(o->own.fsuid) < 0 || set_fsgid(o->own.fsgid) < 0 ||
+			   set_caps(o, o->own.cap_effective) < 0))
+		abort();
+	o->has_ids = false;
 	/* Only then: a user namespace may forbid it (/proc/PID/setgroups). */
 	if (o->has_groups && set_groups(o->own.groups, o->own.n_groups) < 0)
 		abort();

@@ -18,6 +18,7 @@ struct rights {
 	uint64_t permitted;
 	gid_t *groups;      /* of @own */
 	bool is_taken;      /* somebody else's are on */
+	bool has_ids;       /* so are their file system IDs */
 	bool has_groups;    /* so are their groups */
 	bool is_identified; /* the effective IDs are the agent's, too */
 };

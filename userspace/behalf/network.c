@@ -38,28 +38,18 @@ static const struct sockaddr *address_of(struct bytes b)
 	return (const struct sockaddr *)b.p;
 }
 
-static int perform_connect(struct behalf *b, const struct action *a)
+static int perform_connect(const struct action *a)
 {
 	const struct act_network *net = &a->act.network;
 	const struct act_pin *pin = &a->act.pin;
 	struct sockaddr_un un;
 	struct stat st;
 
-	if (!net->is_pinned) {
-		int r;
-
-		rights_give_back(&b->rights);
-		r = network_lead(b, a, net->is_question);
-		if (r == 0)
-			r = rights_take(&b->rights, &a->act.creds);
-		if (r < 0)
-			return r;
-		if (connect(net->socket, address_of(net->address), (socklen_t)net->address.len) < 0)
-			r = -errno;
-		if (net->is_question)
-			network_note_asker(b, a, net->address);
-		return r;
-	}
+	if (!net->is_pinned)
+		return connect(net->socket, address_of(net->address), (socklen_t)net->address.len) <
+				       0
+			       ? -errno
+			       : 0;
 	if (pin->object < 0)
 		return pin->error ? -pin->error : -ENOENT;
 	if (pin->wants_directory && fstat(pin->object, &st) == 0 && !S_ISDIR(st.st_mode))
@@ -186,8 +176,21 @@ static int perform_other(struct behalf *b, const struct action *a, void *arg)
 	if (row->shape == SHAPE_LISTEN)
 		return perform_listen(b, a);
 	if (row->op == OP_CONNECT)
-		return perform_connect(b, a);
+		return perform_connect(a);
 	return perform_bind(b, a);
+}
+
+static int connect_led(struct behalf *b, const struct action *a)
+{
+	const struct act_network *net = &a->act.network;
+	int r = net->is_pinned ? 0 : network_lead(b, a, net->is_question);
+
+	if (r < 0)
+		return r;
+	r = behalf_call(b, a, perform_other, NULL);
+	if (net->is_question && !net->is_pinned)
+		network_note_asker(b, a, net->address);
+	return r;
 }
 
 static int64_t perform(struct behalf *b, const struct action *a)
@@ -196,6 +199,8 @@ static int64_t perform(struct behalf *b, const struct action *a)
 
 	if (a->act.row->op == OP_SEND)
 		return perform_send(b, a);
+	if (a->act.row->op == OP_CONNECT)
+		return connect_led(b, a);
 	if (a->act.row->op == OP_BIND && a->act.network.is_pinned) {
 		r = behalf_take_umask(b, a->tid);
 		if (r == 0)
