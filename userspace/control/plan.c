@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loader/caps.h"
+#include "loader/dumps.h"
 
 #include "control/plan.h"
 
@@ -59,6 +60,7 @@ struct plan plan_of(const struct policy_stack *stack)
 	};
 
 	plan.drops_caps = (permitted & ~plan.kept_caps) != 0;
+	plan.refuses_dumps = policy_stack_may_refuse(stack, OPS_CHANGE) && dumps_are_files();
 	plan.floor = floor_of(stack, plan.landlock_abi);
 	plan.filter.trap_signals = !(plan.floor.scoped & LANDLOCK_SCOPE_SIGNALS);
 	return plan;
@@ -152,6 +154,16 @@ static struct plan_layer layer_of_capabilities(const struct plan *plan)
 					   : "the session begins without any"};
 }
 
+static struct plan_layer layer_of_dumps(const struct plan *plan)
+{
+	if (plan->refuses_dumps)
+		return (struct plan_layer){
+			"core-files", "rlimit",
+			"the kernel would write them wherever a process stands, and ask nobody"};
+	return (struct plan_layer){"core-files", "none",
+				   "no policy refuses a change, or core_pattern is a program"};
+}
+
 void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLASSES])
 {
 	const struct filter_plan *f = &plan->filter;
@@ -170,6 +182,7 @@ void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLAS
 		 "limits, priorities and memory of processes outside the session are refused unless granted"},
 		layer_of_floor(plan),
 		layer_of_capabilities(plan),
+		layer_of_dumps(plan),
 		{"sight", plan->sees_processes ? "ebpf" : "none",
 		 plan->sees_processes
 			 ? "the kernel tells of every process: how it began, what it executed, how it ended"

@@ -9,7 +9,7 @@
 #include "loader/landlock.h"
 #include "policy/policy.h"
 
-#define PLAN_CLASSES 10
+#define PLAN_CLASSES 11
 
 struct plan {
 	struct filter_plan filter;
@@ -18,6 +18,7 @@ struct plan {
 	/* The session begins with capabilities, and keeps only these. */
 	bool drops_caps;
 	uint64_t kept_caps;
+	bool refuses_dumps;  /* the kernel would write core files that no policy was asked about */
 	bool sees_processes; /* set by the session: the kernel tells of each (loader/sight.h) */
 };
 

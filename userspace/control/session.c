@@ -76,30 +76,6 @@ static void close_inherited(const struct session *s)
 	(void)syscall(__NR_close_range, (unsigned int)last + 1, ~0U, 0);
 }
 
-/*
- * Soft limits that were meant for the command and would stop its supervisor: the log grows past
- * ulimit -f, and the listener, the sockets and what the decoder opens go past ulimit -n.
- */
-static const int own_limits[] = {RLIMIT_NOFILE, RLIMIT_FSIZE};
-_Static_assert(ARRAY_SIZE(own_limits) == SESSION_N_OWN_LIMITS, "one saved limit for each");
-
-static int raise_limits(struct session *s)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(own_limits); i++) {
-		struct spawn_limit *l = &s->original_limits[i];
-		struct rlimit limit;
-
-		l->resource = own_limits[i];
-		if (getrlimit(own_limits[i], &l->value) < 0)
-			return -errno;
-		limit = (struct rlimit){.rlim_cur = l->value.rlim_max,
-					.rlim_max = l->value.rlim_max};
-		if (setrlimit(own_limits[i], &limit) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 static int explain_spawn(struct session *s, int r)
 {
 	if (r == -EBUSY)
@@ -292,8 +268,7 @@ static int spawn(struct session *s)
 		.keep_fds = c->keep_fds,
 		.n_keep_fds = c->n_keep_fds,
 		.signal_mask = s->original_mask,
-		.limits = s->original_limits,
-		.n_limits = ARRAY_SIZE(s->original_limits),
+		.limits = s->command_limits,
 		.filter = &filter,
 	};
 	struct spawn_result result;
@@ -305,6 +280,7 @@ static int spawn(struct session *s)
 	s->plan.sees_processes = s->sight != NULL;
 	config.drops_caps = s->plan.drops_caps;
 	config.kept_caps = s->plan.kept_caps;
+	config.n_limits = session_command_limits(s);
 	r = filter_build(&s->plan.filter, &filter);
 	if (r < 0)
 		return fail_errno(s, "cannot build the seccomp filter", r);
@@ -481,7 +457,7 @@ static int session_setup(struct session *s)
 	if (r < 0)
 		return r;
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	r = raise_limits(s);
+	r = session_limits_init(s);
 	if (r < 0)
 		return fail_errno(s, "cannot raise the limits of open files and file size", r);
 	r = check_features(s);

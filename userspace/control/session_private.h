@@ -22,12 +22,12 @@
 #include "supervise/receivers.h"
 #include "supervise/supervise.h"
 
-#define SESSION_N_OWN_LIMITS 2
+#define SESSION_MAX_LIMITS 3
 
 struct session {
 	const struct session_config *config;
 	const sigset_t *original_mask;
-	struct spawn_limit original_limits[SESSION_N_OWN_LIMITS];
+	struct spawn_limit command_limits[SESSION_MAX_LIMITS];
 	int sock; /* to the launcher; -1 once it has gone */
 
 	struct features features;
@@ -96,6 +96,11 @@ struct session {
 	bool is_elsewhere;        /* a program has the terminal to itself: so they do, meanwhile */
 	uint64_t elsewhere_seq;   /* of the newest hold for which that was said */
 };
+
+/* session_limits.c */
+int session_limits_init(struct session *s);
+/* Puts together the limits that the command gets, as the plan has them. Return: how many. */
+size_t session_command_limits(struct session *s);
 
 /* session_loop.c */
 int session_loop_init(struct session *s);
