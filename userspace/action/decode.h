@@ -151,6 +151,8 @@ void target_refresh_parent(struct decode *c);
 int target_open(struct decode *c, const char *name, int flags);
 /* A path of the target's, with RESOLVE_* of openat2(2) and with the target's rights. */
 int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve);
+/* The same for a directory by O_PATH, where the target's rights are taken on only if they matter. */
+int target_walk_at(struct decode *c, int dirfd, const char *path, uint64_t resolve);
 /* Text of a link in the target's /proc directory. 0, or as a decoder; ENOENT and EACCES come back
  * as errno. */
 int target_readlink(struct decode *c, const char *name, struct bytes *ret);

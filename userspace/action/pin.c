@@ -94,7 +94,7 @@ static int open_parent(struct decode *c, struct round *o, struct look look)
 		return RESOLVE_UNDECIDED;
 	memcpy(dir, o->path.p, len);
 	dir[len] = '\0';
-	o->parent = target_open_at(c, *o->base < 0 ? AT_FDCWD : *o->base, dir, O_PATH | O_DIRECTORY,
+	o->parent = target_walk_at(c, *o->base < 0 ? AT_FDCWD : *o->base, dir,
 				   RESOLVE_NO_MAGICLINKS | look.resolve);
 	return o->parent < 0 ? RESOLVE_UNDECIDED : 0;
 }

@@ -110,6 +110,19 @@ int rights_take(struct rights *o, const struct act_creds *creds)
 	return take_on(o, &o->own, creds);
 }
 
+/* Of the capabilities, walking asks for these (generic_permission() in fs/namei.c), and the first
+ * is all that the second is there. */
+bool rights_walk_alike(const struct rights *o, const struct act_creds *creds)
+{
+	const uint64_t override = UINT64_C(1) << CAP_DAC_OVERRIDE;
+	const uint64_t search = UINT64_C(1) << CAP_DAC_READ_SEARCH;
+	uint64_t ours = o->own.cap_effective, theirs = creds->cap_effective;
+
+	return o->own.fsuid == creds->fsuid && o->own.fsgid == creds->fsgid &&
+	       has_groups(&o->own, creds) &&
+	       (ours & theirs & override || ((ours ^ theirs) & (override | search)) == 0);
+}
+
 /* The real and saved ones stay, so that this can be undone and nobody else may signal us. */
 static int set_effective(uid_t uid, gid_t gid)
 {

@@ -9,10 +9,12 @@
  * blocked in the notified call, which is checked after the last read.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/uio.h>
 
 #include "action/decode.h"
@@ -121,6 +123,22 @@ int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uin
 		fd = open_with_room(c, dirfd, path, flags, resolve);
 	rights_give_back(&c->d->rights);
 	return fd;
+}
+
+int target_walk_at(struct decode *c, int dirfd, const char *path, uint64_t resolve)
+{
+	const int flags = O_PATH | O_DIRECTORY;
+	struct statfs fs;
+	int fd;
+
+	if (!c->a->act.creds.differs || !rights_walk_alike(&c->d->rights, &c->a->act.creds))
+		return target_open_at(c, dirfd, path, flags, resolve);
+	fd = open_with_room(c, dirfd, path, flags, resolve);
+	/* Procfs asks for more than other file systems: see rights_walk_alike(). */
+	if (fd < 0 || (fstatfs(fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC))
+		return fd;
+	(void)close(fd);
+	return target_open_at(c, dirfd, path, flags, resolve);
 }
 
 /* Where to look for @name of the target: a descriptor of ours and a path for it, perhaps in @buf.
