@@ -366,7 +366,9 @@ static void run(const struct mode *m, long rounds)
 	m->prepare();
 	if (pthread_create(&thread, NULL, flipper, (void *)&m->flip) != 0)
 		die("pthread_create");
-	for (long i = 0; i < rounds; i++)
+	/* On a busy machine the flipper may stay on one side meanwhile: then it goes on for longer.
+	 */
+	for (long i = 0; i < rounds || (!reached_good && i < rounds * 50); i++)
 		m->round();
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
