@@ -271,9 +271,9 @@ check-page: all
 check-kernel: all attacks unit-tests
 	BUILD=$(BUILD) tools/check-kernel
 
-# SUITE="git tools" picks some, AS=both runs them as root as well.
+# SUITE="git tools" picks some, AS=both runs them as root as well (make has an AS of its own: the assembler).
 transparency: $(BUILD)/holdfast
-	$(Q)/usr/bin/python3 tests/transparency/run.py $(patsubst %,--suite %,$(SUITE)) $(if $(AS),--as $(AS))
+	$(Q)/usr/bin/python3 tests/transparency/run.py $(patsubst %,--suite %,$(SUITE)) $(if $(filter-out default,$(origin AS)),--as $(AS))
 
 ROUNDS ?= 1000
 soak-races: all
