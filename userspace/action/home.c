@@ -29,6 +29,9 @@ struct mount_line {
 	dev_t dev;
 	struct bytes root; /* within the file system; "" for all of it */
 	struct bytes place;
+	/* Of the beginning: what was at @place. 0: something else covers it. */
+	uint64_t root_inode;
+	dev_t root_dev; /* as stat(2) has it, which is not @dev on some file systems (btrfs) */
 };
 
 struct action_home {
@@ -117,6 +120,42 @@ static int by_root(const void *a, const void *b)
 	return (x->root.len > y->root.len) - (x->root.len < y->root.len);
 }
 
+/* What is at the mount's place. Return: whether that is the mount itself. */
+static bool look_at_place(const struct mount_line *m, struct statx *ret)
+{
+	char path[ACTION_PATH_MAX];
+
+	if (m->place.len >= sizeof(path))
+		return false;
+	memcpy(path, m->place.p, m->place.len);
+	memcpy(path + m->place.len, m->place.len ? "" : "/", m->place.len ? 1 : 2);
+	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		     STATX_INO | STATX_MNT_ID, ret) == 0 &&
+	       (ret->stx_mask & STATX_MNT_ID) && ret->stx_mnt_id == m->id &&
+	       (ret->stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/*
+ * Whether @text, on the mount with number @id, is a name of the beginning. Numbers are used again
+ * and mounts can be moved: but a mount of this number, at that place, of the same inode, has
+ * everything below it that it had. Reading mountinfo would cost forty times as much.
+ */
+static bool is_in_place(const struct action_home *home, uint64_t id, struct bytes text)
+{
+	struct statx now;
+
+	for (size_t i = 0; i < home->n; i++) {
+		const struct mount_line *m = &home->lines[i];
+
+		if (m->id == id)
+			return m->root_inode && bytes_has_prefix(text, m->place) &&
+			       (text.len == m->place.len || text.p[m->place.len] == '/') &&
+			       look_at_place(m, &now) && now.stx_ino == m->root_inode &&
+			       makedev(now.stx_dev_major, now.stx_dev_minor) == m->root_dev;
+	}
+	return false;
+}
+
 int action_home_new(struct action_home **ret)
 {
 	struct action_home *home = calloc(1, sizeof(*home));
@@ -138,8 +177,18 @@ int action_home_new(struct action_home **ret)
 		return r;
 	}
 	rest = strbuf_bytes(&home->text);
-	while (home->n < lines && next_line(&rest, &line))
-		home->n += parse_line(line, &home->lines[home->n]);
+	while (home->n < lines && next_line(&rest, &line)) {
+		struct mount_line *m = &home->lines[home->n];
+		struct statx there;
+
+		if (!parse_line(line, m))
+			continue;
+		home->n++;
+		if (!look_at_place(m, &there))
+			continue;
+		m->root_inode = there.stx_ino;
+		m->root_dev = makedev(there.stx_dev_major, there.stx_dev_minor);
+	}
 	qsort(home->lines, home->n, sizeof(*home->lines), by_root);
 	*ret = home;
 	return 0;
@@ -276,7 +325,7 @@ int home_name(struct decode *c, int fd, struct bytes *text)
 		  STATX_INO | STATX_NLINK | STATX_MNT_ID, &l.at) < 0 ||
 	    !(l.at.stx_mask & STATX_MNT_ID) || fstatfs(fd, &fs) < 0)
 		return decode_fail(ACTION_UNREADABLE);
-	if (is_nameless(&l))
+	if (is_nameless(&l) || is_in_place(l.home, l.at.stx_mnt_id, *text))
 		return 0;
 	theirs = target_open(c, "mountinfo", O_RDONLY);
 	l.is_known = find_mount(theirs, &lines, &l);
