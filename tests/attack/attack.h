@@ -81,6 +81,8 @@ struct world {
 #define ROW_MAY_DIE     (1u << 3) /* being killed is as good as being refused */
 #define ROW_RUN_NO_MORE (1u << 4) /* the attack has no result: it ends with the session */
 
+struct matrix;
+
 struct attack_row {
 	const char *name;   /* the fact */
 	const char *covers; /* ids of tests/attack/catalogue, with blanks between */
@@ -93,6 +95,7 @@ struct attack_row {
 	int denies;             /* or DENIES_* */
 	int error;              /* one more errno, besides EACCES, EPERM and ENOSYS, that refuses */
 	const char *not_native; /* why the attack is not tried without Holdfast; NULL: it is */
+	const struct matrix *matrix; /* many attacks in one session (matrix.h); NULL: one */
 	/* In the host, before and after: what only this row needs. */
 	int (*prepare)(const struct world *w);
 	bool (*look)(const struct world *w); /* EFFECT_HOST is there */

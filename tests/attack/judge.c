@@ -49,20 +49,25 @@ static void judge_line(const json_t *record, const struct attack_row *row, struc
 	else if (streq(event, "session_end"))
 		j->is_ended = true;
 	else if (streq(event, "action") && verdict && streq(verdict, "deny") &&
-		 has_object(record, row->object))
+		 has_object(record, row->object)) {
 		j->denies++;
+		if (j->pairs)
+			matrix_judge(record, j->pairs);
+	}
 }
 
 int judge_log(const struct world *w, const struct attack_row *row, struct judgement *ret,
 	      struct strbuf *why)
 {
 	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(LOG_MAX);
-	struct judgement j = {0};
+	struct judgement j = {.pairs = ret->pairs};
 	json_int_t due = 1;
 	int r = io_read_file_at(AT_FDCWD, in(w, "log.jsonl"), &text);
 
 	if (r < 0)
 		return r;
+	if (j.pairs)
+		memset(j.pairs->denies, 0, sizeof(j.pairs->denies));
 	for (const char *p = strbuf_str(&text); *p; due++) {
 		const char *end = strchrnul(p, '\n');
 		json_t *record = json_loadb(p, (size_t)(end - p),

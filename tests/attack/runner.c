@@ -24,10 +24,11 @@
 #include "tests/attack/judge.h"
 
 /* Five seconds for a hang; the machine may be busy with other checks. */
-#define DEADLINE_MS 10000
-#define LOG_TRIES   2500
-#define RESULT_SKIP 200
-#define DECOY_TRIES 200
+#define DEADLINE_MS        10000
+#define DEADLINE_MATRIX_MS 100000
+#define LOG_TRIES          2500
+#define RESULT_SKIP        200
+#define DECOY_TRIES        200
 
 static const char *const policy_names[] = {
 	[POLICY_SHIP] = "coding-agent",
@@ -173,7 +174,7 @@ static int run_wait(struct run *run, pid_t pid)
 
 	if (pidfd < 0)
 		return -errno;
-	run->is_hung = poll(&p, 1, DEADLINE_MS) == 0;
+	run->is_hung = poll(&p, 1, run->row->matrix ? DEADLINE_MATRIX_MS : DEADLINE_MS) == 0;
 	if (run->is_hung)
 		(void)kill(pid, SIGKILL);
 	return waitpid(pid, &run->status, 0) < 0 ? -errno : 0;
@@ -321,28 +322,27 @@ static bool is_told(const struct attack_row *row, size_t denies)
 }
 
 /* The writer is behind the decisions: the session's end is waited for. */
-static bool check_log(struct run *run)
+static bool check_log(struct run *run, struct judgement *j)
 {
-	struct judgement j = {0};
 	size_t said = run->why.len;
 	bool is_ok;
 	int r = 0;
 
 	for (int i = 0; i < LOG_TRIES; i++) {
 		strbuf_truncate(&run->why, said);
-		r = judge_log(&run->host.world, run->row, &j, &run->why);
-		if (r < 0 || j.is_ended)
+		r = judge_log(&run->host.world, run->row, j, &run->why);
+		if (r < 0 || j->is_ended)
 			break;
 		(void)usleep(2000);
 	}
 	if (r < 0)
 		strbuf_add_fmt(&run->why, "# the log cannot be read: %s\n", strerror(-r));
-	if (!j.is_ended)
+	if (!j->is_ended)
 		strbuf_add_str(&run->why, "# the log has no end: the supervisor died\n");
-	is_ok = r == 0 && j.is_ended && !j.is_invalid;
-	if (!is_told(run->row, j.denies)) {
+	is_ok = r == 0 && j->is_ended && !j->is_invalid;
+	if (!is_told(run->row, j->denies)) {
 		strbuf_add_fmt(&run->why, "# %zu records of a denial of '%s', %d wanted\n",
-			       j.denies, run->row->object ? run->row->object : "anything",
+			       j->denies, run->row->object ? run->row->object : "anything",
 			       run->row->denies);
 		is_ok = false;
 	}
@@ -368,7 +368,7 @@ static void test_supervised(const struct attack_row *row, int policy, const char
 		return;
 	}
 	is_ok = check_result(&run);
-	is_ok = check_log(&run) && is_ok;
+	is_ok = check_log(&run, &(struct judgement){0}) && is_ok;
 	if (!is_ok)
 		add_output(&run);
 	say(is_ok, row->name, how, is_ok ? skip : NULL, &run.why);
@@ -402,6 +402,63 @@ static bool test_native(const struct attack_row *row, struct strbuf *why)
 	return false;
 }
 
+/* ---- tables of pairs */
+
+/* Return: 0; -errno, said in @why. */
+static int matrix_once(const struct attack_row *row, int policy, struct run *run,
+		       struct matrix_run *ret)
+{
+	int r = run_once(row, policy, run);
+
+	if (r == 0)
+		r = matrix_read(&run->host, ret);
+	if (r < 0)
+		strbuf_add_fmt(&run->why, "# the world cannot be made or read: %s\n", strerror(-r));
+	return r;
+}
+
+static void test_matrix_supervised(const struct attack_row *row, int policy,
+				   const struct matrix_run *native)
+{
+	static struct matrix_run pairs;
+	_cleanup_(run_end) struct run run;
+	struct judgement j = {.pairs = &pairs};
+	bool is_ok = matrix_once(row, policy, &run, &pairs) == 0;
+
+	if (is_ok && (run.is_hung || run.effects)) {
+		strbuf_add_str(&run.why, run.is_hung ? "# it hangs\n" : "# it got through\n");
+		is_ok = false;
+	}
+	if (!run.is_hung)
+		is_ok = check_log(&run, &j) && is_ok;
+	is_ok = matrix_compare(row->matrix, native, &pairs, &run.why) && is_ok;
+	say(is_ok, row->name, policy_names[policy], NULL, &run.why);
+}
+
+/* Natively all that works is found out once; each policy has to refuse just that. */
+static void test_matrix(const struct attack_row *row)
+{
+	static struct matrix_run native;
+	const struct matrix *m = row->matrix;
+	_cleanup_(run_end) struct run run;
+	bool is_ok = matrix_once(row, -1, &run, &native) == 0;
+	size_t n = is_ok ? matrix_count(m, &native) : 0;
+
+	(void)printf("# %zu of %zu pairs work natively, %zu should\n", n, m->n, m->least);
+	for (size_t i = 0; n < m->least && i < m->n; i++) {
+		char name[MATRIX_NAME_SIZE];
+
+		m->name(i, name);
+		if (native.result[i] > 0)
+			strbuf_add_fmt(&run.why, "# %zu %s: %s\n", i, name,
+				       strerror(native.result[i]));
+	}
+	say(n >= m->least, row->name, "native", NULL, &run.why);
+	for (int p = 0; p < _POLICY_MAX; p++)
+		if (row->policies & (1u << p))
+			test_matrix_supervised(row, p, &native);
+}
+
 static void test_row(const struct attack_row *row)
 {
 	_cleanup_(strbuf_fini) struct strbuf why = STRBUF_INIT(4096);
@@ -413,6 +470,10 @@ static void test_row(const struct attack_row *row)
 	}
 	if ((row->flags & ROW_USER) && geteuid() == 0) {
 		say(true, row->name, "all", "only an ordinary user can try", NULL);
+		return;
+	}
+	if (row->matrix) {
+		test_matrix(row);
 		return;
 	}
 	works = test_native(row, &why);
