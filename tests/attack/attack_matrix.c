@@ -253,18 +253,17 @@ static int own_descriptors(struct spot *s)
 static int ends_with_slash(struct spot *s)
 {
 	plain(s);
-	(void)strcat(s->dir, "/");
 	s->is_dir_only = true;
+	(void)snprintf(s->dir, sizeof(s->dir), "%s/" MATRIX_TAG "%04zud/", s->base, s->number);
 	return 0;
 }
 
-static int ends_with_dot(struct spot *s)
+static int through_itself(struct spot *s)
 {
 	plain(s);
-	(void)strcat(s->dir, "/../");
-	(void)strcat(s->dir, strrchr(s->base, '/') ? MATRIX_TAG : "");
-	(void)snprintf(s->dir + strlen(s->dir), 8, "%04zud", s->number);
 	s->is_dir_only = true;
+	(void)snprintf(s->dir, sizeof(s->dir), "%s/" MATRIX_TAG "%04zud/../" MATRIX_TAG "%04zud",
+		       s->base, s->number, s->number);
 	return 0;
 }
 
@@ -301,7 +300,7 @@ static const struct alias {
 	{"a thread's own directory", own_directory, false, false},
 	{"a thread's own descriptors", own_descriptors, false, false},
 	{"slash at the end", ends_with_slash, false, false},
-	{"the name twice", ends_with_dot, false, false},
+	{"itself and ..", through_itself, false, false},
 };
 
 /* ---- pairs */
