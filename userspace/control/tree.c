@@ -126,6 +126,22 @@ static int kill_if_ours(pid_t pid)
 	return 1;
 }
 
+/* A stop that this takes from a receiver is that of a process that was just killed. */
+static void reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
+		;
+}
+
+/* Who has no child has no descendant: orphans come to the next subreaper above them, which is us. A
+ * session mostly ends like that, and a look at all processes of the machine is saved. */
+static bool has_children(void)
+{
+	siginfo_t si;
+
+	return waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
+}
+
 /* One round. Return: how many descendants there were, -errno. */
 static int tree_kill_round(void)
 {
@@ -152,9 +168,7 @@ static int tree_kill_round(void)
 			n += r;
 		}
 	}
-	/* A stop that this takes from a receiver is that of a process that was just killed. */
-	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
-		;
+	reap();
 	return len < 0 ? -errno : n;
 }
 
@@ -162,8 +176,9 @@ int tree_kill(uint64_t timeout_ns)
 {
 	uint64_t end_ns = clock_monotonic_ns() + timeout_ns;
 
+	reap();
 	for (;;) {
-		int n = tree_kill_round();
+		int n = has_children() ? tree_kill_round() : 0;
 
 		if (n <= 0 || clock_monotonic_ns() >= end_ns)
 			return n;
