@@ -171,6 +171,8 @@ void action_decoder_set_foreign_roots(struct action_decoder *d);
 int action_pid_parent(pid_t pid, pid_t *ret);
 /* The process group of @pid. Return: as action_pid_parent(). */
 int action_pid_group(pid_t pid, pid_t *ret);
+/* The terminal that controls @pid; 0: none. Return: as action_pid_parent(). */
+int action_pid_terminal(pid_t pid, dev_t *ret);
 /* True when @pid is @ancestor or descends from it, by parent links in /proc. Orphans of a session
  * hang on its supervisor, which is their subreaper. Return: 1 yes, 0 no, -errno when it cannot be
  * told (treat as worst case). */

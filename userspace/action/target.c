@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/uio.h>
 
@@ -557,6 +558,19 @@ int action_pid_parent(pid_t pid, pid_t *ret)
 int action_pid_group(pid_t pid, pid_t *ret)
 {
 	return read_stat_number(pid, 1, ret);
+}
+
+int action_pid_terminal(pid_t pid, dev_t *ret)
+{
+	pid_t number;
+	int r = read_stat_number(pid, 3, &number);
+
+	if (r < 0)
+		return r;
+	/* As the kernel packs it for 32 bits (new_encode_dev() in include/linux/kdev_t.h). */
+	*ret = makedev(((unsigned int)number >> 8) & 0xfff,
+		       ((unsigned int)number & 0xff) | (((unsigned int)number >> 12) & 0xfff00));
+	return 0;
 }
 
 int action_pid_descends_from(pid_t pid, pid_t ancestor)

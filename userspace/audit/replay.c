@@ -152,9 +152,10 @@ static int enter_session(struct replay *r, const struct line *l)
 
 static bool is_builtin(const struct replay_answer *a)
 {
-	static const char *const rules[] = {"fail-closed",    "guard-process", "process-outside",
-					    "control-groups", "own-files",     "own-key",
-					    "other-resolver", "spend",         "exec-changed"};
+	static const char *const rules[] = {"fail-closed",     "guard-process", "process-outside",
+					    "control-groups",  "own-files",     "own-key",
+					    "other-resolver",  "spend",         "exec-changed",
+					    "terminal-outside"};
 
 	if (!bytes_eq_str(a->old_policy, "builtin"))
 		return false;

@@ -10,6 +10,7 @@
 #include "action/steps.h"
 
 #include "engine/protect.h"
+#include "engine/terminals.h"
 
 static const struct protect_refusal own_files = {
 	"own-files",
@@ -261,6 +262,12 @@ bool protect_refuses(const struct protect *p, const struct action *a, struct pro
 	for (size_t i = 0; i < a->n_steps; i++)
 		if (refuse_step(p, a, &a->steps[i], ret))
 			return true;
+	if (terminals_are_touched(p->config, p->terminal, a)) {
+		*ret = (struct protect_refusal){
+			"terminal-outside",
+			"This terminal belongs to somebody outside of the session.", EACCES};
+		return true;
+	}
 	if (!reaches_own_object(p, a))
 		return false;
 	*ret = own_files;
@@ -284,7 +291,8 @@ int protect_init(struct protect *p, const struct engine_config *config)
 
 	if (stat("/proc", &proc) < 0)
 		return -errno;
-	*p = (struct protect){.config = config, .proc_dev = proc.st_dev};
+	*p = (struct protect){
+		.config = config, .proc_dev = proc.st_dev, .terminal = terminals_own(config)};
 	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
 		format_proc(p->procs[i], guards[i]);
 	protect_object(p, config->log_path);

@@ -15,6 +15,7 @@ struct protect {
 	const struct engine_config *config; /* borrowed */
 	char procs[3][32];                  /* "/proc/PID" of supervisor, launcher, keeper */
 	dev_t proc_dev;
+	dev_t terminal; /* the session's own */
 	/* Files and directories of ours that were there at the beginning. */
 	struct protect_object objects[ENGINE_MAX_PROTECTED + ENGINE_MAX_SECRETS + 1];
 	size_t n_objects;
