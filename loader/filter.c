@@ -270,6 +270,22 @@ static int filter_owner(scmp_filter_ctx ctx, const struct trap_row *row)
 		SCMP_CMP((unsigned int)row->path, SCMP_CMP_MASKED_EQ, LOW32, F_SETOWN_EX));
 }
 
+/* The kernel compares all of PR_SET_DUMPABLE's value: one with high bits is looked at, and EINVAL.
+ */
+static int filter_prctl(scmp_filter_ctx ctx, const struct trap_row *row,
+			const struct filter_plan *plan)
+{
+	static const uint64_t options[] = {PR_SET_MM, PR_SET_CHILD_SUBREAPER};
+	const struct scmp_arg_cmp hides[] = {
+		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, LOW32, PR_SET_DUMPABLE),
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW32, 0),
+	};
+	int r = filter_trap_values(ctx, row->nr, 0, options, ARRAY_SIZE(options));
+
+	return r < 0 || !plan->trap_hiding ? r
+					   : filter_trap(ctx, row->nr, ARRAY_SIZE(hides), hides);
+}
+
 /* What other processes can be done to with signals. */
 static int filter_signal(scmp_filter_ctx ctx, const struct trap_row *row)
 {
@@ -284,7 +300,6 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		      const struct filter_plan *plan)
 {
 	static const uint64_t ptrace_attaching[] = {PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE};
-	static const uint64_t prctl_options[] = {PR_SET_MM, PR_SET_CHILD_SUBREAPER};
 	struct scmp_arg_cmp has_destination = SCMP_CMP(4, SCMP_CMP_NE, 0, 0);
 
 	switch (row->class) {
@@ -315,8 +330,7 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 	case TRAP_SOCKOPT:
 		return filter_sockopt(ctx, row);
 	case TRAP_PRCTL:
-		return filter_trap_values(ctx, row->nr, 0, prctl_options,
-					  ARRAY_SIZE(prctl_options));
+		return filter_prctl(ctx, row, plan);
 	case TRAP_NAMESPACE:
 		return filter_namespace(ctx, row);
 	case TRAP_ABSENT:

@@ -16,6 +16,7 @@ struct filter_plan {
 	bool trap_network;
 	bool trap_signals; /* Landlock does not keep the session's signals inside */
 	bool trap_creds;   /* the session has capabilities, so its tasks can change their IDs */
+	bool trap_hiding;  /* what makes itself undumpable could not be read by the supervisor */
 };
 
 struct filter {

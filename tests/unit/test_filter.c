@@ -30,6 +30,8 @@ static const struct filter_plan plan_all = {
 	.trap_reads = true, .trap_changes = true, .trap_network = true, .trap_creds = true};
 static const struct filter_plan plan_no_reads = {.trap_changes = true, .trap_network = true};
 
+static const struct filter_plan plan_hiding = {.trap_changes = true, .trap_hiding = true};
+
 static uint32_t load_word(const struct seccomp_data *d, uint32_t offset)
 {
 	uint32_t w;
@@ -472,6 +474,17 @@ static void test_every_listed_ioctl_is_trapped(void **state)
 	assert_int_equal(ask_call(&plan_all, __NR_prctl, 0, 15), ALLOW); /* PR_SET_NAME */
 }
 
+static void test_hiding_is_trapped_only_where_it_would_blind_the_supervisor(void **state)
+{
+	const uint64_t set_dumpable = 4; /* PR_SET_DUMPABLE, linux/prctl.h */
+
+	(void)state;
+	assert_int_equal(ask_call(&plan_hiding, __NR_prctl, 0, set_dumpable), NOTIFY);
+	assert_int_equal(ask_call(&plan_hiding, __NR_prctl, 0, HIGH | set_dumpable), NOTIFY);
+	assert_int_equal(ask_call(&plan_hiding, __NR_prctl, 0, 3), ALLOW); /* PR_GET_DUMPABLE */
+	assert_int_equal(ask_call(&plan_all, __NR_prctl, 0, set_dumpable), ALLOW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_numbers_beyond_the_table_look_absent),
 		cmocka_unit_test(test_foreign_abis_are_trapped),
 		cmocka_unit_test(test_reads_pass_when_no_rule_speaks_of_them),
+		cmocka_unit_test(test_hiding_is_trapped_only_where_it_would_blind_the_supervisor),
 		cmocka_unit_test(test_ints_are_compared_without_their_high_bits),
 		cmocka_unit_test(test_source_routes_are_looked_at),
 		cmocka_unit_test(test_ordinary_sockets_pass_and_raw_ones_do_not),

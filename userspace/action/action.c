@@ -166,6 +166,8 @@ int step_add_path(struct decode *c, enum action_op op, struct bytes path)
 
 	if (is_guard_place(c, path))
 		c->a->hits_guard = true;
+	if (hidden_has(c, path))
+		return EACCES;
 	return step_add(c, KIND_PATH, op, path, path, &s);
 }
 

@@ -119,6 +119,21 @@ struct action_epoch {
 };
 
 /*
+ * Programs that asked not to be looked into (prctl(2), PR_SET_DUMPABLE), where that would keep them
+ * from the supervisor as well: see hidden.c. Shared by the decoders of a session. Zero-initialised
+ * by the owner, which outlives the decoders.
+ */
+#define ACTION_HIDDEN_MAX 64
+struct action_hidden {
+	atomic_uint n_taken; /* may be more than there is room for */
+	struct action_hidden_program {
+		atomic_bool is_set;
+		dev_t dev;
+		ino_t ino;
+	} programs[ACTION_HIDDEN_MAX];
+};
+
+/*
  * What was mounted when the session began: rules mean these names, see home.c. Shared by the
  * decoders of a session, and never changed. Return: 0, -errno.
  */
@@ -131,6 +146,7 @@ struct action_decoder;
 struct action_decoder_config {
 	struct action_epoch *epoch;     /* borrowed; NULL: look anew at each notification */
 	const struct action_home *home; /* borrowed; NULL: objects have the agent's names */
+	struct action_hidden *hidden;   /* borrowed; NULL: nobody's wish is remembered */
 	bool need_full_argv;            /* policy_stack_needs_args() */
 	bool need_cwd;                  /* policy_stack_needs_cwd() */
 	bool is_network_open; /* nothing of the network can be refused: see decode_net.c */

@@ -151,7 +151,8 @@ void target_refresh_parent(struct decode *c);
 int target_open(struct decode *c, const char *name, int flags);
 /* A path of the target's, with RESOLVE_* of openat2(2) and with the target's rights. */
 int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve);
-/* The same for a directory by O_PATH, where the target's rights are taken on only if they matter. */
+/* The same for a directory by O_PATH, where the target's rights are taken on only if they matter.
+ */
 int target_walk_at(struct decode *c, int dirfd, const char *path, uint64_t resolve);
 /* Text of a link in the target's /proc directory. 0, or as a decoder; ENOENT and EACCES come back
  * as errno. */
@@ -251,6 +252,18 @@ bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_fi
 /* procfs.c: the text of "self", or "thread-self", as the target has it in the procfs of which @root
  * is the root directory. ENOENT where the target is not to be seen. */
 int procfs_self(struct decode *c, int root, bool is_thread, struct bytes *ret);
+
+/*
+ * hidden.c: programs that asked, with PR_SET_DUMPABLE, not to be looked into by others.
+ * hidden_add() notes the target's. Return: 0; -errno: it cannot be remembered.
+ */
+int hidden_add(struct decode *c);
+/* Whether process or thread @pid runs such a program, and is none of the target's own. */
+bool hidden_is(struct decode *c, pid_t pid);
+/* Whether @path, in /proc, is a file of such a process that the kernel would keep to itself. */
+bool hidden_has(struct decode *c, struct bytes path);
+/* Whether @dir, in /proc, is a directory of such a process: its links that lead to objects. */
+bool hidden_owns(struct decode *c, struct bytes dir);
 
 /* walk.c: the same, component by component, as the target would see /proc/self. @base is a
  * descriptor, or -1 for the root. */

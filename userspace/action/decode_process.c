@@ -156,6 +156,14 @@ static int decode_traceme(struct decode *c)
 	return finish(c, &aim, "by parent", parent);
 }
 
+/* Whether the call looks into a program that asked not to be. */
+static bool is_hidden_from(struct decode *c)
+{
+	return c->row->grant == GRANT_PTRACE &&
+	       (hidden_is(c, decode_arg_int(c, c->row->dirfd)) ||
+		(c->row->dirfd2 != TRAP_NO_ARG && hidden_is(c, decode_arg_int(c, c->row->dirfd2))));
+}
+
 int decode_pid(struct decode *c)
 {
 	pid_t pid = decode_arg_int(c, c->row->dirfd);
@@ -166,6 +174,8 @@ int decode_pid(struct decode *c)
 		return decode_traceme(c);
 	if ((pid == 0 && c->row->class != TRAP_REFUSED) || has_own_numbers(c))
 		return finish(c, &aim, "pid", pid);
+	if (is_hidden_from(c))
+		return EPERM;
 	r = aim_at_process(c, pid, &aim);
 	if (r == 0 && c->row->dirfd2 != TRAP_NO_ARG)
 		r = aim_at_process(c, decode_arg_int(c, c->row->dirfd2), &aim);

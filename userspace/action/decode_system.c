@@ -52,9 +52,24 @@ int decode_restrict(struct decode *c)
 	return 0;
 }
 
+/*
+ * No step: a program may always ask not to be looked into. The kernel goes on with what it refuses,
+ * and where nobody could remember the program. WHY-CONTINUE-IS-SAFE: all in registers; after it the
+ * supervisor cannot read the caller either, whose further calls are denied.
+ */
+static int decode_hide(struct decode *c)
+{
+	c->a->object = c->a->asked = bytes_of(c->row->name);
+	if (decode_arg(c, 1) == 0 && hidden_add(c) == 0)
+		c->a->act.kind = ACT_HIDE;
+	return 0;
+}
+
 /* All in registers. */
 int decode_prctl(struct decode *c)
 {
+	if (decode_arg_int(c, 0) == PR_SET_DUMPABLE)
+		return decode_hide(c);
 	if (decode_arg_int(c, 0) == PR_SET_CHILD_SUBREAPER)
 		return note_lineage(c, LINEAGE_REAPER);
 	return decode_none(c);

@@ -227,7 +227,7 @@ static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_
 		return ELOOP;
 	/* The kernel would let us, who share their rights, or are them. */
 	if (resolve_text(w->c, w->at, &text) != 0 || resolve_is_pathless(text) ||
-	    resolve_names_guard(w->c, text, false))
+	    resolve_names_guard(w->c, text, false) || hidden_owns(w->c, text))
 		return EACCES;
 	if (w->look.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return EXDEV; /* as openat2(2) has it for now */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/capability.h>
+
 #include "loader/caps.h"
 #include "loader/dumps.h"
 
@@ -54,7 +56,8 @@ struct plan plan_of(const struct policy_stack *stack)
 					 policy_stack_logs_reads(stack),
 			   .trap_changes = true,
 			   .trap_network = true,
-			   .trap_creds = permitted != 0},
+			   .trap_creds = permitted != 0,
+			   .trap_hiding = !(permitted & CAP_BIT(CAP_SYS_PTRACE))},
 		.landlock_abi = landlock_abi(),
 		.kept_caps = caps_usual() | policy_stack_capabilities(stack),
 	};
@@ -164,6 +167,15 @@ static struct plan_layer layer_of_dumps(const struct plan *plan)
 				   "no policy refuses a change, or core_pattern is a program"};
 }
 
+static struct plan_layer layer_of_memory(const struct plan *plan)
+{
+	if (plan->filter.trap_hiding)
+		return (struct plan_layer){
+			"memory", NOTIFY,
+			"a program that asks not to be read stays readable to the supervisor; others of the session are refused"};
+	return (struct plan_layer){"memory", "none", "the supervisor may read every process"};
+}
+
 void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLASSES])
 {
 	const struct filter_plan *f = &plan->filter;
@@ -183,6 +195,7 @@ void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLAS
 		layer_of_floor(plan),
 		layer_of_capabilities(plan),
 		layer_of_dumps(plan),
+		layer_of_memory(plan),
 		{"sight", plan->sees_processes ? "ebpf" : "none",
 		 plan->sees_processes
 			 ? "the kernel tells of every process: how it began, what it executed, how it ended"

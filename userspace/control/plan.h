@@ -9,7 +9,7 @@
 #include "loader/landlock.h"
 #include "policy/policy.h"
 
-#define PLAN_CLASSES 11
+#define PLAN_CLASSES 12
 
 struct plan {
 	struct filter_plan filter;

@@ -90,6 +90,10 @@ int supervise_carry_out(struct context *c, const struct seccomp_notif *n, const 
 		supervise_carry_out_exec(c, n, a);
 		return 0;
 	}
+	if (a->act.kind == ACT_HIDE) {
+		(void)answer_value(listener, n->id, 0);
+		return 0;
+	}
 	if (supervise_result_of(a) == AUDIT_RESULT_CONTINUED) {
 		(void)supervise_answer_continue(listener, n->id);
 		return 0;

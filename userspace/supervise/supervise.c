@@ -82,6 +82,7 @@ void *supervise_context_new(void *supervise)
 		.listener = s->config.listener,
 		.epoch = &s->epoch,
 		.home = s->home,
+		.hidden = &s->hidden,
 		/* A question is not the kernel's to go on with. */
 		.is_network_open = !policy_stack_may_refuse(s->config.engine.stack, OPS_NETWORK) &&
 				   !s->config.names,

@@ -18,6 +18,7 @@ struct supervise {
 	 * decodes on. */
 	atomic_bool foreign_roots;
 	struct action_epoch epoch;
+	struct action_hidden hidden;
 	struct action_home *home;
 	struct execs *execs;
 	struct denials *denials;
