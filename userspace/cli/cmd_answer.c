@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `holdfast approve` and `deny`. Only words make an answer wider than what waits now. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/escape.h"
@@ -8,6 +7,7 @@
 #include "control/client.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 
 #define SHOW_STRING_BYTES 400
 #define EXIT_REFUSED      3
@@ -171,62 +171,48 @@ static int answer_one(const char *id, const struct answering *template)
 	return a.outcome == DONE ? 0 : a.status;
 }
 
-/* Return: false, and has said why. */
-static bool read_option(int c, struct answering *a)
+/* The values of options, NULL where they were not given. Return: false, and has said why. */
+static bool take_values(struct control_request *q, const char *reason, const char *term,
+			const char *scope)
 {
-	struct control_request *q = &a->request;
-
-	switch (c) {
-	case 'r':
-		q->reason_len = strlen(optarg);
-		if (q->reason_len <= sizeof(q->reason)) {
-			memcpy(q->reason, optarg, q->reason_len);
-			return true;
-		}
+	q->reason_len = reason ? strlen(reason) : 0;
+	if (q->reason_len > sizeof(q->reason)) {
 		say("the reason is longer than %zu bytes", sizeof(q->reason));
 		return false;
-	case 'f':
-		if (answer_term_parse(bytes_of(optarg), &q->term) == 0)
-			return true;
+	}
+	if (reason)
+		memcpy(q->reason, reason, q->reason_len);
+	if (term && answer_term_parse(bytes_of(term), &q->term) < 0) {
 		say("--for takes once, session, restart, always, or a time from 30s to 12h, not '%.40s'",
-		    optarg);
-		return false;
-	case 's':
-		if (answer_scope_parse(bytes_of(optarg), &q->scope) == 0)
-			return true;
-		say("--scope takes exact, tool, dir, address, domain or agent, not '%.40s'",
-		    optarg);
-		return false;
-	case 'R':
-		q->rest = true;
-		return true;
-	case 'j':
-		a->is_json = true;
-		return true;
-	default:
+		    term);
 		return false;
 	}
+	if (scope && answer_scope_parse(bytes_of(scope), &q->scope) < 0) {
+		say("--scope takes exact, tool, dir, address, domain or agent, not '%.40s'", scope);
+		return false;
+	}
+	return true;
 }
 
 static int answer(int argc, char **argv, enum control_op op, const char *usage)
 {
-	static const struct option options[] = {{"reason", required_argument, NULL, 'r'},
-						{"for", required_argument, NULL, 'f'},
-						{"scope", required_argument, NULL, 's'},
-						{"rest", no_argument, NULL, 'R'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{}};
 	struct answering a = {.request.op = op};
-	int c, status = 0;
+	const char *reason = NULL, *term = NULL, *scope = NULL;
+	const struct option_row rows[] = {
+		{"reason", .value = &reason}, {"for", .value = &term},
+		{"scope", .value = &scope},   {"rest", .flag = &a.request.rest},
+		{"json", .flag = &a.is_json}, {}};
+	const struct options options = {
+		.command = op == CONTROL_APPROVE ? "approve" : "deny",
+		.usage = usage,
+		.rows = rows,
+	};
+	int status = 0, r = options_read(&options, argc, argv);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h' || c == '?')
-			(void)fputs(usage, c == 'h' ? stdout : stderr);
-		if (c == 'h' || c == '?' || !read_option(c, &a))
-			return c == 'h' ? 0 : 2;
-	}
+	if (r)
+		return r == OPTIONS_HELPED ? 0 : 2;
+	if (!take_values(&a.request, reason, term, scope))
+		return 2;
 	if (a.request.scope != ANSWER_EXACT && a.request.term.life == ANSWER_ONCE) {
 		say("--scope %s needs --for: how long it is to hold",
 		    answer_scope_name(a.request.scope));

@@ -47,9 +47,8 @@ static int parse_options(int argc, char **argv, struct broker_command *ret)
 					  {"json", .flag = &ret->is_json},
 					  {}};
 	const struct options options = {.command = "broker", .usage = usage, .rows = rows};
-	int r = options_read(&options, argc, argv);
 
-	return r == 0 && optind < argc ? options_refuse_operand(&options, argv) : r;
+	return options_read_operands(&options, argc, argv, 0);
 }
 
 /* ---- asking one that runs */

@@ -93,10 +93,8 @@ int cmd_doctor(int argc, char **argv)
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(DOCTOR_OUTPUT_MAX);
 	_cleanup_(freep) struct probe_result *results = calloc(n_probes, sizeof(*results));
 	struct probe_context context;
-	int r = options_read(&options, argc, argv);
+	int r = options_read_operands(&options, argc, argv, 0);
 
-	if (r == 0 && optind < argc)
-		r = options_refuse_operand(&options, argv);
 	if (r)
 		return r == OPTIONS_HELPED ? EXIT_SUCCESS : DOCTOR_EXIT_USAGE;
 	if (!results)

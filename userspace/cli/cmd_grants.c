@@ -3,7 +3,6 @@
  * `holdfast grants` and `revoke`. The user's file is read here; sessions are asked for what only
  * they have, and how often each was used.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -14,6 +13,7 @@
 #include "control/shown.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/grants_policy.h"
 
 #define SHOW_BYTES 400
@@ -238,31 +238,20 @@ static int list(bool is_json)
 
 int cmd_grants(int argc, char **argv)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-						{"write-policy", required_argument, NULL, 'w'},
-						{"yes", no_argument, NULL, 'y'},
-						{"help", no_argument, NULL, 'h'},
-						{}};
 	_cleanup_(grantlist_fini) struct grantlist kept = {};
 	const char *policy = NULL;
 	bool is_json = false, is_sure = false;
-	int c;
+	const struct option_row rows[] = {{"json", .flag = &is_json},
+					  {"write-policy", .value = &policy},
+					  {"yes", .flag = &is_sure},
+					  {}};
+	const struct options options = {.command = "grants", .usage = grants_usage, .rows = rows};
+	int r = options_read_operands(&options, argc, argv, 0);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'j') {
-			is_json = true;
-		} else if (c == 'w') {
-			policy = optarg;
-		} else if (c == 'y') {
-			is_sure = true;
-		} else {
-			(void)fputs(grants_usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-	}
-	if (optind < argc || (is_sure && !policy)) {
-		(void)fputs(grants_usage, stderr);
+	if (r)
+		return r == OPTIONS_HELPED ? 0 : 2;
+	if (is_sure && !policy) {
+		say("--yes is for --write-policy FILE");
 		return 2;
 	}
 	if (!policy)
@@ -345,19 +334,13 @@ static int revoke_all(void)
 
 int cmd_revoke(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"all", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {}};
 	bool is_all = false;
-	int c, status = 0;
+	const struct option_row rows[] = {{"all", .flag = &is_all}, {}};
+	const struct options options = {.command = "revoke", .usage = revoke_usage, .rows = rows};
+	int status = 0, r = options_read(&options, argc, argv);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c != 'a') {
-			(void)fputs(revoke_usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-		is_all = true;
-	}
+	if (r)
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (is_all == (optind < argc)) {
 		(void)fputs(revoke_usage, stderr);
 		return 2;

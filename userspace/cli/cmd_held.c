@@ -3,13 +3,13 @@
  * `holdfast held`. What comes over a session's socket is printed escaped: the
  * strings are the agent's, and for root the socket may be another user's.
  */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/say.h"
 #include "control/client.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "broker/held_text.h"
 
 #define SHOW_STRING_BYTES 400
@@ -132,24 +132,13 @@ static void list_refused(const char *session, int error, const char *message, vo
 
 int cmd_held(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {}};
 	struct listing l = {};
-	int c, r;
+	const struct option_row rows[] = {{"json", .flag = &l.is_json}, {}};
+	const struct options options = {.command = "held", .usage = held_usage, .rows = rows};
+	int r = options_read_operands(&options, argc, argv, 1);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'j') {
-			l.is_json = true;
-		} else {
-			(void)fputs(held_usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-	}
-	if (argc - optind > 1) {
-		(void)fputs(held_usage, stderr);
-		return 2;
-	}
+	if (r)
+		return r == OPTIONS_HELPED ? 0 : 2;
 	if (argv[optind] && control_is_id(argv[optind]))
 		l.id = argv[optind];
 	r = control_each_session_to_answer(l.id ? NULL : argv[optind], list_session, list_refused,

@@ -195,10 +195,8 @@ int cmd_syscalls(int argc, char **argv)
 		{"json", .flag = &is_json}, {"markdown", .flag = &is_markdown}, {}};
 	const struct options options = {.command = "syscalls", .usage = usage, .rows = rows};
 	_cleanup_(strbuf_fini) struct strbuf out = STRBUF_INIT(SYSCALLS_OUTPUT_MAX);
-	int r = options_read(&options, argc, argv);
+	int r = options_read_operands(&options, argc, argv, 0);
 
-	if (r == 0 && optind < argc)
-		r = options_refuse_operand(&options, argv);
 	if (r == 0 && is_json && is_markdown) {
 		(void)fputs(usage, stderr);
 		r = -EINVAL;

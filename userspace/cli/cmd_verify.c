@@ -2,7 +2,6 @@
 /*
  * `holdfast verify`: whether logs were changed since they were written, and where.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -13,6 +12,7 @@
 #include "base/say.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 
 #define VERIFY_TEXT_MAX ((size_t)4 << 20)
 
@@ -190,43 +190,21 @@ static int load_keys(struct view *v)
 	return r;
 }
 
-/* Return: 0; 1 after help; -EINVAL after saying what is wrong. */
+/* Return: 0; OPTIONS_HELPED; -EINVAL after saying what is wrong. */
 static int parse_options(int argc, char **argv, struct view *v)
 {
-	static const struct option options[] = {
-		{"keys", required_argument, NULL, 'K'},
-		{"key", required_argument, NULL, 'k'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int c;
+	const struct option_row rows[] = {{"keys", .value = &v->keys_path},
+					  {"key", .value = &v->key_path},
+					  {"json", .flag = &v->is_json},
+					  {}};
+	const struct options options = {.command = "verify", .usage = usage, .rows = rows};
+	int r = options_read(&options, argc, argv);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'K':
-			v->keys_path = optarg;
-			break;
-		case 'k':
-			v->key_path = optarg;
-			break;
-		case 'j':
-			v->is_json = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return 1;
-		default:
-			(void)fputs(usage, stderr);
-			return -EINVAL;
-		}
-	}
-	if (v->keys_path && v->key_path) {
+	if (r == 0 && v->keys_path && v->key_path) {
 		say("--keys and --key do not go together");
 		return -EINVAL;
 	}
-	return 0;
+	return r;
 }
 
 static void begin_json(struct view *v)

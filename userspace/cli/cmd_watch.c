@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `holdfast watch`: the list, and the loop that drives it and the question (watch.h). */
 #include <curses.h>
-#include <getopt.h>
 #include <locale.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "control/shown.h"
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/watch.h"
 
 #define KEYS_MAX      512
@@ -399,26 +399,14 @@ static int watch_all(struct watch *w, const char *session)
 
 int cmd_watch(int argc, char **argv)
 {
-	static const struct option options[] = {{"once", no_argument, NULL, 'o'},
-						{"own-terminal", no_argument, NULL, 'O'},
-						{"help", no_argument, NULL, 'h'},
-						{}};
 	struct watch w = {.is_dirty = true};
-	int c, status;
+	const struct option_row rows[] = {
+		{"once", .flag = &w.is_once}, {"own-terminal", .flag = &w.owns_terminal}, {}};
+	const struct options options = {.command = "watch", .usage = usage, .rows = rows};
+	int status = options_read_operands(&options, argc, argv, 1);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c != 'o' && c != 'O') {
-			(void)fputs(usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-		w.is_once = w.is_once || c == 'o';
-		w.owns_terminal = w.owns_terminal || c == 'O';
-	}
-	if (argc - optind > 1) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
+	if (status)
+		return status == OPTIONS_HELPED ? 0 : 2;
 	/* For the terminal's own sequences; what is put on it is ASCII in any case. */
 	(void)setlocale(LC_CTYPE, "");
 	status = watch_all(&w, argv[optind]);

@@ -27,12 +27,6 @@ int options_refuse(int id, char *const *argv, const char *command)
 	return -EINVAL;
 }
 
-int options_refuse_operand(const struct options *o, char *const *argv)
-{
-	say("'%s' is not expected; `holdfast %s --help` shows all", argv[optind], o->command);
-	return -EINVAL;
-}
-
 int options_read(const struct options *o, int argc, char **argv)
 {
 	struct option table[OPTIONS_MAX + 2] = {{"help", no_argument, NULL, 'h'}};
@@ -64,4 +58,14 @@ int options_read(const struct options *o, int argc, char **argv)
 			*row->flag = !row->clears;
 	}
 	return 0;
+}
+
+int options_read_operands(const struct options *o, int argc, char **argv, int max)
+{
+	int r = options_read(o, argc, argv);
+
+	if (r || argc - optind <= max)
+		return r;
+	say("'%s' is not expected; `holdfast %s --help` shows all", argv[optind + max], o->command);
+	return -EINVAL;
 }

@@ -32,7 +32,7 @@ enum {
 /* Operands may stand between options; afterwards they begin at optind. Return: 0; OPTIONS_HELPED;
  * -EINVAL after saying what is wrong. */
 int options_read(const struct options *o, int argc, char **argv) _must_check_;
+/* The same where at most @max operands are expected. */
+int options_read_operands(const struct options *o, int argc, char **argv, int max) _must_check_;
 /* What getopt_long() refused (@id '?' or ':', with opterr 0), in our words. Return: -EINVAL. */
 int options_refuse(int id, char *const *argv, const char *command);
-/* Says that argv[optind] is one operand too many. Return: -EINVAL. */
-int options_refuse_operand(const struct options *o, char *const *argv);

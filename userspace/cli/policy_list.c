@@ -144,10 +144,8 @@ int policy_list(int argc, char **argv)
 	bool is_json = false;
 	const struct option_row rows[] = {{"json", .flag = &is_json}, {}};
 	const struct options options = {.command = "policy list", .usage = usage, .rows = rows};
-	int r = options_read(&options, argc, argv);
+	int r = options_read_operands(&options, argc, argv, 0);
 
-	if (r == 0 && optind < argc)
-		r = options_refuse_operand(&options, argv);
 	if (r)
 		return r == OPTIONS_HELPED ? 0 : 2;
 	r = policy_dirs_init(&dirs);
