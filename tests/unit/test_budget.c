@@ -264,6 +264,29 @@ static void test_a_rate_slides(void **state)
 	fixture_fini(&f);
 }
 
+/* `questions` counts by itself, whatever the budget does at its own limits. */
+static void test_questions_of_a_minute(void **state)
+{
+	static const char *const texts[] = {
+		"{max_execs: 5, on_limit: ask}\nquestions: {per_minute: 2}",
+		"{max_execs: 5, on_limit: stop}\nquestions: {per_minute: 3}",
+	};
+	const struct budget_action question = {.ops = OP_BIT(OP_RESOLVE)};
+	struct fixture f = fixture_new(texts, 2);
+
+	(void)state;
+	assert_int_equal(charge(&f, &question), VERDICT_ALLOW);
+	assert_int_equal(charge(&f, &a_connect), VERDICT_ALLOW);
+	assert_int_equal(charge(&f, &question), VERDICT_ALLOW);
+	assert_int_equal(charge(&f, &question), VERDICT_DENY);
+	assert_false(f.answer.is_stop);
+	assert_string_equal(f.answer.reason, "questions: per_minute 2 reached");
+	assert_string_equal(policy_name(f.answer.policy), "p0");
+	assert_int_equal(charge(&f, &an_exec), VERDICT_ALLOW);
+	assert_int_equal(charge_at(&f, &question, START + 61 * NS_PER_SEC), VERDICT_ALLOW);
+	fixture_fini(&f);
+}
+
 /* Against the times themselves: never more than the limit in any window. */
 static void test_a_window_never_says_too_little(void **state)
 {
@@ -395,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_what_stops_the_session_without_an_action),
 		cmocka_unit_test(test_written_bytes_deny_changes_only),
 		cmocka_unit_test(test_a_rate_slides),
+		cmocka_unit_test(test_questions_of_a_minute),
 		cmocka_unit_test(test_a_window_never_says_too_little),
 		cmocka_unit_test(test_the_loop_guard_sees_equal_actions_only),
 		cmocka_unit_test(test_others_on_the_account_count),

@@ -11,16 +11,23 @@
 #include "engine/budget.h"
 #include "engine/window.h"
 
+#define QUESTIONS_NS (60 * NS_PER_SEC)
+
 /* One policy's budget. */
 struct limits {
 	const struct policy *policy;
-	const struct policy_budget *budget;
+	const struct policy_budget *budget; /* never NULL */
+	uint64_t max_questions;             /* a minute; 0: no limit */
 	bool is_audit;
 	bool is_flagged; /* its soft limit was told of */
 	double others;   /* what other sessions spent on the account */
 	struct window *windows[POLICY_MAX_RATES];
+	struct window *questions; /* NULL: no limit */
 	struct loop_guard *loop;
 };
+
+/* Of a policy that limits nothing but its questions. */
+static const struct policy_budget no_budget = {.on_limit = POLICY_LIMIT_DENY};
 
 struct budget {
 	pthread_mutex_t lock;
@@ -155,6 +162,16 @@ static bool reaches_rate(const struct question *q)
 	return false;
 }
 
+static bool reaches_questions(const struct question *q)
+{
+	uint64_t max = q->limits->max_questions;
+
+	if (!max || !(q->action->ops & OP_BIT(OP_RESOLVE)) ||
+	    window_count(q->limits->questions, QUESTIONS_NS, q->now_ns) < max)
+		return false;
+	return tell(q, "questions: per_minute %llu reached", (unsigned long long)max);
+}
+
 static bool reaches_loop(const struct question *q)
 {
 	const struct policy_budget *b = q->limits->budget;
@@ -227,6 +244,8 @@ static void ask_all(struct budget *b, const struct budget_action *a, uint64_t no
 		if (reaches_any(&q))
 			stricter(ret, l, on_limit == POLICY_LIMIT_ASK ? VERDICT_ASK : VERDICT_DENY,
 				 on_limit == POLICY_LIMIT_STOP, reason);
+		if (reaches_questions(&q)) /* whatever becomes of what the budget limits */
+			stricter(ret, l, VERDICT_DENY, false, reason);
 	}
 }
 
@@ -271,6 +290,8 @@ static void count(struct budget *b, const struct budget_action *a)
 				window_add(b->limits[i].windows[j], p->rates[j].per_ns,
 					   b->latest_ns);
 			}
+		if (b->limits[i].questions && a->ops & OP_BIT(OP_RESOLVE))
+			window_add(b->limits[i].questions, QUESTIONS_NS, b->latest_ns);
 		if (b->limits[i].loop && a->hash)
 			loop_add(b->limits[i].loop, a->hash, b->latest_ns);
 	}
@@ -457,14 +478,29 @@ void budget_set_others(struct budget *b, size_t i, double spent)
 
 /* ---- setting up */
 
+static uint64_t max_questions(const struct policy *p)
+{
+	const struct policy_questions *q = policy_get_questions(p);
+
+	return q ? q->per_minute : 0;
+}
+
 static int limits_init(struct limits *l, const struct policy *p, bool is_audit)
 {
 	l->policy = p;
 	l->budget = policy_get_budget(p);
+	if (!l->budget)
+		l->budget = &no_budget;
 	l->is_audit = is_audit || policy_get_mode(p) == POLICY_MODE_AUDIT;
 	for (size_t i = 0; i < l->budget->n_rates; i++) {
 		l->windows[i] = calloc(1, sizeof(*l->windows[i]));
 		if (!l->windows[i])
+			return -ENOMEM;
+	}
+	l->max_questions = max_questions(p);
+	if (l->max_questions) {
+		l->questions = calloc(1, sizeof(*l->questions));
+		if (!l->questions)
 			return -ENOMEM;
 	}
 	if (l->budget->loop_repeats) {
@@ -487,7 +523,7 @@ int budget_new(const struct policy_stack *stack, uint64_t now_ns, struct budget 
 	for (size_t i = 0; i < policy_stack_size(stack) && r == 0; i++) {
 		const struct policy *p = policy_stack_get(stack, i);
 
-		if (policy_get_budget(p))
+		if (policy_get_budget(p) || max_questions(p))
 			r = limits_init(&b->limits[b->n++], p, policy_stack_is_audit(stack));
 	}
 	if (r < 0) {
@@ -505,6 +541,7 @@ struct budget *budget_free(struct budget *b)
 	for (size_t i = 0; i < b->n; i++) {
 		for (size_t j = 0; j < POLICY_MAX_RATES; j++)
 			free(b->limits[i].windows[j]);
+		free(b->limits[i].questions);
 		free(b->limits[i].loop);
 	}
 	pthread_mutex_destroy(&b->lock);

@@ -12,7 +12,10 @@ void engine_add_domains(struct names_table *names, const struct action *a, size_
 	q->domains = NULL;
 	q->n_domains = q->n_aliases = 0;
 	q->is_inner = false;
+	q->record = 0;
 	if (s->op == OP_RESOLVE) {
+		if (!policy_record_parse(a->asked, &q->record))
+			q->record = 0;
 		q->domains = &s->object;
 		q->n_domains = 1;
 	}

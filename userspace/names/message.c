@@ -122,25 +122,6 @@ static bool read_name(struct reader *r, char out[static DNS_NAME_SIZE], bool *re
 	return true;
 }
 
-const char *dns_type_name(uint16_t type)
-{
-	static const struct {
-		uint16_t type;
-		const char *name;
-	} names[] = {
-		{DNS_A, "A"},       {2, "NS"},    {DNS_CNAME, "CNAME"}, {6, "SOA"},
-		{10, "NULL"},       {12, "PTR"},  {15, "MX"},           {16, "TXT"},
-		{DNS_AAAA, "AAAA"}, {33, "SRV"},  {35, "NAPTR"},        {43, "DS"},
-		{48, "DNSKEY"},     {52, "TLSA"}, {DNS_SVCB, "SVCB"},   {DNS_HTTPS, "HTTPS"},
-		{255, "ANY"},       {257, "CAA"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return NULL;
-}
-
 /* The one record that a question may have with it. Its options are not passed on. */
 static int read_edns(struct reader *r, struct dns_question *q)
 {

@@ -58,9 +58,6 @@ struct dns_facts {
 	bool is_cut;  /* TC: the rest is to be had by TCP */
 };
 
-/* The type's name ("AAAA"), or NULL. */
-const char *dns_type_name(uint16_t type);
-
 /* Return: 0; -EBADMSG: no question that can be answered; -EOPNOTSUPP: one that is refused. In both
  * cases id and flags are set when there is a header at all, else the return is -ENODATA. */
 int dns_read_question(struct bytes message, struct dns_question *ret) _must_check_;

@@ -15,7 +15,7 @@ struct given {
 	const struct value *tool, *args, *kind, *name, *cost, *approved, *metadata, *url, *source,
 		*fields, *argv, *path, *cwd, *op, *address, *port, *domain, *protocol, *action,
 		*resource, *context, *agent, *tags, *tier, *org, *parent, *time, *tool_name,
-		*action_type;
+		*action_type, *record;
 };
 
 enum want {
@@ -393,6 +393,7 @@ static const struct key connect_keys[] = {
 	KEY(domain, WANT_TEXT_OR_NULL),
 	KEY(protocol, WANT_TEXT),
 	KEY(op, WANT_TEXT),
+	KEY(record, WANT_TEXT),
 	KERNEL_KEYS,
 	{},
 };
@@ -460,6 +461,7 @@ static int read_connect(const struct reading *r, const struct given *g)
 	struct bytes address = text_or_null(g->address), domain = text_or_null(g->domain);
 	enum policy_protocol protocol = POLICY_PROTO_TCP;
 	enum action_op op = OP_CONNECT;
+	uint16_t record = 0;
 	int e = 0;
 
 	if (!address.p && !domain.p)
@@ -469,6 +471,8 @@ static int read_connect(const struct reading *r, const struct given *g)
 		e = read_op(r, g->op, OPS_NETWORK, &op);
 	if (e == 0 && g->protocol)
 		e = read_protocol(r, g->protocol, &protocol);
+	if (e == 0 && g->record && !policy_record_parse(g->record->text, &record))
+		e = refuse(r, g->record, "'record' must be a type of record: A, TXT, TYPE65280");
 	if (e < 0)
 		return e;
 	if (bytes_has_prefix(address, BYTES_LIT("unix:"))) {
@@ -477,6 +481,8 @@ static int read_connect(const struct reading *r, const struct given *g)
 	}
 	e = apiaction_add_host(r->a, r->mem, op, protocol, address.p ? address : domain,
 			       g->port ? (uint16_t)g->port->number : 0);
+	if (e == 0)
+		r->a->queries[0].record = record;
 	if (e < 0 || !address.p || protocol == POLICY_PROTO_UNIX)
 		return e;
 	if (!r->a->queries[0].address->has_ip)

@@ -253,6 +253,7 @@ static const struct field top_fields[] = {
 	{"log_reads", false, parse_log_reads},
 	{"budget", false, budget_parse},
 	{"denials", false, denials_parse},
+	{"questions", false, questions_parse},
 	{"log", false, log_parse},
 };
 
@@ -300,6 +301,11 @@ static void take_denials(struct policy *to, const struct policy *from)
 	to->denials = from->denials;
 }
 
+static void take_questions(struct policy *to, const struct policy *from)
+{
+	to->questions = from->questions;
+}
+
 static void take_log(struct policy *to, const struct policy *from)
 {
 	to->log = from->log;
@@ -309,10 +315,15 @@ static const struct {
 	const char *key;
 	void (*take)(struct policy *to, const struct policy *from);
 } inherited[] = {
-	{"mode", take_mode},           {"default", take_default},
-	{"grant", take_grant},         {"keep_capabilities", take_keep_capabilities},
-	{"log_reads", take_log_reads}, {"budget", take_budget},
-	{"denials", take_denials},     {"log", take_log},
+	{"mode", take_mode},
+	{"default", take_default},
+	{"grant", take_grant},
+	{"keep_capabilities", take_keep_capabilities},
+	{"log_reads", take_log_reads},
+	{"budget", take_budget},
+	{"denials", take_denials},
+	{"questions", take_questions},
+	{"log", take_log},
 };
 
 static int check_decides(const struct loader *l, const struct node *root)

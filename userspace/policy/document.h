@@ -112,8 +112,9 @@ struct policy {
 	void *doc;
 	const struct policy_budget *budget; /* NULL: none */
 	struct policy_denials denials;
-	const struct applies_to *applies_to; /* NULL: to everybody */
-	struct arena mem;                    /* holds everything but the regexes' own memory */
+	const struct policy_questions *questions; /* NULL: no limits */
+	const struct applies_to *applies_to;      /* NULL: to everybody */
+	struct arena mem;                         /* holds everything but the regexes' own memory */
 	struct owned_regex *regexes;
 	const char *file;
 	const char *name;
@@ -135,6 +136,9 @@ struct policy *policy_new(void);
 int document_parse(const struct policy_load *load, struct policy **ret,
 		   struct diag *reterr_diag) _must_check_;
 
+/* questions.c: the value of `questions`; @policy is a struct policy. */
+int questions_parse(const struct loader *l, const struct node *n, void *policy) _must_check_;
+void questions_show(const struct policy_questions *q, struct strbuf *out);
 int denials_parse(const struct loader *l, const struct node *n, void *target) _must_check_;
 
 struct source;

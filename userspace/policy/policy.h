@@ -159,6 +159,7 @@ struct policy_query {
 	size_t n_domains;
 	size_t n_aliases; /* so many of them, the last, were not asked for: what the others are
 			     aliases of (CNAME) */
+	uint16_t record;  /* a question's type of record; 0: unknown */
 	bool is_inner;    /* the address is private, of this machine, or of its link: a name alone
 			     does not open it */
 	const struct bytes *argv; /* tool only */
@@ -250,6 +251,30 @@ struct policy_budget {
 	const char *account; /* spend is shared by sessions that name the same; NULL: this one's own
 			      */
 };
+
+/* ---- questions to the DNS (`questions`) */
+
+struct domain_pattern;
+
+struct policy_questions {
+	const uint16_t *records; /* types that may be asked for; none: any */
+	size_t n_records;
+	/* 0: no limit */
+	uint64_t max_name, max_label; /* bytes */
+	double max_entropy;           /* bits that each character of a label tells */
+	uint64_t per_minute;
+	const struct domain_pattern *except; /* names for which nothing but the rate counts */
+	size_t n_except;
+};
+
+/* NULL: it limits none. */
+const struct policy_questions *policy_get_questions(const struct policy *p);
+
+/* Types of records (RFC 1035, 3597): "AAAA", "TYPE65280". */
+#define POLICY_RECORD_SIZE 16
+bool policy_record_parse(struct bytes word, uint16_t *ret);
+/* Return: @out. */
+const char *policy_record_format(uint16_t type, char out[static POLICY_RECORD_SIZE]);
 
 /* ---- the loop breaker (`denials`) */
 

@@ -344,6 +344,19 @@ int schema_fraction(const struct loader *l, const struct node *n, const char *ke
 			   key, FOUND(n));
 }
 
+int schema_number(const struct loader *l, const struct node *n, const char *key, unsigned min,
+		  unsigned max, double *ret)
+{
+	if (n->type == NODE_SCALAR && n->is_plain && n->text.len <= SCHEMA_MONEY_MAX_BYTES &&
+	    is_decimal(n->text)) {
+		*ret = strtod(n->text.p, NULL);
+		if (*ret >= min && *ret <= max)
+			return 0;
+	}
+	return loader_fail(l, n, "'%s' must be a number from %u to %u, found %s%s%.40s", key, min,
+			   max, FOUND(n));
+}
+
 /* Splits the last byte off when it is one of @units. Return: what it multiplies by, 1 without. */
 static uint64_t take_unit(struct bytes *s, const struct schema_unit *units, size_t n)
 {

@@ -71,6 +71,9 @@ int schema_money(const struct loader *l, const struct node *n, const char *key,
 /* Between 0 and 1, neither of them. */
 int schema_fraction(const struct loader *l, const struct node *n, const char *key,
 		    double *ret) _must_check_;
+/* Between @min and @max, both included. */
+int schema_number(const struct loader *l, const struct node *n, const char *key, unsigned min,
+		  unsigned max, double *ret) _must_check_;
 /* 30s, 10m, 2h, or whole seconds; at least one. */
 int schema_duration(const struct loader *l, const struct node *n, const char *key,
 		    uint64_t max_seconds, uint64_t *ret_ns) _must_check_;

@@ -294,6 +294,8 @@ void policy_show(const struct policy *p, struct strbuf *out)
 		show_budget(p->budget, out);
 	if (p->denials.is_said)
 		show_denials(&p->denials, out);
+	if (p->questions)
+		questions_show(p->questions, out);
 	if (p->log)
 		log_show(p->log, out);
 	show_rules(p, out);

@@ -9,6 +9,7 @@
 #include "policy/keys.h"
 #include "policy/moves.h"
 #include "policy/naive.h"
+#include "policy/questions.h"
 
 #define REASON_LIMIT    "regex-limit"
 #define REASON_INTERNAL "internal-error"
@@ -211,6 +212,20 @@ static struct policy_source source_internal(const struct policy *p)
 	return source;
 }
 
+static bool refused_by_questions(const struct policy *p, const struct policy_query *q,
+				 struct policy_source *ret)
+{
+	const char *reason = questions_refuse(p, q);
+
+	if (!reason)
+		return false;
+	*ret = source_of(p);
+	ret->rule = QUESTIONS_RULE;
+	ret->reason = reason;
+	ret->word = verdict_name(VERDICT_DENY);
+	return true;
+}
+
 static enum verdict source_of_default(const struct policy *p, const struct policy_query *q,
 				      struct policy_source *ret)
 {
@@ -236,6 +251,8 @@ static enum verdict eval_layer(const struct layer *l, struct policy_scratch *scr
 		*ret = source_of_answer(p, &a);
 		return a.error ? VERDICT_DENY : a.verdict;
 	}
+	if (refused_by_questions(p, q, ret))
+		return VERDICT_DENY;
 	outcome = eval_first(&l->index, scratch->regex, q, &rule);
 	if (outcome == EVAL_DEFAULT)
 		return source_of_default(p, q, ret);
@@ -370,6 +387,8 @@ void policy_stack_each(const struct policy_stack *s, struct policy_scratch *scra
 		} else if (p->dialect) {
 			p->dialect->each(p->doc, scratch, q, tell_answer, &e);
 		} else {
+			if (refused_by_questions(p, q, &source))
+				tell(&e, VERDICT_DENY, &source);
 			naive_each(p, scratch->regex, q, tell_rule, &e);
 			v = source_of_default(p, q, &source);
 			tell(&e, v, &source);
@@ -440,6 +459,8 @@ static uint32_t decided_by(const struct policy *p)
 			ops |= OP_BIT(op);
 	if (p->unix_default != VERDICT_ALLOW)
 		ops |= OPS_NETWORK_CALLS;
+	if (p->questions)
+		ops |= OP_BIT(OP_RESOLVE);
 	for (size_t i = 0; i < p->n_rules; i++)
 		if (p->rules[i].action != VERDICT_ALLOW)
 			ops |= p->rules[i].match.ops;
@@ -532,25 +553,6 @@ static bool rule_needs_cwd(const struct rule *rule)
 		if (rule->unless[i].cwds)
 			return true;
 	return rule->match.cwds;
-}
-
-bool policy_names_domains(const struct policy *p)
-{
-	if (p->dialect)
-		return p->dialect->names_domains && p->dialect->names_domains(p->doc);
-	for (size_t i = 0; i < p->n_rules; i++) {
-		const struct rule *rule = &p->rules[i];
-
-		const uint32_t calls = OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
-
-		if (rule->match.n_domains ||
-		    (rule->match.ops & OP_BIT(OP_RESOLVE) && !(rule->match.ops & calls)))
-			return true;
-		for (size_t j = 0; j < rule->n_unless; j++)
-			if (rule->unless[j].n_domains)
-				return true;
-	}
-	return false;
 }
 
 bool policy_stack_needs_cwd(const struct policy_stack *s)

@@ -33,8 +33,9 @@ static bool check_request(struct names_request *q)
 	return true;
 }
 
+/* @record: the type's word, which @ret keeps. */
 static void make_action(const struct names_request *q, const struct names_asker *asker,
-			struct action *ret)
+			const char *record, struct action *ret)
 {
 	struct bytes name = bytes_of(q->facts.names[0]);
 	struct action_step *s = &ret->steps[0];
@@ -46,7 +47,7 @@ static void make_action(const struct names_request *q, const struct names_asker 
 			       .ppid = asker->ppid,
 			       .exe = asker->exe[0] ? bytes_of(asker->exe) : BYTES_NULL,
 			       .object = name,
-			       .asked = bytes_of(dns_type_name(q->type)),
+			       .asked = bytes_of(record),
 			       .exists = true,
 			       .n_steps = 1};
 	*s = (struct action_step){.kind = KIND_NETWORK,
@@ -65,12 +66,13 @@ static bool decide(struct names_desk *desk, const struct names_request *q)
 	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = now.realtime_ns};
 	enum policy_protocol protocol = (enum policy_protocol)q->protocol;
 	struct names_asker asker = {.server = {.protocol = protocol, .port = 53}};
+	char record[POLICY_RECORD_SIZE];
 	struct action a;
 	struct decision d;
 	bool is_allowed;
 
 	(void)names_table_get_asker(s->config.names->table, protocol, q->port, &asker);
-	make_action(q, &asker, &a);
+	make_action(q, &asker, policy_record_format(q->type, record), &a);
 	engine_decide(desk->engine, &a, &now, &d);
 	is_allowed = d.verdict < VERDICT_ASK;
 	supervise_fill_record(&r, &a, &d);
