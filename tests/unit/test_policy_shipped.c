@@ -387,7 +387,8 @@ static void test_read_only(void **state)
 		TCP(CONNECT, "127.0.0.1", 80, ALLOW),
 		TCP(CONNECT, "192.0.2.1", 80, DENY),
 		UDP(CONNECT, "192.0.2.1", 53, DENY),
-		UNIX(CONNECT, "/run/nscd/socket", ALLOW),
+		UDP(SEND, "127.0.0.53", 53, DENY),
+		UNIX(CONNECT, "/run/nscd/socket", DENY),
 		UNIX(CONNECT, "/run/docker.sock", DENY),
 		UNIX(CONNECT, "/tmp/ssh-x/agent.1", DENY),
 		UNIX(CONNECT, "/tmp/mine.sock", ALLOW),
@@ -414,7 +415,7 @@ static void test_no_network_leaves_files_to_others_but_the_kernels_switches(void
 		TCP(LISTEN, "127.0.0.1", 443, DENY),
 		UDP(SEND, "192.0.2.1", 53, DENY),
 		UNIX(CONNECT, "/run/docker.sock", DENY),
-		UNIX(CONNECT, "/run/nscd/socket", ALLOW),
+		UNIX(CONNECT, "/run/nscd/socket", DENY),
 		UNIX(CONNECT, "/home/u/proj/x.sock", ALLOW),
 	};
 	struct harness h = load("no-network");
