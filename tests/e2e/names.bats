@@ -5,9 +5,8 @@
 
 setup() {
 	load helpers/common
-	hf_setup
-	skip_without dnsmasq unshare ip curl
-	unshare "${SPACES[@]}" true || skip "no network namespace can be had"
+	load helpers/names
+	names_setup
 	policy names <<EOF
 default: {tool: allow, path: allow, network: deny, unix: allow}
 rules:
@@ -20,20 +19,6 @@ EOF
 
 teardown() {
 	hf_teardown
-}
-
-SPACES=(-n -m)
-if ((EUID)); then
-	SPACES=(-U -r -n -m)
-fi
-
-# world COMMAND...: in a network of its own.
-world() {
-	unshare "${SPACES[@]}" "$HELPERS/names_world.bash" "$T" "$@"
-}
-
-hf_world() {
-	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
 }
 
 @test "a name that is allowed is reached, and the records say so" {

@@ -328,7 +328,7 @@ struct endpoint {
 /* Adds the steps of one destination of the act's socket; none when there is nothing to decide. */
 int endpoint_add(struct decode *c, struct endpoint *e);
 /* Whether what goes to @sockaddr from the act's socket is led to the helper. */
-bool endpoint_is_question(const struct decode *c, struct bytes sockaddr);
+bool endpoint_is_question(const struct decode *c, enum action_op op, struct bytes sockaddr);
 /* Takes a duplicate of the target's socket @fd for the act, by which the call is judged and then
  * made. 0, EBADF, ENOTSOCK, or as a decoder. */
 int endpoint_take_socket(struct decode *c, int fd);

@@ -223,7 +223,7 @@ static bool fits_batch(const struct decode *c, const struct act_message *first, 
 	sa_family_t family = AF_UNSPEC;
 
 	/* It goes from another socket: behalf/network_names.c. */
-	if (m->name.len && endpoint_is_question(c, m->name) != first->is_question)
+	if (m->name.len && endpoint_is_question(c, OP_SEND, m->name) != first->is_question)
 		return false;
 
 	if (n_pieces + m->n_iov > ACT_BATCH_PIECES_MAX)

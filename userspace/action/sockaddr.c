@@ -333,7 +333,15 @@ static bool is_socket_led(const struct decode *c)
 	       (cookie == cookies[0] || cookie == cookies[1]);
 }
 
-bool endpoint_is_question(const struct decode *c, struct bytes sockaddr)
+/* What the kernel takes for a destination: UDP's IPv6 sockets also one of IPv4 (net/ipv6/udp.c,
+ * datagram.c), and IPv4 takes one without a family for its own in a send (add_unspec()). */
+static bool is_taken_as_ip(const struct act_network *net, enum action_op op, sa_family_t family)
+{
+	return family == net->family || (net->family == AF_INET6 && family == AF_INET) ||
+	       (net->family == AF_INET && family == AF_UNSPEC && op == OP_SEND);
+}
+
+bool endpoint_is_question(const struct decode *c, enum action_op op, struct bytes sockaddr)
 {
 	const struct act_network *net = &c->a->act.network;
 	struct sockaddr_in in = {.sin_family = AF_UNSPEC};
@@ -343,7 +351,7 @@ bool endpoint_is_question(const struct decode *c, struct bytes sockaddr)
 		return false;
 	/* Of an IPv6 address, this much is the same. */
 	memcpy(&in, sockaddr.p, sizeof(in));
-	if (in.sin_port != htons(DNS_PORT) || in.sin_family != net->family)
+	if (in.sin_port != htons(DNS_PORT) || !is_taken_as_ip(net, op, in.sin_family))
 		return false;
 	protocol = endpoint_protocol(net);
 	return (protocol == POLICY_PROTO_TCP || protocol == POLICY_PROTO_UDP) && is_socket_led(c);
@@ -371,7 +379,7 @@ int endpoint_add(struct decode *c, struct endpoint *e)
 {
 	sa_family_t family;
 
-	e->is_question = is_destination(e->op) && endpoint_is_question(c, e->sockaddr);
+	e->is_question = is_destination(e->op) && endpoint_is_question(c, e->op, e->sockaddr);
 	if (e->is_question || is_bind_to_nothing(c, e))
 		return 0;
 	if (e->sockaddr.len < sizeof(family))

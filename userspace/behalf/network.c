@@ -38,18 +38,20 @@ static const struct sockaddr *address_of(struct bytes b)
 	return (const struct sockaddr *)b.p;
 }
 
-static int perform_connect(const struct action *a)
+static int perform_connect(const struct behalf *b, const struct action *a)
 {
 	const struct act_network *net = &a->act.network;
 	const struct act_pin *pin = &a->act.pin;
 	struct sockaddr_un un;
 	struct stat st;
 
-	if (!net->is_pinned)
-		return connect(net->socket, address_of(net->address), (socklen_t)net->address.len) <
-				       0
-			       ? -errno
-			       : 0;
+	if (!net->is_pinned) {
+		struct sockaddr_in6 led;
+		struct bytes to = net->is_question ? network_where_led(b, a, net->address, &led)
+						   : net->address;
+
+		return connect(net->socket, address_of(to), (socklen_t)to.len) < 0 ? -errno : 0;
+	}
 	if (pin->object < 0)
 		return pin->error ? -pin->error : -ENOENT;
 	if (pin->wants_directory && fstat(pin->object, &st) == 0 && !S_ISDIR(st.st_mode))
@@ -119,9 +121,13 @@ static int write_result(const struct action *a, uint64_t address, unsigned int v
 static ssize_t lead_and_send(struct behalf *b, const struct action *a, const struct act_message *m)
 {
 	ssize_t r = m->name.len ? network_lead(b, a, m->is_question) : 0;
+	struct act_message led = *m;
+	struct sockaddr_in6 where;
 
+	if (m->is_question)
+		led.name = network_where_led(b, a, m->name, &where);
 	if (r == 0)
-		r = network_send(b, a, m, a->act.network.flags);
+		r = network_send(b, a, &led, a->act.network.flags);
 	if (m->is_question)
 		network_note_asker(b, a, m->name);
 	return r;
@@ -176,7 +182,7 @@ static int perform_other(struct behalf *b, const struct action *a, void *arg)
 	if (row->shape == SHAPE_LISTEN)
 		return perform_listen(b, a);
 	if (row->op == OP_CONNECT)
-		return perform_connect(a);
+		return perform_connect(b, a);
 	return perform_bind(b, a);
 }
 

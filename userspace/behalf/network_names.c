@@ -7,8 +7,11 @@
  * address. A socket that is then used for another address is replaced by one of the session's
  * namespace again.
  *
- * Rejected: the helper's address as the destination (the peer's name is another, and a socket that
- * is not connected drops the answers), and answers whose source is written into the agent's memory
+ * Where the helper has no network namespace, its address on loopback takes the place of the one
+ * that was asked: the peer's name is then another, and who looks where an answer comes from drops
+ * it.
+ *
+ * Rejected: answers whose source is written into the agent's memory
  * (recvmsg would have to be notified, and an answer that was read is gone).
  */
 #include <fcntl.h>
@@ -160,7 +163,8 @@ int network_lead(struct behalf *b, const struct action *a, bool is_question)
 	socklen_t len = sizeof(cookie);
 	int r;
 
-	if (!names || (net->family != AF_INET && net->family != AF_INET6) ||
+	if (!names || names_helper_is_on_loopback(&names->helper) ||
+	    (net->family != AF_INET && net->family != AF_INET6) ||
 	    getsockopt(net->socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
 		return 0;
 	if ((cookie == names->helper.own_cookie) == is_question)
@@ -173,6 +177,33 @@ int network_lead(struct behalf *b, const struct action *a, bool is_question)
 	if (r == 0 && dup3(fd, net->socket, O_CLOEXEC) < 0)
 		r = -errno;
 	return r;
+}
+
+struct bytes network_where_led(const struct behalf *b, const struct action *a, struct bytes address,
+			       struct sockaddr_in6 *ret)
+{
+	const struct act_network *net = &a->act.network;
+	const struct names_helper *h = b->config.names ? &b->config.names->helper : NULL;
+	const size_t kind = net->type == SOCK_STREAM;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	if (!h || !names_helper_is_on_loopback(h))
+		return address;
+	*ret = (struct sockaddr_in6){.sin6_family = AF_INET6,
+				     .sin6_port = htons(h->ports[2 + kind]),
+				     .sin6_addr = in6addr_loopback};
+	if (net->family == AF_INET6 && ret->sin6_port)
+		return (struct bytes){.p = (const char *)ret, .len = sizeof(*ret)};
+	in.sin_port = htons(h->ports[kind]);
+	if (net->family == AF_INET) {
+		memcpy(ret, &in, sizeof(in));
+		return (struct bytes){.p = (const char *)ret, .len = sizeof(in)};
+	}
+	/* ::ffff:127.0.0.1 */
+	*ret = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = in.sin_port};
+	memset(&ret->sin6_addr.s6_addr[10], 0xff, 2);
+	memcpy(&ret->sin6_addr.s6_addr[12], &in.sin_addr, sizeof(in.sin_addr));
+	return (struct bytes){.p = (const char *)ret, .len = sizeof(*ret)};
 }
 
 void network_note_asker(struct behalf *b, const struct action *a, struct bytes address)
@@ -189,7 +220,7 @@ void network_note_asker(struct behalf *b, const struct action *a, struct bytes a
 	memcpy(&in, address.p, MIN(address.len, sizeof(in)));
 	memcpy(&in6, address.p, MIN(address.len, sizeof(in6)));
 	server->has_ip = true;
-	server->is_v4 = net->family == AF_INET;
+	server->is_v4 = in.sin_family != AF_INET6;
 	server->protocol = net->type == SOCK_STREAM ? POLICY_PROTO_TCP : POLICY_PROTO_UDP;
 	server->port = ntohs(in.sin_port);
 	if (server->is_v4)

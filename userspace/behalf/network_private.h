@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <netinet/in.h>
+
 #include "behalf/behalf_private.h"
 
 /* Of a stream, so much is read from the agent and sent at once; the rest follows. */
@@ -31,6 +33,9 @@ ssize_t network_send(struct behalf *b, const struct action *a, const struct act_
  * -errno.
  */
 int network_lead(struct behalf *b, const struct action *a, bool is_question) _must_check_;
+/* Where a question for @address goes instead of it: *ret, where the helper listens on loopback. */
+struct bytes network_where_led(const struct behalf *b, const struct action *a, struct bytes address,
+			       struct sockaddr_in6 *ret);
 /* What was led there has been sent, or connected: remembers who asks. @address: the one that was
  * asked. */
 void network_note_asker(struct behalf *b, const struct action *a, struct bytes address);

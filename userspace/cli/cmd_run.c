@@ -140,28 +140,31 @@ static bool names_domains(const struct policyset *set)
 }
 
 /*
- * Only where a policy or the user asks for it: then every question to the DNS is an action. A rule
- * that looks like protection and is none must not be found out by the user.
+ * Only where a policy or the user asks for it: then every question to the DNS is an action. What a
+ * policy says of names is protection that must not be missing without a word, so without the helper
+ * nothing is run; a policy that only advises protects from nothing.
  */
-static void start_names(struct run *r)
+static int start_names(struct run *r)
 {
 	bool is_decided_by = names_domains(&r->policies);
 	int e;
 
 	r->names = NAMES_HELPER_INIT;
-
 	if (!is_decided_by && !r->options.wants_names)
-		return;
+		return 0;
 	e = names_helper_start(&r->names);
-	if (e < 0 && !is_decided_by)
-		say("warning: the names of connections cannot be learned here (no network namespace: "
-		    "%s), so the log has their addresses only",
+	if (e == 0)
+		return 0;
+	if (!is_decided_by || policy_stack_is_audit(r->policies.stack)) {
+		say("warning: the names of connections cannot be learned here (neither a network "
+		    "namespace nor loopback: %s), so the log has their addresses only",
 		    strerror(-e));
-	else if (e < 0)
-		say("warning: the policies name hosts, and the names of connections cannot be learned "
-		    "here (no network namespace: %s), so those rules match no connection, and rules on "
-		    "addresses and the defaults decide",
-		    strerror(-e));
+		return 0;
+	}
+	say("the policies name hosts, or limit questions to the DNS, and names cannot be learned here "
+	    "(neither a network namespace nor loopback can be had: %s); nothing was run",
+	    strerror(-e));
+	return RUN_EXIT_FAILED;
 }
 
 static int run_load_policies(struct run *r)
@@ -431,7 +434,8 @@ static int run_start(struct run *r)
 		.n_secrets = r->n_secrets,
 	};
 
-	start_names(r);
+	if (start_names(r))
+		return RUN_EXIT_FAILED;
 	if (r->names.questions >= 0)
 		config.names = &r->names;
 	if (log_sinks_start(r->options.sinks, r->options.n_sinks, r->log_path, r->session,

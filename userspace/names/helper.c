@@ -27,6 +27,12 @@ struct socket_reply {
 	int32_t error;
 };
 
+/* What the minder says first. */
+struct ready {
+	int32_t error;
+	uint16_t ports[NAMES_LISTENERS]; /* see struct names_helper */
+};
+
 /* ---- messages with descriptors */
 
 static int send_fds(int sock, const void *p, size_t len, const int *fds, size_t n)
@@ -168,7 +174,9 @@ static bool has_hung_up(int sock)
 	return poll(&p, 1, 0) < 0 || p.revents;
 }
 
-/* One resolver after the other, until the supervisor or the maker has gone. */
+/* One resolver after the other, until the supervisor or the maker has gone. @maker 0: there is
+ * none.
+ */
 static _Noreturn void mind(const struct resolver_config *config, pid_t maker)
 {
 	const struct timespec pause = {.tv_nsec = RESTART_NS * 1000000L};
@@ -176,7 +184,8 @@ static _Noreturn void mind(const struct resolver_config *config, pid_t maker)
 
 	for (;;) {
 		pid = waitpid(-1, NULL, 0);
-		if (pid == maker || (pid < 0 && errno == ECHILD) || has_hung_up(config->questions))
+		if ((maker && pid == maker) || (pid < 0 && errno == ECHILD) ||
+		    has_hung_up(config->questions))
 			_exit(EXIT_SUCCESS);
 		if (pid != resolver)
 			continue;
@@ -212,7 +221,7 @@ static void leave_job(int questions, int sockets)
 static _Noreturn void minder_run(int questions, int sockets)
 {
 	struct resolver_config config = {.questions = questions, .resolv_conf = RESOLV_CONF};
-	struct socket_reply ready = {};
+	struct ready ready = {};
 	pid_t minder, maker;
 	int pair[2], n, r = 0;
 
@@ -232,7 +241,13 @@ static _Noreturn void minder_run(int questions, int sockets)
 		config.listeners[i] = -1;
 	n = receive_fds(pair[0], &r, sizeof(r), config.listeners);
 	(void)close(pair[0]);
-	ready.error = n < 0 ? -n : -r;
+	r = n < 0 ? n : r;
+	if (r < 0) {
+		(void)waitpid(maker, NULL, 0);
+		maker = 0;
+		if (namespace_listen_on_loopback(config.listeners, ready.ports) < 0)
+			ready.error = -r;
+	}
 	(void)send_fds(sockets, &ready, sizeof(ready), NULL, 0);
 	(void)close(sockets);
 	if (ready.error)
@@ -259,20 +274,22 @@ static int maker_cookie(struct names_helper *h)
 	return fd < 0 ? fd : net_cookie(fd, &h->own_cookie);
 }
 
-/* Waits until there is a namespace, or none. */
-static int await_ready(int sockets)
+/* Waits until the resolver has a place to listen, or none. */
+static int await_ready(struct names_helper *h)
 {
 	const struct timeval timeout = {.tv_sec = MAKER_TIMEOUT};
-	struct socket_reply ready;
+	struct ready ready;
 	int none[FDS_MAX], r;
 
-	r = receive_fds(sockets, &ready, sizeof(ready), none);
+	r = receive_fds(h->sockets, &ready, sizeof(ready), none);
 	if (r < 0)
 		return r;
 	if (ready.error)
 		return -ready.error;
-	return setsockopt(sockets, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ? -errno
-											   : 0;
+	memcpy(h->ports, ready.ports, sizeof(h->ports));
+	return setsockopt(h->sockets, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0
+		       ? -errno
+		       : 0;
 }
 
 int names_helper_start(struct names_helper *ret)
@@ -299,8 +316,8 @@ int names_helper_start(struct names_helper *ret)
 	}
 	(void)close(questions[1]);
 	if (r == 0)
-		r = await_ready(ret->sockets);
-	if (r == 0)
+		r = await_ready(ret);
+	if (r == 0 && !names_helper_is_on_loopback(ret))
 		r = maker_cookie(ret);
 	if (r < 0)
 		names_helper_close(ret);

@@ -8,6 +8,9 @@
  *             sockets there. A question that the agent sends from such a socket to port 53 of any
  *             address arrives at the resolver, and its answer comes from that very address, so that
  *             nobody who checks where an answer comes from sees a difference.
+ *             Where no namespace can be had there is no maker, and the resolver listens on loopback
+ *             of the session's: questions are led there by their address. Programs that check where
+ *             an answer comes from (musl's) then get none.
  *   resolver  reads questions (names/resolver.c), asks the supervisor about each name, and asks the
  *             servers of /etc/resolv.conf.
  *
@@ -19,18 +22,27 @@
 #include "names/message.h"
 #include "policy/policy.h"
 
+#define NAMES_LISTENERS 4 /* UDP and TCP, of IPv4 and IPv6, in this order */
+
 struct names_helper {
 	int questions; /* from the resolver: struct names_request; -1: there is none */
 	int sockets;   /* to the maker: names_socket() */
-	/* SO_NETNS_COOKIE of the namespace in which they were started, and of the maker's. */
+	/* Of the listeners on loopback; 0: there is no such one. All 0: there is a maker. */
+	uint16_t ports[NAMES_LISTENERS];
+	/* SO_NETNS_COOKIE of the namespace in which they were started, and of the maker's (0: there
+	 * is none). */
 	uint64_t net_cookie, own_cookie;
 };
 
 #define NAMES_HELPER_INIT ((struct names_helper){.questions = -1, .sockets = -1})
 
-/* Starts them. The process must have one thread. Return: 0; -errno: no namespace can be had
- * (-EPERM, -ENOSPC: user namespaces are switched off), and nothing was started. */
+/* Starts them. The process must have one thread. Return: 0; -errno: there is neither a namespace
+ * nor loopback, and nothing was started. */
 int names_helper_start(struct names_helper *ret) _must_check_;
+static inline bool names_helper_is_on_loopback(const struct names_helper *h)
+{
+	return h->ports[0] != 0;
+}
 void names_helper_close(struct names_helper *h);
 
 /* A socket in the maker's namespace, with O_CLOEXEC. Callers take turns: not from two threads at
@@ -60,11 +72,9 @@ struct names_reply {
 
 /* ---- inside of names/ */
 
-#define NAMES_LISTENERS 4 /* UDP and TCP, of IPv4 and IPv6; -1 where there is no such family */
-
 struct resolver_config {
 	int questions;
-	int listeners[NAMES_LISTENERS]; /* UDP, TCP, UDP 6, TCP 6 */
+	int listeners[NAMES_LISTENERS]; /* -1 where there is no such family */
 	const char *resolv_conf;
 };
 
@@ -75,3 +85,6 @@ _Noreturn void resolver_run(const struct resolver_config *config);
 int namespace_enter(void) _must_check_;
 /* The listeners on port 53 of every address of it. Return: 0, -errno. */
 int namespace_listen(int ret[static NAMES_LISTENERS]) _must_check_;
+/* Those on loopback, with ports of the kernel's choice. Return: 0, -errno. */
+int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
+				 uint16_t ret_ports[static NAMES_LISTENERS]) _must_check_;

@@ -92,11 +92,26 @@ static int set_options(int fd, int family)
 	return r < 0 ? -errno : 0;
 }
 
-static int open_listener(int family, int type)
+static const struct {
+	int family, type;
+} kinds[NAMES_LISTENERS] = {
+	{AF_INET, SOCK_DGRAM},
+	{AF_INET, SOCK_STREAM},
+	{AF_INET6, SOCK_DGRAM},
+	{AF_INET6, SOCK_STREAM},
+};
+
+/* @port 0: on loopback, and whichever port is free. */
+static int open_listener(int family, int type, uint16_t port)
 {
 	_cleanup_(fd_closep) int fd = socket(family, type | SOCK_CLOEXEC, 0);
-	const struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(DNS_PORT)};
-	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(DNS_PORT)};
+	const struct sockaddr_in in = {.sin_family = AF_INET,
+				       .sin_port = htons(port),
+				       .sin_addr.s_addr =
+					       htonl(port ? INADDR_ANY : INADDR_LOOPBACK)};
+	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+					 .sin6_port = htons(port),
+					 .sin6_addr = port ? in6addr_any : in6addr_loopback};
 	int r;
 
 	if (fd < 0)
@@ -113,21 +128,48 @@ static int open_listener(int family, int type)
 	return TAKE_FD(fd);
 }
 
-int namespace_listen(int ret[static NAMES_LISTENERS])
+static void close_all(int fds[static NAMES_LISTENERS])
 {
-	static const struct {
-		int family, type;
-	} kinds[NAMES_LISTENERS] = {
-		{AF_INET, SOCK_DGRAM},
-		{AF_INET, SOCK_STREAM},
-		{AF_INET6, SOCK_DGRAM},
-		{AF_INET6, SOCK_STREAM},
-	};
+	for (size_t i = 0; i < NAMES_LISTENERS; i++)
+		fds[i] = fd_close(fds[i]);
+}
 
+/* Those of IPv6 may be missing. */
+static int listen_all(int ret[static NAMES_LISTENERS], uint16_t port)
+{
+	for (size_t i = 0; i < NAMES_LISTENERS; i++)
+		ret[i] = -1;
 	for (size_t i = 0; i < NAMES_LISTENERS; i++) {
-		ret[i] = open_listener(kinds[i].family, kinds[i].type);
-		if (ret[i] < 0 && kinds[i].family == AF_INET)
-			return ret[i];
+		int fd = open_listener(kinds[i].family, kinds[i].type, port);
+
+		if (fd < 0 && kinds[i].family == AF_INET) {
+			close_all(ret);
+			return fd;
+		}
+		ret[i] = MAX(fd, -1);
 	}
 	return 0;
+}
+
+int namespace_listen(int ret[static NAMES_LISTENERS])
+{
+	return listen_all(ret, DNS_PORT);
+}
+
+int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
+				 uint16_t ret_ports[static NAMES_LISTENERS])
+{
+	int r = listen_all(ret, 0);
+
+	for (size_t i = 0; r == 0 && i < NAMES_LISTENERS; i++) {
+		struct sockaddr_in6 own = {.sin6_port = 0}; /* where IPv4 has it, too */
+		socklen_t len = sizeof(own);
+
+		if (ret[i] >= 0 && getsockname(ret[i], (struct sockaddr *)&own, &len) < 0)
+			r = -errno;
+		ret_ports[i] = ntohs(own.sin6_port);
+	}
+	if (r < 0)
+		close_all(ret);
+	return r;
 }

@@ -42,6 +42,25 @@ def sources():
     print("six", s.recvfrom(512)[1][:2] == ("2001:db8::53", 53))
 
 
+def led():
+    """Where questions are led to loopback: whoever does not look where the answer comes from."""
+    asked = question("good.example")
+    for name, family, address in (("connected", socket.AF_INET, SERVER), ("unconnected", socket.AF_INET, SERVER),
+                                  ("mapped", socket.AF_INET6, ("::ffff:203.0.113.53", 53)),
+                                  ("six", socket.AF_INET6, ("2001:db8::53", 53))):
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.settimeout(5)
+        if name == "unconnected":
+            s.sendto(asked, address)
+        else:
+            s.connect(address)
+            s.send(asked)
+        print(name, s.recv(512)[:2] == b"\0\7")
+    s = socket.create_connection(SERVER, 5)
+    s.sendall(struct.pack(">H", len(asked)) + asked)
+    print("stream", rcode(s.recv(512)[2:]))
+
+
 def again():
     """A socket that asked, and is then used for something else."""
     s = udp()
