@@ -107,7 +107,7 @@ stream 0 True"
 	run hf_world /usr/bin/python3 "$HELPERS/questions.py" bad
 	assert_success
 	assert_output "good 0
-tunnel 3"
+tunnel 0"
 	run grep evil "$T/dnsmasq.log"
 	assert_failure
 }
@@ -239,7 +239,7 @@ after it: 0"
 	assert_output --partial "good.example"
 	sed 's/action: allow}$/action: ask}/' "$POLICY" >"$T/asks.yaml"
 	run "$HOLDFAST" replay --policy "$T/asks.yaml" --json "$LOG"
-	# A question to the DNS is not held: the connection is.
+	# It is the connection that is asked about.
 	assert_equal "$(jq -c '[.differences.list[] | select(.op == "resolve") | .new] | unique' <<<"$output")" '["flag"]'
 }
 

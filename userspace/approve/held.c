@@ -237,6 +237,7 @@ int held_table_add(struct held_table *t, const struct held_request *q,
 
 	if (!e)
 		return -ENOMEM;
+	e->held.question = q->question;
 	e->held.notif = q->notif;
 	e->held.identity = q->identity;
 	e->held.ask = q->ask;
@@ -369,6 +370,7 @@ static struct held *copy(struct entry *from)
 		return NULL;
 	held_entry_set_id(&e->held, h->id);
 	e->held.seq = h->seq;
+	e->held.question = h->question;
 	e->held.notif = h->notif;
 	e->held.identity = h->identity;
 	e->held.since_ns = h->since_ns;

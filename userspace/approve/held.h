@@ -24,7 +24,8 @@ struct held_table;
 
 struct held {
 	char id[HELD_ID_SIZE];
-	uint64_t seq; /* order of arrival, from 1 */
+	uint64_t seq;      /* order of arrival, from 1 */
+	uint64_t question; /* to the DNS (supervise/names.c): there is no notification; else 0 */
 	struct seccomp_notif notif;
 	struct action_identity identity;
 	pid_t tid;
@@ -53,6 +54,7 @@ struct held {
 
 /* What to put on hold; everything is copied, but for @ask. */
 struct held_request {
+	uint64_t question; /* see above */
 	struct seccomp_notif notif;
 	struct action_identity identity;
 	const struct audit_record *record;

@@ -459,8 +459,7 @@ void engine_decide(struct engine *e, const struct action *a, const struct engine
 	}
 	if (!decide_self_protection(e, a, ret) && !decide_other_resolver(e, a, ret))
 		decide_policy(e, a, now, ret);
-	/* A question to the DNS cannot be held: it is the connection that it leads to which is
-	 * asked about. So `ask` lets it through, and flags it. */
-	if (a->op == OP_RESOLVE && ret->verdict == VERDICT_ASK)
+	/* Unless a policy speaks of questions itself, it is the connection that is asked about. */
+	if (a->op == OP_RESOLVE && ret->verdict == VERDICT_ASK && !ret->source.is_on_question)
 		ret->verdict = VERDICT_FLAG;
 }

@@ -49,7 +49,8 @@ void names_helper_close(struct names_helper *h);
  * once. Return: a descriptor, -errno. */
 int names_socket(int sockets, int family, int type) _must_check_;
 
-/* ---- between the resolver and the supervisor: one request, one reply */
+/* ---- between the resolver and the supervisor: to each request one reply, and to a question that
+ * was held a second one when it is no longer. Replies come in any order. */
 
 enum names_request_kind {
 	NAMES_ASK,   /* may names[0] be asked for? */
@@ -57,7 +58,7 @@ enum names_request_kind {
 };
 
 struct names_request {
-	uint32_t seq;
+	uint64_t seq; /* no two are the same in a session */
 	uint32_t kind;
 	uint32_t protocol; /* enum policy_protocol */
 	uint16_t port;     /* of the asker's socket */
@@ -65,9 +66,18 @@ struct names_request {
 	struct dns_facts facts;
 };
 
+enum names_verdict {
+	NAMES_NO,
+	NAMES_YES,
+	/* A person is asked. Who asks by UDP gives up within seconds, so it is told to come by TCP,
+	 * where programs wait; only what came by TCP gets the second reply. */
+	NAMES_HELD,
+};
+
 struct names_reply {
-	uint32_t seq;
-	uint32_t is_allowed;
+	uint64_t seq;
+	uint32_t verdict; /* enum names_verdict */
+	uint32_t rcode;   /* NAMES_NO: enum dns_rcode */
 };
 
 /* ---- inside of names/ */

@@ -192,11 +192,12 @@ size_t dns_write_question(const struct dns_question *q, struct bytes message, ui
 	return (size_t)(p - out);
 }
 
-size_t dns_write_error(const struct dns_question *q, struct bytes message, enum dns_rcode rcode,
-		       char out[static DNS_QUESTION_MAX])
+/* @flags: TC, and the rcode. */
+static size_t write_empty(const struct dns_question *q, struct bytes message, unsigned flags,
+			  char out[static DNS_QUESTION_MAX])
 {
 	char *p = put_header(out, q->id,
-			     FLAG_QR | (q->flags & (FLAG_OPCODE | FLAGS_ASKED)) | FLAG_RA | rcode,
+			     FLAG_QR | (q->flags & (FLAG_OPCODE | FLAGS_ASKED)) | FLAG_RA | flags,
 			     q->wire_len != 0, q->has_edns);
 
 	if (q->wire_len) {
@@ -206,6 +207,18 @@ size_t dns_write_error(const struct dns_question *q, struct bytes message, enum 
 	if (q->has_edns)
 		p = put_edns(p, UDP_SIZE_MAX, q->wants_dnssec);
 	return (size_t)(p - out);
+}
+
+size_t dns_write_error(const struct dns_question *q, struct bytes message, enum dns_rcode rcode,
+		       char out[static DNS_QUESTION_MAX])
+{
+	return write_empty(q, message, rcode, out);
+}
+
+size_t dns_write_cut(const struct dns_question *q, struct bytes message,
+		     char out[static DNS_QUESTION_MAX])
+{
+	return write_empty(q, message, FLAG_TC, out);
 }
 
 /* ---- answers */

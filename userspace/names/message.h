@@ -29,10 +29,12 @@ enum dns_type {
 };
 
 enum dns_rcode {
+	DNS_NOERROR = 0, /* without records: there is none of this type */
 	DNS_FORMERR = 1,
 	DNS_SERVFAIL = 2,
 	DNS_NXDOMAIN = 3,
 	DNS_NOTIMP = 4,
+	DNS_REFUSED = 5,
 };
 
 struct dns_question {
@@ -69,6 +71,9 @@ size_t dns_write_question(const struct dns_question *q, struct bytes message, ui
  * was understood (wire_len). Return: its length. */
 size_t dns_write_error(const struct dns_question *q, struct bytes message, enum dns_rcode rcode,
 		       char out[static DNS_QUESTION_MAX]);
+/* The same that tells the asker to come by TCP. */
+size_t dns_write_cut(const struct dns_question *q, struct bytes message,
+		     char out[static DNS_QUESTION_MAX]);
 /* Reads the answer to @q, that was asked under @id. Return: 0; -ENOMSG: not the answer to this;
  * -EBADMSG: it is, and malformed. */
 int dns_read_answer(struct bytes message, const struct dns_question *q, uint16_t id,

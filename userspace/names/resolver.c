@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The resolver: a thread for each question that can be under way, so that a server which does not
- * answer delays nobody else. What is not understood is answered with an error and goes nowhere.
+ * The resolver: a thread for each question that can be under way, so that neither a server which
+ * does not answer nor a person who thinks delays anybody else. What is not understood is answered
+ * with an error and goes nowhere.
  */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,18 +18,29 @@
 #include "names/servers.h"
 
 #define UDP_THREADS  24 /* of each family */
-#define TCP_THREADS  4
+#define STREAMS_MAX  64 /* connections, of which each may have a question that is held */
 #define STACK_BYTES  ((size_t)512 * 1024)
 #define ROUNDS       2 /* through the list of servers */
 #define TRY_MS       2000
 #define SUPERVISOR_S 30 /* it answers when the log has room */
 #define TCP_IDLE_S   10
 
+/* A request that waits for its reply; on the stack of the thread that waits. */
+struct waiting {
+	struct waiting *next;
+	uint64_t seq;
+	pthread_cond_t is_there;
+	bool has_reply;
+	struct names_reply reply;
+};
+
 struct resolver {
 	struct resolver_config config;
 	struct servers servers;
-	pthread_mutex_t lock; /* of the socket to the supervisor */
-	uint32_t seq;
+	pthread_mutex_t lock; /* of the three below, and of those that wait */
+	uint64_t seq;
+	struct waiting *waiting;
+	unsigned n_streams;
 };
 
 struct listener {
@@ -35,34 +48,98 @@ struct listener {
 	int fd;
 };
 
+struct stream {
+	struct resolver *r;
+	int fd;
+	uint16_t port;
+};
+
 /* ---- the supervisor */
 
-/* Return: whether it says yes. */
-static bool ask_supervisor(struct resolver *r, struct names_request *q)
+/* @deadline NULL: for as long as it takes. */
+static bool await_reply(struct resolver *r, struct waiting *w, const struct timespec *deadline)
 {
-	struct names_reply reply = {};
+	int e = 0;
+
+	while (!w->has_reply && e == 0)
+		e = deadline ? pthread_cond_timedwait(&w->is_there, &r->lock, deadline)
+			     : pthread_cond_wait(&w->is_there, &r->lock);
+	return w->has_reply;
+}
+
+static void forget(struct resolver *r, struct waiting *w)
+{
+	struct waiting **at = &r->waiting;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+}
+
+/* What the supervisor says; NAMES_HELD only to what came by UDP. */
+static struct names_reply ask_supervisor(struct resolver *r, struct names_request *q)
+{
+	uint64_t until_ns = clock_monotonic_ns() + SUPERVISOR_S * NS_PER_SEC;
+	const struct timespec deadline = {.tv_sec = (time_t)(until_ns / NS_PER_SEC),
+					  .tv_nsec = (long)(until_ns % NS_PER_SEC)};
+	struct names_reply reply = {.verdict = NAMES_NO, .rcode = DNS_SERVFAIL};
+	struct waiting w = {};
+	pthread_condattr_t attr;
+
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&w.is_there, &attr);
+	(void)pthread_mutex_lock(&r->lock);
+	q->seq = w.seq = ++r->seq;
+	w.next = r->waiting;
+	r->waiting = &w;
+	if (send(r->config.questions, q, sizeof(*q), MSG_NOSIGNAL) == sizeof(*q) &&
+	    await_reply(r, &w, &deadline)) {
+		reply = w.reply;
+		if (reply.verdict == NAMES_HELD && q->protocol == POLICY_PROTO_TCP) {
+			w.has_reply = false;
+			(void)await_reply(r, &w, NULL);
+			reply = w.reply;
+		}
+	}
+	forget(r, &w);
+	(void)pthread_mutex_unlock(&r->lock);
+	(void)pthread_cond_destroy(&w.is_there);
+	return reply;
+}
+
+/* Gives replies to those who wait for them, until the supervisor has gone. */
+static void read_replies(struct resolver *r)
+{
+	struct names_reply reply;
 	ssize_t n;
 
-	(void)pthread_mutex_lock(&r->lock);
-	q->seq = ++r->seq;
-	n = send(r->config.questions, q, sizeof(*q), MSG_NOSIGNAL);
-	do
-		n = n < 0 ? n : recv(r->config.questions, &reply, sizeof(reply), 0);
-	while (n == sizeof(reply) && reply.seq != q->seq);
-	(void)pthread_mutex_unlock(&r->lock);
-	return n == sizeof(reply) && reply.is_allowed;
+	while ((n = recv(r->config.questions, &reply, sizeof(reply), 0)) != 0) {
+		struct waiting *w;
+
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n != sizeof(reply))
+			continue;
+		(void)pthread_mutex_lock(&r->lock);
+		for (w = r->waiting; w && w->seq != reply.seq; w = w->next)
+			;
+		if (w) {
+			w->reply = reply;
+			w->has_reply = true;
+			(void)pthread_cond_signal(&w->is_there);
+		}
+		(void)pthread_mutex_unlock(&r->lock);
+	}
 }
 
 /* ---- the servers */
 
-static uint16_t random_id(void)
+/* Never fails once the machine has started. */
+static void get_random(void *p, size_t len)
 {
-	uint16_t id;
-
-	/* Never fails once the machine has started. */
-	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+	if (getrandom(p, len, 0) != (ssize_t)len)
 		abort();
-	return id;
 }
 
 /* Reads exactly @len bytes of a stream, or of a datagram what there is. Return: bytes, -errno. */
@@ -124,11 +201,13 @@ static ssize_t ask_server(const struct server *s, const struct dns_question *q,
 		socket(s->address.ss_family, (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	uint64_t deadline = clock_monotonic_ns() + TRY_MS * NS_PER_MSEC;
 	char own[DNS_QUESTION_MAX];
-	uint16_t id = random_id();
-	size_t len = dns_write_question(q, message, id, own);
+	uint16_t id;
+	size_t len;
 	ssize_t n;
 	int r;
 
+	get_random(&id, sizeof(id));
+	len = dns_write_question(q, message, id, own);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
 	    connect(fd, (const struct sockaddr *)&s->address, s->len) < 0)
 		return -errno;
@@ -168,7 +247,7 @@ static ssize_t resolve(struct resolver *r, const struct dns_question *q, struct 
 	if (n < 0)
 		return n;
 	request->kind = NAMES_LEARN;
-	if (request->facts.n_addresses && !ask_supervisor(r, request))
+	if (request->facts.n_addresses && ask_supervisor(r, request).verdict != NAMES_YES)
 		return -ENOSPC;
 	out[0] = (char)(q->id >> 8);
 	out[1] = (char)q->id;
@@ -181,6 +260,7 @@ static size_t answer(struct resolver *r, struct bytes message, enum policy_proto
 {
 	struct names_request request = {
 		.kind = NAMES_ASK, .protocol = protocol, .port = port, .facts = {.n_names = 1}};
+	struct names_reply reply;
 	struct dns_question q;
 	ssize_t n;
 	int e = dns_read_question(message, &q);
@@ -191,9 +271,11 @@ static size_t answer(struct resolver *r, struct bytes message, enum policy_proto
 		return dns_write_error(&q, message, e == -EBADMSG ? DNS_FORMERR : DNS_NOTIMP, out);
 	request.type = q.type;
 	memcpy(request.facts.names[0], q.name, sizeof(q.name));
-	/* There is no such name for this session; other errors make some ask again and again. */
-	if (!ask_supervisor(r, &request))
-		return dns_write_error(&q, message, DNS_NXDOMAIN, out);
+	reply = ask_supervisor(r, &request);
+	if (reply.verdict == NAMES_HELD)
+		return dns_write_cut(&q, message, out);
+	if (reply.verdict != NAMES_YES)
+		return dns_write_error(&q, message, (enum dns_rcode)(reply.rcode & 15), out);
 	n = resolve(r, &q, message, &request, out);
 	return n < 0 ? dns_write_error(&q, message, DNS_SERVFAIL, out) : (size_t)n;
 }
@@ -268,55 +350,93 @@ static void serve_stream(struct resolver *r, int fd, uint16_t port)
 	}
 }
 
-static void *tcp_main(void *arg)
-{
-	const struct timeval timeout = {.tv_sec = TCP_IDLE_S};
-	const struct listener *l = arg;
-
-	for (;;) {
-		struct sockaddr_storage from = {};
-		socklen_t len = sizeof(from);
-		_cleanup_(fd_closep) int fd =
-			accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
-
-		if (fd >= 0 &&
-		    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) == 0)
-			serve_stream(l->r, fd, port_of(&from));
-	}
-	return NULL;
-}
-
-static void start_threads(struct listener *l, bool is_tcp)
+static int start_thread(void *(*main)(void *), void *arg)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	for (int i = 0; i < (is_tcp ? TCP_THREADS : UDP_THREADS); i++)
-		if (pthread_create(&thread, &attr, is_tcp ? tcp_main : udp_main, l) && i == 0)
-			_exit(EXIT_FAILURE);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	return -pthread_create(&thread, &attr, main, arg);
+}
+
+/* Return: whether there is room for one more. */
+static bool count_stream(struct resolver *r, int change)
+{
+	bool has_room;
+
+	(void)pthread_mutex_lock(&r->lock);
+	has_room = change < 0 || r->n_streams < STREAMS_MAX;
+	if (has_room)
+		r->n_streams += (unsigned)change;
+	(void)pthread_mutex_unlock(&r->lock);
+	return has_room;
+}
+
+static void *stream_main(void *arg)
+{
+	struct stream *s = arg;
+
+	serve_stream(s->r, s->fd, s->port);
+	(void)close(s->fd);
+	(void)count_stream(s->r, -1);
+	free(s);
+	return NULL;
+}
+
+/* Consumes @fd. */
+static void start_stream(struct resolver *r, int fd, uint16_t port)
+{
+	const struct timeval timeout = {.tv_sec = TCP_IDLE_S};
+	struct stream *s = NULL;
+
+	if (count_stream(r, 1)) {
+		s = malloc(sizeof(*s));
+		if (s && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) == 0) {
+			*s = (struct stream){.r = r, .fd = fd, .port = port};
+			if (start_thread(stream_main, s) == 0)
+				return;
+		}
+		free(s);
+		(void)count_stream(r, -1);
+	}
+	(void)close(fd);
+}
+
+static void *tcp_main(void *arg)
+{
+	const struct listener *l = arg;
+
+	for (;;) {
+		struct sockaddr_storage from = {};
+		socklen_t len = sizeof(from);
+		int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+
+		if (fd >= 0)
+			start_stream(l->r, fd, port_of(&from));
+	}
+	return NULL;
 }
 
 _Noreturn void resolver_run(const struct resolver_config *config)
 {
 	static struct listener listeners[NAMES_LISTENERS];
 	static struct resolver r;
-	const struct timeval timeout = {.tv_sec = SUPERVISOR_S};
-	struct pollfd supervisor = {.fd = config->questions};
 
 	r.config = *config;
 	(void)pthread_mutex_init(&r.lock, NULL);
+	/* A reply to the resolver that was here before is nobody's. */
+	get_random(&r.seq, sizeof(r.seq));
 	servers_init(&r.servers, config->resolv_conf);
-	if (setsockopt(config->questions, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-		_exit(EXIT_FAILURE);
 	for (size_t i = 0; i < NAMES_LISTENERS; i++) {
+		const bool is_tcp = i & 1;
+
 		listeners[i] = (struct listener){.r = &r, .fd = config->listeners[i]};
-		if (listeners[i].fd >= 0)
-			start_threads(&listeners[i], i & 1);
+		for (int n = is_tcp ? 1 : UDP_THREADS; listeners[i].fd >= 0 && n > 0; n--)
+			if (start_thread(is_tcp ? tcp_main : udp_main, &listeners[i]) < 0)
+				_exit(EXIT_FAILURE);
 	}
-	/* Nothing is waited for but the end. */
-	while (poll(&supervisor, 1, -1) < 0 || !supervisor.revents)
-		;
+	read_replies(&r);
 	_exit(EXIT_SUCCESS);
 }

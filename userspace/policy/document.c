@@ -91,6 +91,7 @@ static void apply_defaults(struct policy *p, const struct defaults *d)
 	p->defaults[OP_LISTEN] = pick(d, DEFAULT_LISTEN, DEFAULT_NETWORK);
 	p->defaults[OP_RESOLVE] = d->is_given[DEFAULT_RESOLVE] ? d->verdicts[DEFAULT_RESOLVE]
 							       : p->defaults[OP_CONNECT];
+	p->has_resolve_default = d->is_given[DEFAULT_RESOLVE];
 	p->unix_default = pick(d, DEFAULT_UNIX, DEFAULT_NETWORK);
 }
 
@@ -274,6 +275,7 @@ static void take_default(struct policy *to, const struct policy *from)
 {
 	memcpy(to->defaults, from->defaults, sizeof(to->defaults));
 	to->unix_default = from->unix_default;
+	to->has_resolve_default = from->has_resolve_default;
 }
 
 static void take_grant(struct policy *to, const struct policy *from)

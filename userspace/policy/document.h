@@ -42,6 +42,7 @@ struct argv_element {
  * then all set. */
 struct matcher {
 	bool has_ops;
+	bool has_resolve; /* `op` says so itself */
 	bool has_protocols;
 	uint32_t ops;       /* OP_BIT()s that it can match, after all of its keys */
 	uint32_t protocols; /* bits of enum policy_protocol */
@@ -125,6 +126,7 @@ struct policy {
 	uint32_t grants;                /* bits of enum grant */
 	uint64_t kept_capabilities;     /* bits, as in policy/capability.h */
 	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
+	bool has_resolve_default;       /* `default` says it itself */
 	enum verdict unix_default;      /* network operations on unix sockets */
 	struct rule *rules;
 	size_t n_rules;

@@ -142,6 +142,7 @@ static int check_together(const struct loader *l, const struct node *n, struct m
 		return loader_fail(l, n,
 				   "'args_pattern' without 'tool' speaks of commands, the "
 				   "other keys of something else; add 'tool' or make two rules");
+	m->has_resolve = m->has_ops && m->ops & OP_BIT(OP_RESOLVE);
 	m->ops = matched_ops(l, m);
 	if (!m->ops)
 		return loader_fail(l, n,

@@ -187,6 +187,9 @@ struct policy_source {
 	const char *word;    /* the policy's own word for the verdict: "escalate", "deny" */
 	const char *error;   /* not NULL: the dialect's original raises this instead of deciding */
 	const struct policy_ask *ask; /* NULL: the session's settings hold */
+	/* Of a question to the DNS: the rule, or the default, says `resolve` itself, so that its
+	 * `ask` is about the question and not about the connection that it leads to. */
+	bool is_on_question;
 	enum policy_language language;
 };
 

@@ -188,6 +188,7 @@ static struct policy_source source_of_rule(const struct policy *p, const struct 
 	source.word = verdict_name(is_limit ? VERDICT_DENY : rule->action);
 	source.suggest = is_limit ? NULL : rule->suggest;
 	source.ask = is_limit ? NULL : rule->ask;
+	source.is_on_question = rule->match.has_resolve;
 	return source;
 }
 
@@ -232,6 +233,7 @@ static enum verdict source_of_default(const struct policy *p, const struct polic
 	enum verdict v = key_query_is_unix(q) ? p->unix_default : p->defaults[q->op];
 
 	*ret = source_of(p);
+	ret->is_on_question = p->has_resolve_default;
 	ret->word = verdict_name(v);
 	return v;
 }

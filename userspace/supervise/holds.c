@@ -181,6 +181,26 @@ static struct bytes redact_reason(struct supervise *s, struct bytes reason, uint
 	return r.reason;
 }
 
+/* Records how the hold of a question to the DNS ended, and answers it. Consumes @h. */
+static void end_question(struct supervise *s, struct held *h, enum hold_end end)
+{
+	struct audit_record *r = &h->record;
+	struct budget_answer answer = {.verdict = VERDICT_ALLOW};
+	bool is_allowed = end == HOLD_APPROVED && charge_approved(s, h, r, &answer);
+
+	if (end == HOLD_APPROVED) {
+		r->result = is_allowed ? AUDIT_RESULT_PERFORMED : AUDIT_RESULT_REFUSED;
+		r->error = is_allowed ? 0 : EACCES;
+	}
+	r->latency_ns = clock_monotonic_ns() - h->since_ns;
+	if (supervise_record(s, r) < 0)
+		is_allowed = false; /* what cannot be recorded does not happen */
+	if (answer.is_stop && s->config.stop)
+		s->config.stop(s->config.arg, answer.reason);
+	supervise_answer_question(s, h->question, is_allowed);
+	held_free(h);
+}
+
 /* An approved action on its way to a receiver. */
 struct approval {
 	struct receivers_job job; /* first: it is what comes back */
@@ -322,7 +342,7 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 	int listener = s->config.listener;
 	struct audit_record *r = &h->record;
 
-	if (!id_is_valid(listener, h->notif.id))
+	if (!h->question && !id_is_valid(listener, h->notif.id))
 		end = HOLD_GONE;
 	r->event = AUDIT_ACTION;
 	r->verdict = hold_ends[end].verdict;
@@ -336,6 +356,10 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 		r->reason = bytes_of(hold_ends[end].reason);
 	if (s->config.hold_ended)
 		s->config.hold_ended(s->config.arg, h, end);
+	if (h->question) {
+		end_question(s, h, end);
+		return;
+	}
 	if (end == HOLD_APPROVED) {
 		post_approved(s, h);
 		return;
@@ -356,6 +380,7 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 
 /* What is looked at of a held action, copied so that the table need not stay locked. */
 struct hold_look {
+	bool is_question;
 	uint64_t seq;
 	uint64_t notif;
 	pid_t tid;
@@ -372,17 +397,24 @@ static bool add_look(const struct held *h, void *arg)
 	struct hold_batch *b = arg;
 	struct hold_look *look = &b->looks[b->n++];
 
-	*look = (struct hold_look){.seq = h->seq, .notif = h->notif.id, .tid = h->tid};
+	*look = (struct hold_look){.is_question = h->question != 0,
+				   .seq = h->seq,
+				   .notif = h->notif.id,
+				   .tid = h->tid};
 	memcpy(look->id, h->id, HELD_ID_SIZE);
 	return b->n < HOLD_BATCH;
 }
 
 static void look_at_hold(struct supervise *s, const struct hold_look *look)
 {
-	bool is_valid = id_is_valid(s->config.listener, look->notif);
 	struct signal_state signals;
+	bool is_valid;
 	struct held *h;
 
+	/* Who asked may be a child that was started to ask. */
+	if (look->is_question)
+		return;
+	is_valid = id_is_valid(s->config.listener, look->notif);
 	if (is_valid &&
 	    (!read_signal_state(look->tid, &signals) || !has_interrupting_signal(&signals)))
 		return;

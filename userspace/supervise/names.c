@@ -2,6 +2,12 @@
 /*
  * The supervisor's side of the resolver (names/helper.h): each question is an action that is
  * decided on and recorded, and each answer is learned from before the agent has it.
+ *
+ * A question that a person is asked about is in the table of held actions like any other, and one
+ * name is one question there, whatever types of records are asked for and however often: resolvers
+ * ask for A and AAAA at once, and again when nothing comes. Whoever asked by TCP waits. A program
+ * that gave up meanwhile, or cannot wait, asks again when it is run again: so the answer holds for
+ * the name a little longer (ANSWER_HOLDS_NS).
  */
 #include <pthread.h>
 #include <sys/socket.h>
@@ -10,13 +16,29 @@
 
 #include "supervise/supervise_private.h"
 
-#define LAYER "dns"
+#define LAYER           "dns"
+#define QUESTIONS_MAX   64 /* names that are held, or were answered a moment ago */
+#define WAITERS_MAX     32 /* requests that wait for the answer to one */
+#define ANSWER_HOLDS_NS (60 * NS_PER_SEC)
+
+/* A name that a person is asked about. */
+struct question {
+	uint64_t number; /* 0: the place is free */
+	bool is_answered, is_allowed;
+	uint64_t until_ns; /* is_answered: for so long */
+	char name[DNS_NAME_SIZE];
+	size_t n_waiters;
+	uint64_t waiters[WAITERS_MAX]; /* names_request.seq */
+};
 
 struct names_desk {
 	struct supervise *supervise;
 	struct engine *engine;
 	struct redact_scratch *scratch; /* NULL: nothing is redacted */
 	pthread_t thread;
+	pthread_mutex_t lock; /* of what is below; the main thread gives answers */
+	uint64_t last_number;
+	struct question questions[QUESTIONS_MAX];
 };
 
 /* What the resolver hands over is not trusted to be what it should. */
@@ -58,7 +80,157 @@ static void make_action(const struct names_request *q, const struct names_asker 
 	s->n_names = policy_names_init(s->names, OP_RESOLVE);
 }
 
-static bool decide(struct names_desk *desk, const struct names_request *q)
+/*
+ * What is denied is not there, and no other error, which makes some ask again and again: no such
+ * name, or none of these records, which says nothing of others. What may be asked later is only
+ * refused.
+ */
+static enum dns_rcode rcode_of(const struct names_request *q, const struct decision *d)
+{
+	if (d->verdict != VERDICT_DENY || (d->source.rule && streq(d->source.rule, BUDGET_RULE)))
+		return DNS_REFUSED;
+	return q->type == DNS_A || q->type == DNS_AAAA ? DNS_NXDOMAIN : DNS_NOERROR;
+}
+
+/* ---- questions that are held */
+
+static void send_reply(struct names_desk *desk, const struct names_reply *reply)
+{
+	(void)send(desk->supervise->config.names->helper.questions, reply, sizeof(*reply),
+		   MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* With the lock. Return: NULL, it is not there, or its answer holds no more. */
+static struct question *find_question(struct names_desk *desk, const char *name, uint64_t now_ns)
+{
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *k = &desk->questions[i];
+
+		if (k->is_answered && k->until_ns <= now_ns)
+			*k = (struct question){};
+		if (k->number && streq(k->name, name))
+			return k;
+	}
+	return NULL;
+}
+
+static struct question *add_question(struct names_desk *desk, const char *name)
+{
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *k = &desk->questions[i];
+
+		if (k->number)
+			continue;
+		*k = (struct question){.number = ++desk->last_number};
+		memcpy(k->name, name, strnlen(name, sizeof(k->name) - 1));
+		return k;
+	}
+	return NULL;
+}
+
+/* With the lock. Whoever comes by TCP waits. Return: whether it can. */
+static bool add_waiter(struct question *k, const struct names_request *q)
+{
+	if (q->protocol != POLICY_PROTO_TCP)
+		return true;
+	if (k->n_waiters == WAITERS_MAX)
+		return false;
+	k->waiters[k->n_waiters++] = q->seq;
+	return true;
+}
+
+/* Return: whether the same name is held already, or was answered a moment ago: *ret is what there
+ * is to say. */
+static bool join_question(struct names_desk *desk, const struct names_request *q,
+			  enum names_verdict *ret)
+{
+	struct question *k;
+
+	(void)pthread_mutex_lock(&desk->lock);
+	k = find_question(desk, q->facts.names[0], clock_monotonic_ns());
+	if (k && k->is_answered)
+		*ret = k->is_allowed ? NAMES_YES : NAMES_NO;
+	else if (k)
+		*ret = add_waiter(k, q) ? NAMES_HELD : NAMES_NO;
+	(void)pthread_mutex_unlock(&desk->lock);
+	return k;
+}
+
+static enum names_verdict hold(struct names_desk *desk, const struct names_request *q,
+			       const struct decision *d, struct audit_record *r)
+{
+	struct held_request request = {
+		.ask = d->source.ask, .charge = d->charge, .subject = d->subject};
+	struct question *k;
+	int e = -ENOSPC;
+
+	/* An answer could come before the waiter is noted, so nobody answers until it is. */
+	(void)pthread_mutex_lock(&desk->lock);
+	k = add_question(desk, q->facts.names[0]);
+	if (k) {
+		request.question = k->number;
+		e = add_waiter(k, q) ? supervise_hold(desk->supervise, &request, r) : -ENOSPC;
+		if (e < 0)
+			*k = (struct question){};
+	}
+	(void)pthread_mutex_unlock(&desk->lock);
+	return e < 0 ? NAMES_NO : NAMES_HELD;
+}
+
+void supervise_answer_question(struct supervise *s, uint64_t question, bool is_allowed)
+{
+	struct names_desk *desk = s->names;
+
+	if (!desk) /* the session ends */
+		return;
+	(void)pthread_mutex_lock(&desk->lock);
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *k = &desk->questions[i];
+
+		if (k->number != question)
+			continue;
+		for (size_t j = 0; j < k->n_waiters; j++) {
+			const struct names_reply reply = {.seq = k->waiters[j],
+							  .verdict =
+								  is_allowed ? NAMES_YES : NAMES_NO,
+							  .rcode = DNS_REFUSED};
+
+			send_reply(desk, &reply);
+		}
+		k->n_waiters = 0;
+		k->is_answered = true;
+		k->is_allowed = is_allowed;
+		k->until_ns = clock_monotonic_ns() + ANSWER_HOLDS_NS;
+	}
+	(void)pthread_mutex_unlock(&desk->lock);
+}
+
+/* ---- decisions */
+
+/* Says in @r what becomes of it, and records that. Return: what to reply. */
+static enum names_verdict carry_out(struct names_desk *desk, const struct names_request *q,
+				    const struct decision *d, struct audit_record *r)
+{
+	enum names_verdict v = d->verdict < VERDICT_ASK ? NAMES_YES : NAMES_NO;
+
+	if (d->verdict == VERDICT_ASK && join_question(desk, q, &v)) {
+		if (v == NAMES_HELD)
+			return v;
+		r->verdict = v == NAMES_YES ? VERDICT_ALLOW : VERDICT_DENY;
+		r->approver = BYTES_LIT("answered before");
+	} else if (d->verdict == VERDICT_ASK) {
+		v = hold(desk, q, d, r);
+		if (v == NAMES_HELD)
+			return v;
+	}
+	r->result = v == NAMES_YES ? AUDIT_RESULT_PERFORMED : AUDIT_RESULT_REFUSED;
+	r->error = v == NAMES_YES ? 0 : EACCES;
+	if (supervise_record(desk->supervise, r) < 0 && !r->is_audit)
+		v = NAMES_NO; /* what cannot be recorded does not happen */
+	return v;
+}
+
+static void decide(struct names_desk *desk, const struct names_request *q, struct names_reply *ret)
 {
 	struct supervise *s = desk->supervise;
 	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
@@ -69,25 +241,22 @@ static bool decide(struct names_desk *desk, const struct names_request *q)
 	char record[POLICY_RECORD_SIZE];
 	struct action a;
 	struct decision d;
-	bool is_allowed;
 
 	(void)names_table_get_asker(s->config.names->table, protocol, q->port, &asker);
 	make_action(q, &asker, policy_record_format(q->type, record), &a);
 	engine_decide(desk->engine, &a, &now, &d);
-	is_allowed = d.verdict < VERDICT_ASK;
 	supervise_fill_record(&r, &a, &d);
 	r.layer = LAYER;
-	r.result = is_allowed ? AUDIT_RESULT_PERFORMED : AUDIT_RESULT_REFUSED;
-	r.error = is_allowed ? 0 : EACCES;
 	if (desk->scratch)
 		redact_record(s->config.redact, desk->scratch, &r);
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
-	if (supervise_record(s, &r) < 0 && !r.is_audit)
-		is_allowed = false; /* what cannot be recorded does not happen */
+	ret->verdict = carry_out(desk, q, &d, &r);
+	ret->rcode = rcode_of(q, &d);
 	if (d.is_stop && s->config.stop)
 		s->config.stop(s->config.arg, d.source.reason);
-	return is_allowed;
 }
+
+/* ---- the desk */
 
 static void *desk_main(void *arg)
 {
@@ -97,26 +266,27 @@ static void *desk_main(void *arg)
 
 	for (;;) {
 		ssize_t n = recv(names->helper.questions, &q, sizeof(q), 0);
-		struct names_reply reply = {.seq = q.seq};
+		struct names_reply reply = {.verdict = NAMES_NO, .rcode = DNS_SERVFAIL};
 
 		if (n == 0 || (n < 0 && errno != EINTR))
 			return NULL;
 		if (n != sizeof(q))
 			continue;
+		reply.seq = q.seq;
 		if (!check_request(&q))
-			reply.is_allowed = false;
-		else if (q.kind == NAMES_LEARN)
-			reply.is_allowed = names_table_learn(names->table, &q.facts,
-							     clock_monotonic_ns()) == 0;
-		else
-			reply.is_allowed = q.kind == NAMES_ASK && decide(desk, &q);
-		(void)send(names->helper.questions, &reply, sizeof(reply),
-			   MSG_NOSIGNAL | MSG_DONTWAIT);
+			reply.verdict = NAMES_NO;
+		else if (q.kind == NAMES_ASK)
+			decide(desk, &q, &reply);
+		else if (q.kind == NAMES_LEARN &&
+			 names_table_learn(names->table, &q.facts, clock_monotonic_ns()) == 0)
+			reply.verdict = NAMES_YES;
+		send_reply(desk, &reply);
 	}
 }
 
 static void desk_free(struct names_desk *desk)
 {
+	(void)pthread_mutex_destroy(&desk->lock);
 	engine_free(desk->engine);
 	redact_scratch_free(desk->scratch);
 	free(desk);
@@ -133,6 +303,7 @@ int supervise_names_start(struct supervise *s)
 	if (!desk)
 		return -ENOMEM;
 	desk->supervise = s;
+	(void)pthread_mutex_init(&desk->lock, NULL);
 	r = engine_new(&s->config.engine, &desk->engine);
 	if (r == 0 && s->config.redact) {
 		desk->scratch = redact_scratch_new();

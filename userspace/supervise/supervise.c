@@ -213,33 +213,41 @@ static int record_hold(void *arg, const char *id)
 	return supervise_record(h->supervise, h->record);
 }
 
-static void handle_ask(struct context *c, const struct seccomp_notif *n, struct action *a,
-		       const struct decision *d, struct audit_record *r)
+int supervise_hold(struct supervise *s, struct held_request *q, struct audit_record *r)
 {
-	const struct supervise_config *config = &c->supervise->config;
-	struct hold_record hold = {.supervise = c->supervise, .record = r};
-	struct held_request q = {
-		.notif = *n,
-		.record = r,
-		.ask = d->source.ask,
-		.charge = d->charge,
-		.subject = d->subject,
-		.before = record_hold,
-		.arg = &hold,
-	};
+	struct hold_record hold = {.supervise = s, .record = r};
 	char id[HELD_ID_SIZE];
+	int e;
 
-	action_identify(c->decoder, a, &q.identity);
+	q->record = r;
+	q->before = record_hold;
+	q->arg = &hold;
 	r->event = AUDIT_HELD;
-	if (held_table_add(config->held, &q, id) == 0)
-		return;
+	e = held_table_add(s->config.held, q, id);
+	if (e == 0)
+		return 0;
 	r->event = AUDIT_ACTION;
 	r->verdict = VERDICT_DENY;
 	r->reason = BYTES_LIT("held-limit");
 	r->held = BYTES_NULL;
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = EACCES;
-	supervise_deny(c->supervise, n->id, r, EACCES);
+	return e;
+}
+
+static void handle_ask(struct context *c, const struct seccomp_notif *n, struct action *a,
+		       const struct decision *d, struct audit_record *r)
+{
+	struct held_request q = {
+		.notif = *n,
+		.ask = d->source.ask,
+		.charge = d->charge,
+		.subject = d->subject,
+	};
+
+	action_identify(c->decoder, a, &q.identity);
+	if (supervise_hold(c->supervise, &q, r) < 0)
+		supervise_deny(c->supervise, n->id, r, EACCES);
 }
 
 static void handle_denied(struct context *c, const struct seccomp_notif *n, const struct action *a,

@@ -66,6 +66,12 @@ int supervise_answer_continue(int listener, uint64_t id);
 /* action_decode(), which knows by then of each mount that was let through. */
 void supervise_decode(struct context *c, const struct seccomp_notif *n, struct action *ret);
 
+/* names.c: the hold of a question ended, and who waits for the answer is told. Main thread. */
+void supervise_answer_question(struct supervise *s, uint64_t question, bool is_allowed);
+/* Puts what @q says on hold, recorded as @r. Return: 0; -errno: it is not held, and not recorded.
+ */
+int supervise_hold(struct supervise *s, struct held_request *q, struct audit_record *r);
+
 /* What the record of @a says, that is written before it is carried out. */
 enum audit_result supervise_result_of(const struct action *a);
 /*

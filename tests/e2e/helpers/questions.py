@@ -90,6 +90,64 @@ def stream():
     print("stream", rcode(answer[2:]), s.getpeername() == SERVER)
 
 
+def ask(name, kind=1, port=53):
+    s = udp()
+    s.connect((SERVER[0], port))
+    s.send(question(name, kind=kind))
+    return s.recv(4096)
+
+
+def result(answer):
+    return f"{rcode(answer)} {struct.unpack('>H', answer[6:8])[0]}"
+
+
+def tunnels():
+    """What carries data, and what programs find their servers by: rcode and number of answers."""
+    random = "qk7v2mz9xw4b8rj3nh6tp5ycd0flgs1aeu"
+    print("A good", result(ask("good.example")))
+    for name, kind in (("TXT", 16), ("NULL", 10), ("type 65280", 65280)):
+        print(name, "good", result(ask("good.example", kind)))
+    print("long label", result(ask("a" * 63 + ".good.example")))
+    print("long name", result(ask("abc." * 30 + "good.example")))
+    print("random label", result(ask(random + "xihob.good.example")))
+    print("SRV", result(ask("_http._tcp.good.example", 33)))
+    print("excepted", result(ask(random + ".odd.example", 16)))
+
+
+def txt():
+    print(result(ask("good.example", 16)))
+
+
+def many():
+    print(*(rcode(ask("good.example")) for _ in range(7)))
+
+
+def canary():
+    for name in ("use-application-dns.net", "mozilla.cloudflare-dns.com", "dns.google"):
+        print(name, rcode(ask(name)))
+    for address in (("8.8.8.8", 443), ("198.51.100.1", 853)):
+        s = socket.socket()
+        try:
+            s.connect(address)
+            print("%s:%s reached" % address)
+        except PermissionError:
+            print("%s:%s refused" % address)
+
+
+def over_tcp(name):
+    s = socket.create_connection(SERVER, 30)
+    asked = question(name)
+    s.sendall(struct.pack(">H", len(asked)) + asked)
+    return s.recv(4096)[2:]
+
+
+def held():
+    answer = ask("good.example")
+    print("UDP:", "truncated," if answer[2] & 2 else "whole,", struct.unpack(">H", answer[6:8])[0], "answers")
+    print("TCP:", rcode(over_tcp("good.example")))
+    print("UDP again:", rcode(ask("good.example")))
+
+
 def bad():
     """What is no question gets an error or nothing, and the next one its answer."""
     messages = [b"", b"x", b"\0" * 12, question("good.example")[:-1], question("good.example", tail=b"x"),
