@@ -224,6 +224,8 @@ static void test_error(void **state)
 	assert_int_equal(n, sizeof(QUESTION) - 1);
 	assert_memory_equal(out, "\x12\x34\x81\x83\0\1\0\0\0\0\0\0", 12);
 	assert_memory_equal(out + 12, &QUESTION[12], n - 12);
+	assert_int_equal(dns_write_cut(&q, MESSAGE(QUESTION), out), n);
+	assert_memory_equal(out, "\x12\x34\x83\x80\0\1\0\0\0\0\0\0", 12);
 }
 
 int main(void)
