@@ -247,6 +247,28 @@ print(p.wait())' "$T/ask/file" "$T/pid"
 	finished 1
 }
 
+# Its supervisor connects for it, and is outside of the session that is asked.
+@test "nor can one of a session with another runtime directory" {
+	run_held --ask queue -- cat "$T/ask/file"
+	wait_held 1
+	local id own=$XDG_RUNTIME_DIR socket
+	id=$(held_ids)
+	socket=$(echo "$own"/holdfast/*.sock)
+	mkdir "$T/run2"
+	for policy in audit-only coding-agent; do
+		XDG_RUNTIME_DIR=$T/run2 LOG=$T/$policy.jsonl run hf --policy "$policy" -- \
+			env XDG_RUNTIME_DIR="$own" "$HOLDFAST" approve "$id"
+		refute [ "$status" = 0 ]
+		XDG_RUNTIME_DIR=$T/run2 LOG=$T/chmod.jsonl run hf --policy "$policy" -- chmod 600 "$socket"
+		assert_failure
+		assert [ "$(jq -r 'select(.rule == "own-files") | .op' "$T/$policy.jsonl" | sort -u)" = connect ]
+	done
+	run held_count
+	assert_output 1
+	"$HOLDFAST" deny "$id"
+	finished 1
+}
+
 @test "an id that is not held, and one that was answered" {
 	run "$HOLDFAST" approve nosuchid
 	assert_equal "$status" 1

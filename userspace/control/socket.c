@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "engine/engine.h"
 
 #include "control/socket.h"
 
@@ -83,6 +84,7 @@ int control_socket_listen(int dirfd, const char *dir, const char *name, mode_t m
 	struct sockaddr_un a;
 	int r = control_socket_address(dirfd, dir, name, &a);
 
+	mode |= ENGINE_SOCKET_MARK;
 	if (r < 0)
 		return fail(reterr_diag, name, r, "cannot name the control socket");
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

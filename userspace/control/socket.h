@@ -21,8 +21,9 @@ int control_socket_address(int dirfd, const char *dir, const char *name, struct 
  */
 int control_socket_open_dir(const char *dir, mode_t mode, struct diag *reterr_diag);
 /*
- * A listening, non-blocking socket @name of mode @mode, which asks for its peers' credentials. A
- * socket that a dead process left is replaced. Return: a descriptor, -errno with @reterr_diag.
+ * A listening, non-blocking socket @name of mode @mode and ENGINE_SOCKET_MARK, which asks for its
+ * peers' credentials. A socket that a dead process left is replaced. Return: a descriptor, -errno
+ * with @reterr_diag.
  */
 int control_socket_listen(int dirfd, const char *dir, const char *name, mode_t mode,
 			  struct diag *reterr_diag);

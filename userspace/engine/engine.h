@@ -25,6 +25,13 @@ enum ask_mode {
 #define ENGINE_MAX_SECRETS   2  /* the broker's configuration and secret */
 #define ENGINE_MAX_PROTECTED (POLICY_MAX_STACK * POLICY_MAX_FILES + 24 + ENGINE_MAX_LIBRARIES)
 
+/*
+ * In the mode of every control socket. It says nothing to the kernel; by it a session knows the
+ * sockets of other sessions and of the broker, which may be in a runtime directory other than its
+ * own. Who connects there for an agent is outside of the session that is asked, as a person is.
+ */
+#define ENGINE_SOCKET_MARK S_ISUID
+
 struct engine_config {
 	struct policy_stack *stack; /* borrowed */
 	enum ask_mode ask;
