@@ -46,7 +46,8 @@ teardown() {
 	pid=$(broker_status | jq .pid)
 	# Its parent is nobody who started it.
 	refute grep -q "^PPid:[[:space:]]$(cat "$T/launcher")$" "/proc/$pid/status"
-	assert_equal "$(stat -c %a "$XDG_RUNTIME_DIR/holdfast/broker.ctl")" 600
+	# 4000 is ENGINE_SOCKET_MARK.
+	assert_equal "$(stat -c %a "$XDG_RUNTIME_DIR/holdfast/broker.ctl")" 4600
 	# Longer than it lingers: a session is there.
 	read -rt 1.3 _ <><(:) || true
 	broker_answers
