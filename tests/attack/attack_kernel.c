@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -55,6 +56,39 @@ static int put_core(const struct world *w)
 	return scribble_fd(fd);
 }
 
+/* ---- attributes of a file that is open for reading only */
+
+#define SET_VERSION_EXT4 0x40086604ul
+#define SET_VERSION      0x40087602ul
+
+static int set_version_by(const struct world *w, unsigned long request)
+{
+	int fd = open(in(w, "out/file"), O_RDONLY | O_CLOEXEC);
+	long version = 4711;
+
+	return fd < 0 ? -errno : outcome(ioctl(fd, request, &version));
+}
+
+static int set_version_ext4(const struct world *w)
+{
+	return set_version_by(w, SET_VERSION_EXT4);
+}
+
+static int set_version(const struct world *w)
+{
+	return set_version_by(w, SET_VERSION);
+}
+
+static int set_version_high(const struct world *w)
+{
+	return set_version_by(w, SET_VERSION_EXT4 | 1ul << 32);
+}
+
+#define VERSION(fact, attack)                                                                      \
+	{                                                                                          \
+		fact, "U:version D:attr", attack, SHIP, .effect = EFFECT_CHANGED,                  \
+							.object = "ioctl"                          \
+	}
 #define CORE(fact, attack, put)                                                                    \
 	{                                                                                          \
 		fact, "U:core", attack, SHIP | READ_ONLY | NO_NETWORK | PW,                        \
@@ -65,6 +99,9 @@ static const struct attack_row rows[] = {
 	CORE("core_file_is_not_written_among_secrets", core_in_ssh, NULL),
 	CORE("core_file_is_not_written_outside_the_project", core_within_limit, NULL),
 	CORE("core_file_does_not_replace_another", core_within_limit, put_core),
+	VERSION("version_of_an_inode_is_not_set_by_a_reader", set_version_ext4),
+	VERSION("version_of_an_inode_is_not_set_by_a_reader_of_another_file_system", set_version),
+	VERSION("version_of_an_inode_is_not_set_with_high_bits", set_version_high),
 };
 
 const struct attack_group attack_group = {"kernel", rows, ARRAY_SIZE(rows), false, false};
