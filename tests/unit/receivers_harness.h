@@ -32,8 +32,10 @@
 
 struct seen {
 	int listener;
-	bool keeps; /* the callback does not answer */
-	bool seals; /* it seals its call before it blocks */
+	bool keeps;                /* the callback does not answer */
+	bool seals;                /* it seals its call before it blocks */
+	atomic_bool begins_slowly; /* as a new thread does that gets no CPU */
+	atomic_uint beginning;     /* that do so just now */
 	atomic_uint contexts;
 	atomic_uint handled;
 	atomic_uint failed;
@@ -79,6 +81,11 @@ static void *context_new(void *arg)
 {
 	struct seen *s = arg;
 
+	if (atomic_load(&s->begins_slowly)) {
+		atomic_fetch_add(&s->beginning, 1);
+		(void)usleep(RECEIVERS_FULL_NS / 1000 * 3 / 2);
+		atomic_fetch_sub(&s->beginning, 1);
+	}
 	atomic_fetch_add(&s->contexts, 1);
 	return s;
 }

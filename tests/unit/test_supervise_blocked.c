@@ -131,6 +131,24 @@ static void test_when_all_are_blocked_calls_wait_and_then_are_refused(void **sta
 	bench_stop(&b);
 }
 
+static void test_who_is_only_slow_to_begin_is_waited_for(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_start(&b, 1);
+	wait_for(&b.seen.contexts, 3); /* the leader, a spare and the warden */
+	atomic_store(&b.seen.begins_slowly, true);
+	order(2);
+	wait_for(&b.seen.blocked, 2);
+	assert_int_equal(order_answer(), ANSWER);
+	atomic_store(&b.seen.begins_slowly, false);
+	release(&b, 2);
+	wait_for(&b.seen.blocked, 0);
+	wait_for(&b.seen.beginning, 0); /* or it is not stopped in time */
+	bench_stop(&b);
+}
+
 static pid_t child_of(pid_t parent)
 {
 	char path[64];
@@ -311,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_blocked_calls_keep_nobody_else_waiting),
 		cmocka_unit_test(test_threads_are_given_back),
 		cmocka_unit_test(test_when_all_are_blocked_calls_wait_and_then_are_refused),
+		cmocka_unit_test(test_who_is_only_slow_to_begin_is_waited_for),
 		cmocka_unit_test(test_a_blocked_call_of_a_dead_task_is_interrupted),
 		cmocka_unit_test(test_a_blocked_call_of_a_signalled_task_is_interrupted),
 		cmocka_unit_test(test_a_sealed_call_is_not_interrupted),

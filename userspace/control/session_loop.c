@@ -374,7 +374,9 @@ static void session_event(struct session *s, enum source source)
 		session_prompt_dispatch(s);
 		return;
 	case SOURCE_STOP:
-		on_stop(s);
+		/* True: the load is what orders our reading of the reason after its writing. */
+		if (atomic_load(&s->has_stop_reason))
+			on_stop(s);
 		return;
 	case SOURCE_SPEND:
 		control_server_dispatch(s->spend_server);

@@ -473,14 +473,26 @@ static bool join_thread(struct receivers *r, pthread_t thread, uint64_t until_ns
 	return false;
 }
 
-static bool has_thread(struct receivers *r, size_t slot)
+/*
+ * The lock orders what the thread did before what the caller frees: joining does so as well, but
+ * TSan does not know pthread_clockjoin_np(3). Return: false: it goes on; true: it is, or was
+ * before, joined, which must be done once only.
+ */
+static bool end_thread(struct receivers *r, struct receiver *t, uint64_t until_ns)
 {
 	bool is_free;
 
 	pthread_mutex_lock(&r->lock);
-	is_free = r->threads[slot].state == THREAD_FREE;
+	is_free = t->state == THREAD_FREE;
 	pthread_mutex_unlock(&r->lock);
-	return !is_free;
+	if (is_free)
+		return true;
+	if (!join_thread(r, t->thread, until_ns))
+		return false;
+	pthread_mutex_lock(&r->lock);
+	t->state = THREAD_FREE;
+	pthread_mutex_unlock(&r->lock);
+	return true;
 }
 
 bool receivers_stop(struct receivers *r)
@@ -499,8 +511,7 @@ bool receivers_stop(struct receivers *r)
 	have_all_ended = !r->has_warden || join_thread(r, r->warden_thread, until_ns);
 	r->has_warden = !have_all_ended;
 	for (size_t i = 0; have_all_ended && i < THREADS_MAX; i++)
-		if (has_thread(r, i))
-			have_all_ended = join_thread(r, r->threads[i].thread, until_ns);
+		have_all_ended = end_thread(r, &r->threads[i], until_ns);
 	if (have_all_ended)
 		receivers_free(r);
 	return have_all_ended;

@@ -186,6 +186,12 @@ static uint64_t vacant_for(struct receivers *r, enum duty duty, bool is_vacant, 
 	return now_ns - r->vacant_ns[duty];
 }
 
+/* A thread that only has to be given a CPU, on a machine that has none to spare, is somebody. */
+static bool nobody_comes(const struct receivers *r)
+{
+	return r->n_spare + r->n_starting == 0;
+}
+
 /*
  * While the lock is held nobody begins a duty, and without a leader and helpers nobody is in RECV:
  * what poll(2) says is there, RECV takes without blocking.
@@ -224,9 +230,11 @@ static void refuse_one_job(struct receivers *r)
 
 static void refuse_what_waits(struct receivers *r, uint64_t now_ns)
 {
-	if (vacant_for(r, DUTY_LEAD, nobody_receives(r), now_ns) >= RECEIVERS_FULL_NS)
+	if (vacant_for(r, DUTY_LEAD, nobody_receives(r) && nobody_comes(r), now_ns) >=
+	    RECEIVERS_FULL_NS)
 		refuse_notifications(r);
-	if (vacant_for(r, DUTY_JOBS, nobody_works(r), now_ns) < RECEIVERS_FULL_NS)
+	if (vacant_for(r, DUTY_JOBS, nobody_works(r) && nobody_comes(r), now_ns) <
+	    RECEIVERS_FULL_NS)
 		return;
 	while (!receivers_end(r) && nobody_works(r))
 		refuse_one_job(r);
