@@ -151,30 +151,6 @@ tunnel 0"
 	assert_output --partial "Temporary failure in name resolution"
 }
 
-@test "a resolver that is killed comes back" {
-	cat >"$T/kill" <<-'EOF'
-		pids() {
-			local minder
-			minder=$(pgrep -P "$1" -x holdfast-names)
-			pgrep -P "$minder" -x holdfast-dns
-		}
-		"$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- bash -c '
-			curl -sS -m 10 http://good.example/x && touch "$T/one"
-			until [[ -e $T/killed ]]; do sleep 0.05; done
-			until curl -sS -m 10 http://alias.good.example/x; do sleep 0.1; done' &
-		until [[ -e $T/one ]]; do sleep 0.05; done
-		old=$(pids $!)
-		kill -KILL "$old"
-		touch "$T/killed"
-		wait $!
-		echo "status $?"
-	EOF
-	export T LOG POLICY
-	run world timeout 60 bash "$T/kill"
-	assert_output --partial "status 0"
-	assert_output --partial "hello"
-}
-
 @test "the helper ends with the session, and is not there without need" {
 	cat >"$T/count" <<-'EOF'
 		count() { pgrep -c --ns $$ --nslist net holdfast-dns; }

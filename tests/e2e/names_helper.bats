@@ -67,3 +67,69 @@ stream 0"
 		assert_output --partial "Temporary failure in name resolution"
 	done
 }
+
+# life PROCESS...: the session asks, then the PROCESS of the helper is killed, and it asks again.
+life() {
+	cat >"$T/life" <<-'EOF'
+		"$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- bash -c '
+			curl -sS -m 10 http://good.example/x && touch "$T/one"
+			until [[ -e $T/killed ]]; do sleep 0.05; done
+			for ((i = 0; i < 50; i++)); do
+				"$HF_HELPERS/lookup" alias.good.example && exit 0
+				[[ $1 == holdfast-dns ]] || exit 3
+				sleep 0.1
+			done' - "$1" &
+		until [[ -e $T/one ]]; do sleep 0.05; done
+		minder=$(pgrep -P $! -x holdfast-names)
+		case $1 in
+		holdfast-names) kill -KILL "$minder" ;;
+		*) kill -KILL "$(pgrep -P "$minder" -x "$1")" ;;
+		esac
+		touch "$T/killed"
+		wait $!
+		echo "status $?"
+	EOF
+	export T LOG POLICY HF_HELPERS
+	run world timeout 60 bash "$T/life" "$1"
+}
+
+@test "a resolver that is killed is started again, and the log says so" {
+	life holdfast-dns
+	assert_line hello
+	assert_line 198.51.100.1
+	assert_line "status 0"
+	log_has '.event == "notice" and (.note | startswith("The process that answers questions to the DNS ended. It was started again"))'
+}
+
+@test "when the helper has gone for good the session goes on, without names, and the log says so" {
+	local who
+
+	for who in holdfast-names holdfast-net; do
+		rm -f "$T/one" "$T/killed" "$LOG"
+		life "$who"
+		assert_line hello
+		assert_output --regexp "Temporary failure in name resolution|Name or service not known"
+		assert_line "status 3"
+		log_has '.event == "notice" and (.note | startswith("The processes that answer questions to the DNS ended."))'
+	done
+}
+
+@test "an agent does not reach its helper: no signal, no memory, no socket of it" {
+	skip_without ps
+	cat >"$T/reach" <<-'EOF'
+		parent() { ps -o ppid= -p "$1" | tr -d ' '; }
+		pid=$(pgrep -P "$(parent "$(parent "$PPID")")" -x holdfast-names)
+		[[ $1 == holdfast-names ]] || pid=$(pgrep -P "$pid" -x "$1")
+		echo "found ${pid:+one}"
+		kill -TERM "$pid" 2>/dev/null || echo "no signal"
+		cat "/proc/$pid/mem" 2>/dev/null | head -c 1 | grep -q . || echo "no memory"
+		readlink "/proc/$pid/fd/"* 2>/dev/null | grep -q . || echo "no descriptors"
+	EOF
+	for who in holdfast-names holdfast-net holdfast-dns; do
+		run hf_world bash "$T/reach" "$who"
+		assert_output "found one
+no signal
+no memory
+no descriptors"
+	done
+}

@@ -86,8 +86,8 @@ static int make_like(struct names_config *names, const struct act_network *net, 
 		(void)pthread_mutex_lock(&names->lock);
 		fd = names_socket(names->helper.sockets, net->family, net->type);
 		(void)pthread_mutex_unlock(&names->lock);
-		if (fd < 0)
-			return fd;
+		if (fd < 0) /* the helper has gone: there is no such server */
+			return fd == -EPIPE || fd == -EAGAIN ? -ECONNREFUSED : fd;
 	} else {
 		fd = socket(net->family, net->type | SOCK_CLOEXEC, 0);
 		if (fd < 0)

@@ -53,6 +53,7 @@ int names_socket(int sockets, int family, int type) _must_check_;
  * was held a second one when it is no longer. Replies come in any order. */
 
 enum names_request_kind {
+	NAMES_BEGIN, /* a resolver has started; without facts, and without a reply */
 	NAMES_ASK,   /* may names[0] be asked for? */
 	NAMES_LEARN, /* this is the answer; it waits until that is known */
 };

@@ -423,12 +423,15 @@ _Noreturn void resolver_run(const struct resolver_config *config)
 {
 	static struct listener listeners[NAMES_LISTENERS];
 	static struct resolver r;
+	static const struct names_request begin = {.kind = NAMES_BEGIN};
 
 	r.config = *config;
 	(void)pthread_mutex_init(&r.lock, NULL);
 	/* A reply to the resolver that was here before is nobody's. */
 	get_random(&r.seq, sizeof(r.seq));
 	servers_init(&r.servers, config->resolv_conf);
+	if (send(config->questions, &begin, sizeof(begin), MSG_NOSIGNAL) < 0)
+		_exit(EXIT_FAILURE);
 	for (size_t i = 0; i < NAMES_LISTENERS; i++) {
 		const bool is_tcp = i & 1;
 

@@ -36,6 +36,8 @@ struct names_desk {
 	struct engine *engine;
 	struct redact_scratch *scratch; /* NULL: nothing is redacted */
 	pthread_t thread;
+	unsigned n_resolvers; /* that have started */
+	atomic_bool is_stopping;
 	pthread_mutex_t lock; /* of what is below; the main thread gives answers */
 	uint64_t last_number;
 	struct question questions[QUESTIONS_MAX];
@@ -258,6 +260,21 @@ static void decide(struct names_desk *desk, const struct names_request *q, struc
 
 /* ---- the desk */
 
+static void tell(struct names_desk *desk, struct bytes note)
+{
+	const struct audit_record r = {
+		.event = AUDIT_NOTICE, .time_ns = clock_realtime_ns(), .note = note};
+
+	(void)supervise_record(desk->supervise, &r);
+}
+
+static void note_resolver(struct names_desk *desk)
+{
+	if (desk->n_resolvers++)
+		tell(desk, BYTES_LIT("The process that answers questions to the DNS ended. It was "
+				     "started again; those that it had were lost."));
+}
+
 static void *desk_main(void *arg)
 {
 	struct names_desk *desk = arg;
@@ -269,9 +286,13 @@ static void *desk_main(void *arg)
 		struct names_reply reply = {.verdict = NAMES_NO, .rcode = DNS_SERVFAIL};
 
 		if (n == 0 || (n < 0 && errno != EINTR))
-			return NULL;
+			break;
 		if (n != sizeof(q))
 			continue;
+		if (q.kind == NAMES_BEGIN) {
+			note_resolver(desk);
+			continue;
+		}
 		reply.seq = q.seq;
 		if (!check_request(&q))
 			reply.verdict = NAMES_NO;
@@ -282,6 +303,11 @@ static void *desk_main(void *arg)
 			reply.verdict = NAMES_YES;
 		send_reply(desk, &reply);
 	}
+	if (!atomic_load(&desk->is_stopping))
+		tell(desk,
+		     BYTES_LIT("The processes that answer questions to the DNS ended. From now "
+			       "on there is no answer to any."));
+	return NULL;
 }
 
 static void desk_free(struct names_desk *desk)
@@ -323,6 +349,7 @@ void supervise_names_stop(struct supervise *s)
 {
 	if (!s || !s->names)
 		return;
+	atomic_store(&s->names->is_stopping, true);
 	(void)shutdown(s->config.names->helper.questions, SHUT_RDWR);
 	(void)pthread_join(s->names->thread, NULL);
 	desk_free(s->names);
