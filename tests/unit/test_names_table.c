@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "names/servers.h"
 #include "names/table.h"
@@ -170,6 +171,74 @@ static void test_servers(void **state)
 			 inet_addr("127.0.0.1"));
 }
 
+static void test_names_of_the_file_of_hosts(void **state)
+{
+	static const char text[] = "127.0.0.1 localhost\n::1 localhost6\n0.0.0.0 ads.example\n"
+				   "# 192.0.2.9 commented.example\n"
+				   "  192.0.2.1\tDB.Internal db. # 192.0.2.2 x\r\n"
+				   "2001:db8::1 six\n192.0.2 short\n192.0.2.3\n192.0.2.4 last";
+	char path[] = "/tmp/hf-hosts-XXXXXX";
+	struct names_table *t;
+	struct names_found f;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	assert_int_equal(names_table_new(&t), 0);
+	assert_int_equal(names_learn_hosts(t, path), 0);
+	assert_int_equal(names_table_count(t), 4);
+	assert_int_equal(find(t, "192.0.2.1", UINT64_MAX - 1, &f), 2);
+	assert_int_equal(f.n_asked, 2);
+	assert_true(bytes_eq_str(f.names[0], "db"));
+	assert_true(bytes_eq_str(f.names[1], "db.internal"));
+	assert_int_equal(find(t, "2001:db8::1", 0, &f), 1);
+	assert_int_equal(find(t, "192.0.2.4", 0, &f), 1);
+	assert_int_equal(find(t, "127.0.0.1", 0, &f), 0);
+	assert_int_equal(find(t, "192.0.2.9", 0, &f), 0);
+	/* Beside a name that was asked for they close, and do not open. */
+	assert_int_equal(learn(t, "asked.example", NULL, "192.0.2.1", 60, 0), 0);
+	assert_int_equal(find(t, "192.0.2.1", 0, &f), 3);
+	assert_int_equal(f.n_asked, 1);
+	assert_true(bytes_eq_str(f.names[0], "asked.example"));
+	/* Asked for by itself it is a name like any other, and stays known. */
+	assert_int_equal(learn(t, "db.internal", NULL, "192.0.2.1", 60, 0), 0);
+	assert_int_equal(find(t, "192.0.2.1", 60 * MINUTE, &f), 2);
+	assert_int_equal(f.n_asked, 1);
+	assert_true(bytes_eq_str(f.names[0], "db.internal"));
+	names_table_free(t);
+	(void)unlink(path);
+	(void)close(fd);
+}
+
+static void test_a_long_file_of_hosts_leaves_room(void **state)
+{
+	char path[] = "/tmp/hf-hosts-XXXXXX";
+	struct names_table *t;
+	struct names_found f;
+	int fd = mkstemp(path);
+	FILE *out = fdopen(fd, "w");
+
+	(void)state;
+	assert_non_null(out);
+	for (int i = 0; i < 100; i++)
+		assert_true(fprintf(out, "192.0.2.1 name%d.example\n", i) > 0);
+	for (int i = 0; i < 2000; i++)
+		assert_true(fprintf(out, "198.51.%d.%d h%d\n", i / 250, i % 250, i) > 0);
+	assert_int_equal(fflush(out), 0);
+	assert_int_equal(names_table_new(&t), 0);
+	assert_int_equal(names_learn_hosts(t, path), 0);
+	assert_int_equal(names_table_count(t), 1000);
+	assert_int_equal(find(t, "192.0.2.1", 0, &f), NAMES_AT_ADDRESS / 2);
+	assert_int_equal(learn(t, "asked.example", NULL, "192.0.2.1", 60, 0), 0);
+	assert_int_equal(find(t, "192.0.2.1", 0, &f), NAMES_AT_ADDRESS / 2 + 1);
+	assert_int_equal(f.n_asked, 1);
+	assert_int_equal(names_learn_hosts(t, "/nonexistent/hosts"), -ENOENT);
+	names_table_free(t);
+	(void)unlink(path);
+	(void)fclose(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +248,8 @@ int main(void)
 		cmocka_unit_test(test_it_has_an_end),
 		cmocka_unit_test(test_inner_addresses),
 		cmocka_unit_test(test_servers),
+		cmocka_unit_test(test_names_of_the_file_of_hosts),
+		cmocka_unit_test(test_a_long_file_of_hosts_leaves_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

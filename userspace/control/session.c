@@ -347,14 +347,22 @@ static void post_job(void *arg, struct receivers_job *job)
 	receivers_post(s->receivers, job);
 }
 
+#define HOSTS "/etc/hosts"
+
 /* The helper's sockets are ours from here on. */
 static int init_names(struct session *s)
 {
+	int r;
+
 	if (!s->config->names)
 		return 0;
 	s->names.helper = *s->config->names;
 	(void)pthread_mutex_init(&s->names.lock, NULL);
-	return names_table_new(&s->names.table);
+	r = names_table_new(&s->names.table);
+	/* Without it, or past what is read of it, its addresses have no names. */
+	if (r == 0)
+		(void)names_learn_hosts(s->names.table, HOSTS);
+	return r;
 }
 
 static void fini_names(struct session *s)

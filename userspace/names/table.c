@@ -13,12 +13,16 @@
 #define TTL_MAX_S (24 * 60 * 60)
 /* Programs keep addresses longer than they should: a pool of connections, a loop of retries. */
 #define GRACE_S (10 * 60)
+#define NEVER   UINT64_MAX
+/* The rest is for names that are asked for. */
+#define FIXED_AT_ADDRESS (NAMES_AT_ADDRESS / 2)
 
 struct entry {
 	struct entry *next;
 	uint64_t expires_ns;
 	struct dns_address address;
 	bool is_alias;
+	bool is_fixed; /* from the file of hosts, and not asked for yet */
 	uint8_t len;
 	char name[];
 };
@@ -90,6 +94,7 @@ static void drop_expired(struct names_table *t, struct entry **at, uint64_t now_
 	}
 }
 
+/* @expires_ns NEVER: it is fixed. */
 static int learn_one(struct names_table *t, const struct dns_address *a, const char *name,
 		     bool is_alias, uint64_t now_ns, uint64_t expires_ns)
 {
@@ -105,12 +110,14 @@ static int learn_one(struct names_table *t, const struct dns_address *a, const c
 			continue;
 		e->expires_ns = MAX(e->expires_ns, expires_ns);
 		e->is_alias &= is_alias;
+		e->is_fixed &= expires_ns == NEVER || is_alias;
 		return 0;
 	}
 	if (t->n == NAMES_MAX)
 		for (size_t i = 0; i < BUCKETS; i++)
 			drop_expired(t, &t->buckets[i], now_ns);
-	if (n_here == NAMES_AT_ADDRESS || t->n == NAMES_MAX)
+	if (n_here == (expires_ns == NEVER ? FIXED_AT_ADDRESS : NAMES_AT_ADDRESS) ||
+	    t->n == NAMES_MAX)
 		return -ENOSPC;
 	e = malloc(sizeof(*e) + len);
 	if (!e)
@@ -119,6 +126,7 @@ static int learn_one(struct names_table *t, const struct dns_address *a, const c
 			    .expires_ns = expires_ns,
 			    .address = *a,
 			    .is_alias = is_alias,
+			    .is_fixed = expires_ns == NEVER,
 			    .len = (uint8_t)len};
 	memcpy(e->name, name, len);
 	*bucket = e;
@@ -152,30 +160,41 @@ static size_t forms_of(const struct dns_address *a, struct dns_address ret[POLIC
 }
 
 static int learn_address(struct names_table *t, const struct dns_facts *f,
-			 const struct dns_address *a, uint64_t now_ns)
+			 const struct dns_address *a, uint64_t now_ns, uint64_t expires_ns)
 {
-	uint32_t bounded = MAX(f->ttl, (uint32_t)TTL_MIN_S);
-	uint64_t ttl = MIN(bounded, (uint32_t)TTL_MAX_S) + UINT64_C(1) * GRACE_S;
 	struct dns_address forms[POLICY_EMBEDDED_MAX + 1];
 	size_t n = forms_of(a, forms);
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; r == 0 && k < MIN(f->n_names, (size_t)DNS_CHAIN_MAX); k++)
-			r = learn_one(t, &forms[i], f->names[k], k > 0, now_ns,
-				      now_ns + ttl * NS_PER_SEC);
+			r = learn_one(t, &forms[i], f->names[k], k > 0, now_ns, expires_ns);
 	return r;
 }
 
-int names_table_learn(struct names_table *t, const struct dns_facts *f, uint64_t now_ns)
+static int learn(struct names_table *t, const struct dns_facts *f, uint64_t now_ns,
+		 uint64_t expires_ns)
 {
 	int r = 0;
 
 	(void)pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; r == 0 && i < MIN(f->n_addresses, (size_t)DNS_ADDRESS_MAX); i++)
-		r = learn_address(t, f, &f->addresses[i], now_ns);
+		r = learn_address(t, f, &f->addresses[i], now_ns, expires_ns);
 	(void)pthread_mutex_unlock(&t->lock);
 	return r;
+}
+
+int names_table_learn(struct names_table *t, const struct dns_facts *f, uint64_t now_ns)
+{
+	uint32_t bounded = MAX(f->ttl, (uint32_t)TTL_MIN_S);
+	uint64_t ttl = MIN(bounded, (uint32_t)TTL_MAX_S) + UINT64_C(1) * GRACE_S;
+
+	return learn(t, f, now_ns, now_ns + ttl * NS_PER_SEC);
+}
+
+int names_table_learn_fixed(struct names_table *t, const struct dns_facts *f)
+{
+	return learn(t, f, 0, NEVER);
 }
 
 bool names_is_inner(const struct policy_address *a)
@@ -211,6 +230,19 @@ bool names_is_inner(const struct policy_address *a)
 	return false;
 }
 
+enum entry_kind {
+	ENTRY_ASKED,
+	ENTRY_ALIAS,
+	ENTRY_FIXED,
+};
+
+static enum entry_kind kind_of(const struct entry *e)
+{
+	if (e->is_fixed)
+		return ENTRY_FIXED;
+	return e->is_alias ? ENTRY_ALIAS : ENTRY_ASKED;
+}
+
 static void copy_name(const struct entry *e, struct names_found *ret)
 {
 	char *text = ret->text[ret->n];
@@ -220,24 +252,35 @@ static void copy_name(const struct entry *e, struct names_found *ret)
 	ret->names[ret->n++] = (struct bytes){.p = text, .len = e->len};
 }
 
+/* With the lock. */
+static void copy_names(struct names_table *t, const struct dns_address *key, enum entry_kind kind,
+		       uint64_t now_ns, struct names_found *ret)
+{
+	for (const struct entry *e = *bucket_of(t, key); e; e = e->next)
+		if (is_address(e, key) && kind_of(e) == kind && e->expires_ns > now_ns &&
+		    ret->n < NAMES_AT_ADDRESS)
+			copy_name(e, ret);
+}
+
 void names_table_find(struct names_table *t, const struct policy_address *a, uint64_t now_ns,
 		      struct names_found *ret)
 {
 	struct dns_address key;
+	bool is_asked;
 
 	ret->n = ret->n_asked = 0;
 	if (!a->has_ip)
 		return;
 	key = key_of(a);
 	(void)pthread_mutex_lock(&t->lock);
-	for (int aliases = 0; aliases < 2; aliases++) {
-		for (const struct entry *e = *bucket_of(t, &key); e; e = e->next)
-			if (is_address(e, &key) && e->is_alias == aliases &&
-			    e->expires_ns > now_ns && ret->n < NAMES_AT_ADDRESS)
-				copy_name(e, ret);
-		if (!aliases)
-			ret->n_asked = ret->n;
-	}
+	copy_names(t, &key, ENTRY_ASKED, now_ns, ret);
+	is_asked = ret->n > 0;
+	if (!is_asked)
+		copy_names(t, &key, ENTRY_FIXED, now_ns, ret);
+	ret->n_asked = ret->n;
+	copy_names(t, &key, ENTRY_ALIAS, now_ns, ret);
+	if (is_asked)
+		copy_names(t, &key, ENTRY_FIXED, now_ns, ret);
 	(void)pthread_mutex_unlock(&t->lock);
 }
 

@@ -29,7 +29,18 @@ struct names_table *names_table_free(struct names_table *t);
  */
 int names_table_learn(struct names_table *t, const struct dns_facts *f,
 		      uint64_t now_ns) _must_check_;
-/* The names of @a, none when it has no IP address. They are in @ret's own memory. */
+/* The same for what holds without being asked for, and as long as the session: the lines of a file
+ * of hosts. */
+int names_table_learn_fixed(struct names_table *t, const struct dns_facts *f) _must_check_;
+/*
+ * hosts.c: learns what /etc/hosts says, loopback aside; programs find names there without a
+ * question. Once, before the agent is there, who may be able to change it. Return: 0; -errno: it
+ * cannot be read, or not as a whole.
+ */
+int names_learn_hosts(struct names_table *t, const char *path);
+/* The names of @a, none when it has no IP address. They are in @ret's own memory. Those of the file
+ * of hosts are asked for where no other is, else like aliases: a rule that opens what was asked for
+ * need not know what else the address is called here. */
 void names_table_find(struct names_table *t, const struct policy_address *a, uint64_t now_ns,
 		      struct names_found *ret);
 /* Private, this machine's, or its link's: what a name of the DNS alone must not lead to. */

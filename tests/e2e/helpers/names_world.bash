@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # names_world.bash DIR COMMAND...: runs COMMAND where DIR is all that there is of a network: a DNS
 # server with names of its own (DIR/dnsmasq.log has what it was asked) and a web server at every
-# address. Called in new network and mount namespaces.
+# address. DIR/search is added to resolv.conf, DIR/hosts takes the place of /etc/hosts. Called in new network and
+# mount namespaces.
 set -euo pipefail
 dir=$1
 shift
@@ -14,6 +15,8 @@ ip address add 2001:db8::1/128 dev lo nodad 2>/dev/null || true
 mkdir -p "$dir/www"
 echo hello >"$dir/www/x"
 echo "nameserver 203.0.113.53" >"$dir/resolv.conf"
+[[ ! -e $dir/search ]] || cat "$dir/search" >>"$dir/resolv.conf"
+[[ ! -e $dir/hosts ]] || mount --bind "$dir/hosts" /etc/hosts
 mount --bind "$dir/resolv.conf" /etc/resolv.conf
 pids=()
 if [[ ! -e $dir/no-server ]]; then

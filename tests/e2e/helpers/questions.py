@@ -134,6 +134,16 @@ def canary():
             print("%s:%s refused" % address)
 
 
+def multicast():
+    for host, port in (("224.0.0.251", 5353), ("224.0.0.252", 5355), ("ff02::fb", 5353), ("ff02::1:3", 5355)):
+        s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            s.sendto(question("printer.local"), (host, port))
+            print(host, port, "sent")
+        except PermissionError:
+            print(host, port, "refused")
+
+
 def over_tcp(name):
     s = socket.create_connection(SERVER, 30)
     asked = question(name)
