@@ -89,6 +89,8 @@ GOOD = [
     match("argv: [git, [push, fetch], 7]"),
     match("path: '~/x', op: [read, change]"), match("path: ['**/x', /y]"),
     match("domain: '*.example.com', port: 443"), match("domain: [a.org, b.org], port: [80, 8000-8999]"),
+    match("domain: a.org, verify: sni"), match("domain: a.org, verify: outer-sni, port: 443"),
+    match("domain: a.org, http_method: GET"), match("domain: a.org, http_method: [GET, M-SEARCH], http_path: [/a, '/b/**']"),
     match("address: 10.0.0.0/8, protocol: [tcp, udp]"), match("cidr: ['::1', 1.2.3.4], port: 0"),
     match("protocol: unix"), match("tool: git, agent: 'c*', cwd: /x/**, parent: bash, time: 'mon-fri 09:00-17:30'"),
 ] + [match(f"tool: '*', op: {op}") for op in
@@ -164,6 +166,8 @@ BAD = [
     match("tool: [[git]]"), match("argv: git"), match("argv: []"), match("argv: [[]]"), match("args_pattern: ''"),
     match("op: reed, tool: x"), match("op: [], tool: x"), match("op: syscall, tool: x"), match("port: 70000"),
     match("port: a"), match("port: 010-20"), match("port: -1"), match("protocol: icmp"), match("domain: []"),
+    match("domain: a.org, verify: yes"), match("domain: a.org, verify: [sni]"), match("domain: a.org, http_method: get"),
+    match("domain: a.org, http_method: []"), match("domain: a.org, http_path: []"),
     match("address: 1.2.3.4, cidr: 1.2.3.4"), match("time: []"), match("cwd: {}"), match("agent: ''"),
     match("parent: [true]"),
 ]

@@ -44,6 +44,9 @@ static const char *const parents[] = {"sh", "s*", "~h$", "/bin/**", "{make,sh}"}
 static const char *const times[] = {"09:00-17:00", "mon-fri 08:00-18:00", "sat,sun",
 				    "fri-mon 22:00-06:00", "wed 00:00-24:00"};
 
+static const char *const verify[] = {"sni", "outer-sni"};
+static const char *const methods[] = {"GET", "POST"};
+
 struct key {
 	const char *name;
 	const char *const *values;
@@ -51,17 +54,21 @@ struct key {
 	unsigned weight; /* of a hundred rules */
 };
 
+#define KEY_DOMAIN 5  /* in keys; without it nothing is looked at */
+#define KEY_LOOK   13 /* and this one and those after it are no rule */
+
 #define KEY(name, table, weight)                                                                   \
 	{                                                                                          \
 		name, table, ARRAY_SIZE(table), weight                                             \
 	}
 
 static const struct key keys[] = {
-	KEY("tool", tools, 30),     KEY("args_pattern", args, 15), KEY("argv", programs, 15),
-	KEY("path", paths, 25),     KEY("op", op_words, 25),       KEY("domain", domains, 20),
-	KEY("address", ranges, 10), KEY("port", ports, 12),        KEY("protocol", protocols, 10),
-	KEY("agent", agents, 10),   KEY("cwd", cwds, 10),          KEY("parent", parents, 10),
-	KEY("time", times, 10),
+	KEY("tool", tools, 30),      KEY("args_pattern", args, 15), KEY("argv", programs, 15),
+	KEY("path", paths, 25),      KEY("op", op_words, 25),       KEY("domain", domains, 20),
+	KEY("address", ranges, 10),  KEY("port", ports, 12),        KEY("protocol", protocols, 10),
+	KEY("agent", agents, 10),    KEY("cwd", cwds, 10),          KEY("parent", parents, 10),
+	KEY("time", times, 10),      KEY("verify", verify, 12),     KEY("http_method", methods, 12),
+	KEY("http_path", paths, 12),
 };
 
 static uint64_t seed = UNIT_SEED;
@@ -93,7 +100,7 @@ static uint32_t write_matcher(struct strbuf *b)
 	while (!given)
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
 			if (below(100) < keys[k].weight)
-				given |= UINT32_C(1) << k;
+				given |= UINT32_C(1) << k | (k >= KEY_LOOK) << KEY_DOMAIN;
 	strbuf_add_str(b, "{");
 	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 		size_t n = 1 + below(MAX_VALUES);
@@ -102,6 +109,10 @@ static uint32_t write_matcher(struct strbuf *b)
 			continue;
 		if (streq(keys[k].name, "argv")) {
 			write_argv(b);
+			continue;
+		}
+		if (streq(keys[k].name, "verify")) {
+			strbuf_add_fmt(b, "verify: %s, ", PICK(verify));
 			continue;
 		}
 		strbuf_add_fmt(b, "%s: [", keys[k].name);
@@ -153,7 +164,10 @@ static uint32_t draw_rule(struct strbuf *ret, size_t number)
 			return given;
 		}
 		/* Nothing else may be wrong with it. */
-		if (!strstr(diag.message, "never match") && !strstr(diag.message, "something else"))
+		if (!strstr(diag.message, "never match") &&
+		    !strstr(diag.message, "something else") &&
+		    !strstr(diag.message, "need 'domain'") &&
+		    !strstr(diag.message, "this 'protocol' leaves none"))
 			fail_msg("%s: %s", strbuf_str(&b), diag.message);
 	}
 }
@@ -280,6 +294,10 @@ static void draw_network(struct drawn_query *d)
 		d->domains[i] =
 			DRAW("x.org", "X.Org.", "a.x.org", "b.a.x.org", "y.net", "org", ".x.org",
 			     "x.org..", "", ".", "axx.org", "localhost", "..org", "x.g", ".g");
+	d->q.look = (enum policy_look)below(POLICY_LOOK_REQUEST + 1);
+	d->q.http_method = DRAW("GET", "POST", "PUT");
+	if (below(4))
+		d->q.http_path = DRAW("/", "/a/b", "/c.x");
 	if (below(8) == 0)
 		return;
 	if (below(6))

@@ -108,9 +108,12 @@ struct act_message {
 };
 
 struct act_network {
-	int socket;           /* duplicate of the agent's, by which the call was judged */
-	int number;           /* the agent's */
-	bool is_question;     /* connect: as of a message */
+	int socket;       /* duplicate of the agent's, by which the call was judged */
+	int number;       /* the agent's */
+	bool is_question; /* connect: as of a message */
+	/* A TCP connection: its first bytes decide, so it goes to the helper. Not the decoder's. */
+	bool is_led;
+	bool is_approved;     /* with it: somebody approved of it */
 	int family, type;     /* of it: SO_DOMAIN, SO_TYPE */
 	struct bytes address; /* connect, bind, listen: our copy of the sockaddr */
 	bool is_pinned; /* connect: the address is a path, struct act's pin the socket there; bind:

@@ -59,6 +59,14 @@ enum action_error {
 const char *
 action_error_name(enum action_error e); /* "unreadable-argument", "unknown-syscall", ... */
 
+/* What the first bytes of a connection said that was led to the helper (names/lead.h). */
+struct action_look {
+	enum policy_look kind;
+	struct bytes name;         /* lower case; .p NULL: none was seen */
+	struct bytes method, path; /* POLICY_LOOK_REQUEST; path: .p NULL, unclear */
+	bool is_approved;          /* somebody approved the connection itself */
+};
+
 struct action {
 	enum action_kind kind;
 	enum action_op op;   /* the main operation, as recorded */
@@ -92,6 +100,8 @@ struct action {
 	 * the last are what the others are aliases of. Of a living action the engine knows them. */
 	const struct bytes *domains;
 	size_t n_domains, n_aliases;
+
+	const struct action_look *look; /* a connection that was made before; NULL: none */
 
 	bool moves_directory; /* rename: one of the two was a directory when it was looked at */
 

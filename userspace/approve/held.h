@@ -37,6 +37,7 @@ struct held {
 	struct audit_record record;
 	const struct policy_ask *ask; /* of the rule; belongs to the policy stack. NULL: none */
 	struct budget_action charge;  /* when it is approved */
+	bool is_led;                  /* a connection that is looked into when it is approved */
 	struct grant_subject subject; /* its strings belong to this struct; n_objects 0: none */
 	/*
 	 * Equal actions under one rule are one question: of those that held_table_each() shows, the
@@ -61,6 +62,7 @@ struct held_request {
 	const struct policy_ask *ask; /* outlives the table; NULL: the table's timeout, and no
 					 approvers */
 	struct budget_action charge;
+	bool is_led; /* a connection that is looked into once it is approved */
 	const struct grant_subject *subject; /* NULL: it is like no other, and no grant covers it */
 	/*
 	 * Called, unless NULL, with the id and the table locked, before anybody else can see the

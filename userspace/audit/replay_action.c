@@ -218,6 +218,55 @@ static int read_domains(const struct line *l, struct arena *mem, struct action *
 	return r;
 }
 
+/* "GET http://name/path", as supervise/looks.c writes it. */
+static void read_request(struct bytes asked, struct bytes name, struct action_look *look)
+{
+	const char *blank = asked.len ? memchr(asked.p, ' ', asked.len) : NULL;
+	size_t head = sizeof(" http://") - 1 + name.len;
+
+	if (!blank)
+		return;
+	look->method = (struct bytes){.p = asked.p, .len = (size_t)(blank - asked.p)};
+	if (asked.len > look->method.len + head)
+		look->path = (struct bytes){.p = blank + head,
+					    .len = asked.len - look->method.len - head};
+}
+
+/* What a connection said first. Where more names than the one that was seen stand for the address,
+ * that one was not the address's. */
+static int read_look(const struct line *l, struct arena *mem, struct action *a)
+{
+	static const struct {
+		const char *layer;
+		enum policy_look kind;
+	} layers[] = {
+		{"look", POLICY_LOOK_NONE},
+		{"sni", POLICY_LOOK_NAME},
+		{"ech", POLICY_LOOK_OUTER},
+		{"http", POLICY_LOOK_REQUEST},
+	};
+	struct action_look *look;
+	size_t i = 0;
+
+	a->look = NULL;
+	while (i < ARRAY_SIZE(layers) && !bytes_eq_str(line_word(l, LINE_LAYER), layers[i].layer))
+		i++;
+	if (i == ARRAY_SIZE(layers))
+		return 0;
+	look = arena_alloc(mem, sizeof(*look));
+	if (!look)
+		return -ENOMEM;
+	*look = (struct action_look){
+		.kind = a->n_domains == a->n_aliases + 1 ? layers[i].kind : POLICY_LOOK_NONE,
+		/* What was asked about when the connection was made is in that one's record. */
+		.is_approved = !bytes_eq_str(line_word(l, LINE_VERDICT), "deny"),
+	};
+	if (look->kind == POLICY_LOOK_REQUEST)
+		read_request(a->asked, a->domains[0], look);
+	a->look = look;
+	return 0;
+}
+
 int replay_action(const struct line *l, struct arena *mem, struct action *ret,
 		  bool *ret_has_lost_steps)
 {
@@ -230,6 +279,8 @@ int replay_action(const struct line *l, struct arena *mem, struct action *ret,
 	r = read_strings(l, mem, ret);
 	if (r == 0)
 		r = read_domains(l, mem, ret);
+	if (r == 0)
+		r = read_look(l, mem, ret);
 	if (r < 0)
 		return r;
 	ret->argv_truncated = line_has(l, LINE_ARGV_TRUNCATED);

@@ -15,6 +15,7 @@
 
 #include "action/action.h"
 #include "names/helper.h"
+#include "names/lead.h"
 #include "names/table.h"
 
 struct behalf;
@@ -25,6 +26,7 @@ struct names_config {
 	struct names_helper helper;
 	pthread_mutex_t lock; /* of helper.sockets */
 	struct names_table *table;
+	struct lead_tickets *tickets; /* of the connections that were led to the leader */
 };
 
 struct behalf_config {

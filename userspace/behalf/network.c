@@ -120,14 +120,20 @@ static int write_result(const struct action *a, uint64_t address, unsigned int v
 
 static ssize_t lead_and_send(struct behalf *b, const struct action *a, const struct act_message *m)
 {
-	ssize_t r = m->name.len ? network_lead(b, a, m->is_question) : 0;
+	const struct act_network *net = &a->act.network;
 	struct act_message led = *m;
 	struct sockaddr_in6 where;
+	ssize_t r = 0;
 
+	/* Only with this flag does a stream socket make a connection by it. */
+	if (m->name.len && net->is_led && (net->flags & MSG_FASTOPEN))
+		r = network_lead_look(b, a, m->name);
+	else if (m->name.len && !net->is_led)
+		r = network_lead(b, a, m->is_question);
 	if (m->is_question)
 		led.name = network_where_led(b, a, m->name, &where);
 	if (r == 0)
-		r = network_send(b, a, &led, a->act.network.flags);
+		r = network_send(b, a, &led, net->flags);
 	if (m->is_question)
 		network_note_asker(b, a, m->name);
 	return r;
@@ -189,8 +195,12 @@ static int perform_other(struct behalf *b, const struct action *a, void *arg)
 static int connect_led(struct behalf *b, const struct action *a)
 {
 	const struct act_network *net = &a->act.network;
-	int r = net->is_pinned ? 0 : network_lead(b, a, net->is_question);
+	int r = 0;
 
+	if (net->is_led)
+		r = network_lead_look(b, a, net->address);
+	else if (!net->is_pinned)
+		r = network_lead(b, a, net->is_question);
 	if (r < 0)
 		return r;
 	r = behalf_call(b, a, perform_other, NULL);

@@ -45,7 +45,7 @@ static const struct {
 	{IPPROTO_TCP, TCP_NODELAY},
 };
 
-static void copy_options(int from, int to)
+void network_copy_options(int from, int to)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kept_options); i++) {
 		int level = kept_options[i].level, option = kept_options[i].option;
@@ -59,7 +59,7 @@ static void copy_options(int from, int to)
 }
 
 /* A port that is taken there is replaced by another, as if it had not been asked for. */
-static void copy_address(int from, int to)
+void network_copy_address(int from, int to)
 {
 	struct sockaddr_storage address = {};
 	struct sockaddr_in6 in6;
@@ -84,7 +84,7 @@ static int make_like(struct names_config *names, const struct act_network *net, 
 
 	if (is_question) {
 		(void)pthread_mutex_lock(&names->lock);
-		fd = names_socket(names->helper.sockets, net->family, net->type);
+		fd = names_socket(names->helper.sockets, net->family, net->type, 0);
 		(void)pthread_mutex_unlock(&names->lock);
 		if (fd < 0) /* the helper has gone: there is no such server */
 			return fd == -EPIPE || fd == -EAGAIN ? -ECONNREFUSED : fd;
@@ -95,8 +95,8 @@ static int make_like(struct names_config *names, const struct act_network *net, 
 	}
 	if (flags < 0 || fcntl(fd, F_SETFL, flags) < 0)
 		return -errno;
-	copy_options(net->socket, fd);
-	copy_address(net->socket, fd);
+	network_copy_options(net->socket, fd);
+	network_copy_address(net->socket, fd);
 	return TAKE_FD(fd);
 }
 
@@ -133,7 +133,7 @@ static bool is_still_there(const struct action *a)
  * Signals wait: one that came in the middle would leave the agent's old socket in its place, or
  * none of us would know which it is.
  */
-static int replace(const struct behalf *b, const struct action *a, int fd)
+int network_replace(const struct behalf *b, const struct action *a, int fd)
 {
 	struct seccomp_notif_addfd add = {
 		.id = a->act.notif_id,
@@ -151,6 +151,9 @@ static int replace(const struct behalf *b, const struct action *a, int fd)
 	(void)pthread_sigmask(SIG_BLOCK, &all, &saved);
 	r = ioctl(b->config.listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 	(void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	/* What the decoder owns is the agent's socket again, under the same number. */
+	if (r == 0 && dup3(fd, a->act.network.socket, O_CLOEXEC) < 0)
+		r = -errno;
 	return r;
 }
 
@@ -161,7 +164,6 @@ int network_lead(struct behalf *b, const struct action *a, bool is_question)
 	_cleanup_(fd_closep) int fd = -1;
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
-	int r;
 
 	if (!names || names_helper_is_on_loopback(&names->helper) ||
 	    (net->family != AF_INET && net->family != AF_INET6) ||
@@ -172,11 +174,7 @@ int network_lead(struct behalf *b, const struct action *a, bool is_question)
 	fd = make_like(names, net, is_question);
 	if (fd < 0)
 		return fd;
-	r = replace(b, a, fd);
-	/* What the decoder owns is the agent's socket again, under the same number. */
-	if (r == 0 && dup3(fd, net->socket, O_CLOEXEC) < 0)
-		r = -errno;
-	return r;
+	return network_replace(b, a, fd);
 }
 
 struct bytes network_where_led(const struct behalf *b, const struct action *a, struct bytes address,

@@ -36,6 +36,17 @@ int network_lead(struct behalf *b, const struct action *a, bool is_question) _mu
 /* Where a question for @address goes instead of it: *ret, where the helper listens on loopback. */
 struct bytes network_where_led(const struct behalf *b, const struct action *a, struct bytes address,
 			       struct sockaddr_in6 *ret);
+/* What a program may have set of a socket and expects to find set; its address likewise. */
+void network_copy_options(int from, int to);
+void network_copy_address(int from, int to);
+/* Puts @fd, borrowed, in the place of the agent's socket, and of the act's. Return: 0, -errno. */
+int network_replace(const struct behalf *b, const struct action *a, int fd) _must_check_;
+/*
+ * network_lead.c: as network_lead(), for a connection to @address into which the leader looks
+ * before anything of it goes there. Return: 0; -errno: it cannot be led there, and must not be
+ * made.
+ */
+int network_lead_look(struct behalf *b, const struct action *a, struct bytes address) _must_check_;
 /* What was led there has been sent, or connected: remembers who asks. @address: the one that was
  * asked. */
 void network_note_asker(struct behalf *b, const struct action *a, struct bytes address);

@@ -51,7 +51,8 @@ static bool is_wanted(const struct session *s, int fd)
 		wanted = wanted || fd == c->keep_fds[i];
 	for (size_t i = 0; i < c->n_sinks; i++)
 		wanted = wanted || fd == c->sinks[i];
-	wanted = wanted || (c->names && (fd == c->names->questions || fd == c->names->sockets));
+	wanted = wanted || (c->names && (fd == c->names->questions || fd == c->names->looks ||
+					 fd == c->names->sockets));
 	return wanted || fd == c->asker;
 }
 
@@ -68,6 +69,7 @@ static void close_inherited(const struct session *s)
 	last = MAX(last, c->asker);
 	if (c->names) {
 		last = MAX(last, c->names->questions);
+		last = MAX(last, c->names->looks);
 		last = MAX(last, c->names->sockets);
 	}
 	for (int fd = 3; fd <= last; fd++)
@@ -362,7 +364,7 @@ static int init_names(struct session *s)
 	/* Without it, or past what is read of it, its addresses have no names. */
 	if (r == 0)
 		(void)names_learn_hosts(s->names.table, HOSTS);
-	return r;
+	return r < 0 ? r : lead_tickets_new(&s->names.tickets);
 }
 
 static void fini_names(struct session *s)
@@ -370,6 +372,7 @@ static void fini_names(struct session *s)
 	if (!s->config->names)
 		return;
 	names_table_free(s->names.table);
+	lead_tickets_free(s->names.tickets);
 	names_helper_close(&s->names.helper);
 }
 
@@ -445,6 +448,8 @@ static int start_deciding(struct session *s)
 	if (chdir("/") < 0) /* a session that outlasts its command must not keep a mount busy */
 		return fail_errno(s, "cannot change to /", -errno);
 	r = supervise_names_start(s->supervise);
+	if (r == 0)
+		r = supervise_looks_start(s->supervise);
 	if (r < 0)
 		return fail_errno(s, "cannot start deciding on names", r);
 	receivers.arg = s->supervise;
@@ -498,6 +503,7 @@ static void session_teardown(struct session *s)
 	bool has_ended = receivers_stop(s->receivers);
 
 	supervise_names_stop(s->supervise);
+	supervise_looks_stop(s->supervise);
 	if (s->supervise) {
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);

@@ -251,7 +251,10 @@ static void decide_steps(struct engine *e, const struct action *a, const struct 
 		engine_add_domains(e->config.names, a, i, now->monotonic_ns, &e->names[i > 0], &q);
 		if (i == 0 && e->names[0].n)
 			d->names = &e->names[0];
-		policy_stack_eval(e->config.stack, e->scratch, &q, &r);
+		if (engine_eval_led(e->config.stack, e->scratch, &q, &r))
+			d->is_led = true;
+		else
+			policy_stack_eval(e->config.stack, e->scratch, &q, &r);
 		if (r.verdict == VERDICT_ASK)
 			e->asked |= UINT32_C(1) << i;
 		/* Of two that ask, the one that says who may answer, and how much, speaks. */
@@ -424,6 +427,25 @@ static void decide_budget(struct engine *e, const struct action *a, uint64_t now
 	}
 }
 
+/*
+ * A connection that was counted when it was made, and can wait no longer for anybody: an answer
+ * that was given to it, or ahead, holds for what it turns out to be.
+ */
+static void decide_look(struct engine *e, const struct action *a, struct decision *d)
+{
+	if (d->verdict == VERDICT_ASK && a->look->is_approved)
+		d->verdict = VERDICT_ALLOW;
+	decide_ask(e, a, d);
+	if (d->verdict == VERDICT_ASK) {
+		d->verdict = VERDICT_DENY;
+		d->source.reason = "This name has to be asked about before the connection is made.";
+	} else if (d->verdict == VERDICT_DENY && !d->source.reason) {
+		d->source.reason = a->look->name.p
+					   ? "The connection asks for a name that is not allowed."
+					   : "The connection does not say which name it asks for.";
+	}
+}
+
 static void decide_policy(struct engine *e, const struct action *a, const struct engine_time *now,
 			  struct decision *d)
 {
@@ -434,7 +456,9 @@ static void decide_policy(struct engine *e, const struct action *a, const struct
 		decide_system(e, a, d);
 	else
 		decide_steps(e, a, now, d);
-	if (d->verdict < VERDICT_DENY)
+	if (a->look)
+		decide_look(e, a, d);
+	else if (d->verdict < VERDICT_DENY)
 		decide_budget(e, a, now->monotonic_ns, d);
 	if (d->verdict < VERDICT_ASK && (d->charge.is_exec || d->charge.is_connect))
 		d->cost = d->charge.cost;

@@ -78,8 +78,10 @@ struct decision {
 	const struct grant_subject *subject;
 	struct budget_action charge; /* ASK: what to charge when the hold is approved */
 	double cost;                 /* charged */
-	/* Of the first step's address; NULL: it has none. Valid until the next decision. */
+	/* Of the first step's address, or what was seen; NULL: it has none. Valid until the next
+	 * decision. */
 	const struct names_found *names;
+	bool is_led;  /* ALLOW, FLAG, ASK: what its first bytes say is decided on again */
 	bool is_stop; /* DENY by a budget that wants the session ended; source.reason says why */
 };
 

@@ -11,6 +11,12 @@
  */
 void engine_add_domains(struct names_table *names, const struct action *a, size_t i,
 			uint64_t now_ns, struct names_found *found, struct policy_query *q);
+/*
+ * Whether the connection of @q is to be looked into; then *ret is what the most open of its names
+ * comes to, as which of them is meant will be seen. Else *ret is not set.
+ */
+bool engine_eval_led(const struct policy_stack *stack, struct policy_scratch *scratch,
+		     const struct policy_query *q, struct policy_result *ret);
 /* A service that answers questions for names, at which the resolver would not see them. Programs
  * that cannot reach it ask the DNS themselves. */
 bool engine_is_other_resolver(const struct action_step *s);

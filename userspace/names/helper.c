@@ -11,15 +11,17 @@
 #include <unistd.h>
 
 #include "names/helper.h"
+#include "names/lead.h"
 
-#define RESOLV_CONF   "/etc/resolv.conf"
-#define FDS_MAX       NAMES_LISTENERS
+#define RESOLV_CONF "/etc/resolv.conf"
+_Static_assert(NAMES_LISTENERS <= FDS_MAX, "they are sent at once");
 #define MAKER_TIMEOUT 2   /* s; it answers in microseconds, or has ended */
 #define RESTART_NS    100 /* ms between two lives of a resolver */
 
 struct socket_request {
 	uint32_t seq;
 	int32_t family, type;
+	uint32_t port; /* that is to be listened on; 0: none */
 };
 
 struct socket_reply {
@@ -35,7 +37,7 @@ struct ready {
 
 /* ---- messages with descriptors */
 
-static int send_fds(int sock, const void *p, size_t len, const int *fds, size_t n)
+int fds_send(int sock, const void *p, size_t len, const int *fds, size_t n)
 {
 	union {
 		struct cmsghdr align;
@@ -50,6 +52,8 @@ static int send_fds(int sock, const void *p, size_t len, const int *fds, size_t 
 		h.msg_control = control.buf;
 		h.msg_controllen = CMSG_SPACE(n * sizeof(int));
 		c = CMSG_FIRSTHDR(&h);
+		if (!c || n > FDS_MAX)
+			return -EINVAL;
 		*c = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
 				      .cmsg_type = SCM_RIGHTS,
 				      .cmsg_len = CMSG_LEN(n * sizeof(int))};
@@ -58,8 +62,7 @@ static int send_fds(int sock, const void *p, size_t len, const int *fds, size_t 
 	return sendmsg(sock, &h, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Return: how many descriptors came along, -errno; -EPIPE: the other side has gone. */
-static int receive_fds(int sock, void *p, size_t len, int fds[static FDS_MAX])
+int fds_receive(int sock, void *p, size_t len, int fds[static FDS_MAX])
 {
 	union {
 		struct cmsghdr align;
@@ -102,13 +105,95 @@ static int make_socket(const struct socket_request *q)
 	return fd < 0 ? -errno : fd;
 }
 
+/* What the leader listens on. */
+struct maker {
+	int leader;
+	size_t n;
+	struct {
+		uint16_t port;
+		int fds[2];
+		size_t n_fds;
+	} ports[LEAD_PORTS_MAX];
+};
+
+static void tell_leader(struct maker *m, size_t i)
+{
+	(void)fds_send(m->leader, &m->ports[i].port, sizeof(m->ports[i].port), m->ports[i].fds,
+		       m->ports[i].n_fds);
+}
+
+static int listen_on(struct maker *m, uint16_t port)
+{
+	int fd;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->ports[i].port == port)
+			return 0;
+	if (m->n == LEAD_PORTS_MAX)
+		return -EMFILE;
+	fd = namespace_listen_tcp(AF_INET, port);
+	if (fd < 0)
+		return fd;
+	m->ports[m->n].port = port;
+	m->ports[m->n].fds[0] = fd;
+	m->ports[m->n].n_fds = 1;
+	fd = namespace_listen_tcp(AF_INET6, port);
+	if (fd >= 0) /* else there is no IPv6, and nobody connects by it */
+		m->ports[m->n].fds[m->ports[m->n].n_fds++] = fd;
+	tell_leader(m, m->n++);
+	return 0;
+}
+
+/* A leader that has begun knows no listener yet. */
+static void serve_leader(struct maker *m)
+{
+	char byte;
+
+	if (recv(m->leader, &byte, sizeof(byte), MSG_DONTWAIT) <= 0)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		tell_leader(m, i);
+}
+
+/* Return: 0, -errno: the supervisor has gone. */
+static int serve_supervisor(struct maker *m, int sockets)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	struct socket_request q = {};
+	struct socket_reply reply = {};
+	int none[FDS_MAX];
+	int r = fds_receive(sockets, &q, sizeof(q), none);
+
+	if (r < 0)
+		return r;
+	r = q.port ? listen_on(m, (uint16_t)q.port) : 0;
+	fd = r < 0 ? r : make_socket(&q);
+	reply = (struct socket_reply){.seq = q.seq, .error = fd < 0 ? -fd : 0};
+	(void)fds_send(sockets, &reply, sizeof(reply), &fd, fd >= 0);
+	return 0;
+}
+
+static void serve(struct maker *m, int sockets)
+{
+	struct pollfd p[] = {{.fd = sockets, .events = POLLIN},
+			     {.fd = m->leader, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+			continue;
+		if (p[1].revents)
+			serve_leader(m);
+		if (p[0].revents && serve_supervisor(m, sockets) < 0)
+			return;
+	}
+}
+
 /* Tells the minder of the listeners, and then the supervisor's side of @sockets that it is ready.
  */
-static _Noreturn void maker_run(int minder, int sockets)
+static _Noreturn void maker_run(int minder, int sockets, int leader)
 {
+	static struct maker maker;
 	int listeners[NAMES_LISTENERS] = {-1, -1, -1, -1};
-	struct socket_request q;
-	int none[FDS_MAX];
 	size_t n = 0;
 	int r;
 
@@ -118,16 +203,13 @@ static _Noreturn void maker_run(int minder, int sockets)
 	/* Those of IPv6 come last, and are there or not. */
 	while (r == 0 && n < NAMES_LISTENERS && listeners[n] >= 0)
 		n++;
-	(void)send_fds(minder, &r, sizeof(r), listeners, n);
+	(void)fds_send(minder, &r, sizeof(r), listeners, n);
 	for (size_t i = 0; i < NAMES_LISTENERS; i++)
 		(void)fd_close(listeners[i]);
 	(void)close(minder);
-	while (r == 0 && receive_fds(sockets, &q, sizeof(q), none) == 0) {
-		_cleanup_(fd_closep) int fd = make_socket(&q);
-		struct socket_reply reply = {.seq = q.seq, .error = fd < 0 ? -fd : 0};
-
-		(void)send_fds(sockets, &reply, sizeof(reply), &fd, fd >= 0);
-	}
+	maker.leader = leader;
+	if (r == 0)
+		serve(&maker, sockets);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -156,15 +238,31 @@ static void begin_child(pid_t minder, const char *name)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }
 
-static pid_t start_resolver(const struct resolver_config *config)
+static pid_t start_resolver(const struct resolver_config *config, const struct lead_config *lead)
 {
 	pid_t minder = getpid(), pid = fork();
 
 	if (pid)
 		return pid;
 	begin_child(minder, "holdfast-dns");
+	(void)close(lead->supervisor);
+	(void)close(lead->maker);
 	drop_rights();
 	resolver_run(config);
+}
+
+static pid_t start_leader(const struct resolver_config *config, const struct lead_config *lead)
+{
+	pid_t minder = getpid(), pid = fork();
+
+	if (pid)
+		return pid;
+	begin_child(minder, "holdfast-lead");
+	(void)close(config->questions);
+	for (size_t i = 0; i < NAMES_LISTENERS; i++)
+		(void)fd_close(config->listeners[i]);
+	drop_rights();
+	lead_run(lead);
 }
 
 static bool has_hung_up(int sock)
@@ -174,29 +272,34 @@ static bool has_hung_up(int sock)
 	return poll(&p, 1, 0) < 0 || p.revents;
 }
 
-/* One resolver after the other, until the supervisor or the maker has gone. @maker 0: there is
- * none.
- */
-static _Noreturn void mind(const struct resolver_config *config, pid_t maker)
+/* One resolver and one leader after the other, until the supervisor or the maker has gone. @maker
+ * 0: there is none, and so nothing for a leader to listen on. */
+static _Noreturn void mind(const struct resolver_config *config, const struct lead_config *lead,
+			   pid_t maker)
 {
 	const struct timespec pause = {.tv_nsec = RESTART_NS * 1000000L};
-	pid_t resolver = start_resolver(config), pid;
+	pid_t resolver = start_resolver(config, lead), pid;
+	pid_t leader = maker ? start_leader(config, lead) : 0;
 
 	for (;;) {
 		pid = waitpid(-1, NULL, 0);
 		if ((maker && pid == maker) || (pid < 0 && errno == ECHILD) ||
 		    has_hung_up(config->questions))
 			_exit(EXIT_SUCCESS);
-		if (pid != resolver)
+		if (pid != resolver && (!leader || pid != leader))
 			continue;
 		(void)nanosleep(&pause, NULL);
-		resolver = start_resolver(config);
+		if (pid == resolver)
+			resolver = start_resolver(config, lead);
+		else
+			leader = start_leader(config, lead);
 	}
 }
 
 /* Away from the job: neither its terminal's signals nor its descriptors are the helper's. */
-static void leave_job(int questions, int sockets)
+static void leave_job(int fds[static 3])
 {
+	int last = 2;
 	sigset_t none;
 
 	(void)setpgid(0, 0);
@@ -207,39 +310,46 @@ static void leave_job(int questions, int sockets)
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGTSTP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
-	for (int fd = 0; fd < MIN(questions, sockets); fd++)
-		(void)close(fd);
-	for (int fd = MIN(questions, sockets) + 1; fd < MAX(questions, sockets); fd++)
-		(void)close(fd);
-	(void)syscall(SYS_close_range, (unsigned)MAX(questions, sockets) + 1, ~0U, 0);
+	for (int i = 0; i < 3; i++)
+		last = MAX(last, fds[i]);
+	for (int fd = 0; fd < last; fd++)
+		if (fd != fds[0] && fd != fds[1] && fd != fds[2])
+			(void)close(fd);
+	(void)syscall(SYS_close_range, (unsigned)last + 1, ~0U, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NAME, "holdfast-names");
 	if (chdir("/") < 0)
 		_exit(EXIT_FAILURE);
 }
 
-static _Noreturn void minder_run(int questions, int sockets)
+static _Noreturn void minder_run(int questions, int looks, int sockets)
 {
 	struct resolver_config config = {.questions = questions, .resolv_conf = RESOLV_CONF};
 	struct ready ready = {};
+	struct lead_config lead = {.supervisor = looks};
 	pid_t minder, maker;
-	int pair[2], n, r = 0;
+	int pair[2], leader[2], n, r = 0;
 
-	leave_job(questions, sockets);
+	leave_job((int[]){questions, looks, sockets});
 	minder = getpid();
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, leader) < 0)
 		_exit(EXIT_FAILURE);
 	maker = fork();
 	if (maker == 0) {
 		begin_child(minder, "holdfast-net");
 		(void)close(pair[0]);
+		(void)close(leader[0]);
 		(void)close(questions);
-		maker_run(pair[1], sockets);
+		(void)close(looks);
+		maker_run(pair[1], sockets, leader[1]);
 	}
 	(void)close(pair[1]);
+	(void)close(leader[1]);
+	lead.maker = leader[0];
 	for (size_t i = 0; i < NAMES_LISTENERS; i++)
 		config.listeners[i] = -1;
-	n = receive_fds(pair[0], &r, sizeof(r), config.listeners);
+	n = fds_receive(pair[0], &r, sizeof(r), config.listeners);
 	(void)close(pair[0]);
 	r = n < 0 ? n : r;
 	if (r < 0) {
@@ -248,11 +358,11 @@ static _Noreturn void minder_run(int questions, int sockets)
 		if (namespace_listen_on_loopback(config.listeners, ready.ports) < 0)
 			ready.error = -r;
 	}
-	(void)send_fds(sockets, &ready, sizeof(ready), NULL, 0);
+	(void)fds_send(sockets, &ready, sizeof(ready), NULL, 0);
 	(void)close(sockets);
 	if (ready.error)
 		_exit(EXIT_FAILURE);
-	mind(&config, maker);
+	mind(&config, &lead, maker);
 }
 
 /* ---- the supervisor's side */
@@ -269,7 +379,7 @@ static int net_cookie(int fd, uint64_t *ret)
 
 static int maker_cookie(struct names_helper *h)
 {
-	_cleanup_(fd_closep) int fd = names_socket(h->sockets, AF_INET, SOCK_DGRAM);
+	_cleanup_(fd_closep) int fd = names_socket(h->sockets, AF_INET, SOCK_DGRAM, 0);
 
 	return fd < 0 ? fd : net_cookie(fd, &h->own_cookie);
 }
@@ -281,7 +391,7 @@ static int await_ready(struct names_helper *h)
 	struct ready ready;
 	int none[FDS_MAX], r;
 
-	r = receive_fds(h->sockets, &ready, sizeof(ready), none);
+	r = fds_receive(h->sockets, &ready, sizeof(ready), none);
 	if (r < 0)
 		return r;
 	if (ready.error)
@@ -294,27 +404,31 @@ static int await_ready(struct names_helper *h)
 
 int names_helper_start(struct names_helper *ret)
 {
-	int questions[2], sockets[2];
-	pid_t pid;
+	/* The supervisor's ends, which are the first of each pair, and the helper's. */
+	int *const ours[] = {&ret->questions, &ret->looks, &ret->sockets};
+	int theirs[ARRAY_SIZE(ours)] = {-1, -1, -1};
 	int r;
 
 	*ret = NAMES_HELPER_INIT;
 	r = net_cookie(-1, &ret->net_cookie);
-	if (r < 0)
-		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, questions) < 0)
-		return -errno;
-	ret->questions = questions[0];
-	r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0 ? -errno : 0;
-	if (r == 0) {
-		ret->sockets = sockets[0];
-		pid = fork();
-		if (pid == 0)
-			minder_run(questions[1], sockets[1]);
-		r = pid < 0 ? -errno : 0;
-		(void)close(sockets[1]);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ours); i++) {
+		int pair[2];
+
+		r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+		if (r == 0) {
+			*ours[i] = pair[0];
+			theirs[i] = pair[1];
+		}
 	}
-	(void)close(questions[1]);
+	if (r == 0) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			minder_run(theirs[0], theirs[1], theirs[2]);
+		r = pid < 0 ? -errno : 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		(void)fd_close(theirs[i]);
 	if (r == 0)
 		r = await_ready(ret);
 	if (r == 0 && !names_helper_is_on_loopback(ret))
@@ -327,20 +441,22 @@ int names_helper_start(struct names_helper *ret)
 void names_helper_close(struct names_helper *h)
 {
 	h->questions = fd_close(h->questions);
+	h->looks = fd_close(h->looks);
 	h->sockets = fd_close(h->sockets);
 }
 
-int names_socket(int sockets, int family, int type)
+int names_socket(int sockets, int family, int type, uint16_t port)
 {
 	static uint32_t seq;
-	const struct socket_request q = {.seq = ++seq, .family = family, .type = type};
+	const struct socket_request q = {
+		.seq = ++seq, .family = family, .type = type, .port = port};
 	struct socket_reply reply;
 	int fds[FDS_MAX];
 	int r;
 
-	r = send_fds(sockets, &q, sizeof(q), NULL, 0);
+	r = fds_send(sockets, &q, sizeof(q), NULL, 0);
 	while (r >= 0) {
-		r = receive_fds(sockets, &reply, sizeof(reply), fds);
+		r = fds_receive(sockets, &reply, sizeof(reply), fds);
 		if (r >= 0 && reply.seq == q.seq)
 			break;
 		/* The answer to one that was given up. */

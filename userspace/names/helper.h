@@ -3,7 +3,7 @@
  * The processes that answer a session's DNS questions, apart from the supervisor: none of them ever
  * sees the agent's memory or the log, and none reads what the other gets.
  *
- *   minder    starts the two others, and the resolver again when it ends; reads nothing.
+ *   minder    starts the others, and resolver and leader again when they end; reads nothing.
  *   maker     lives in a network namespace of its own, in which every address is local, and makes
  *             sockets there. A question that the agent sends from such a socket to port 53 of any
  *             address arrives at the resolver, and its answer comes from that very address, so that
@@ -11,6 +11,8 @@
  *             Where no namespace can be had there is no maker, and the resolver listens on loopback
  *             of the session's: questions are led there by their address. Programs that check where
  *             an answer comes from (musl's) then get none.
+ *   leader    reads the first bytes of connections (names/lead.h), which are led to it as questions
+ *             are led to the resolver.
  *   resolver  reads questions (names/resolver.c), asks the supervisor about each name, and asks the
  *             servers of /etc/resolv.conf.
  *
@@ -26,6 +28,7 @@
 
 struct names_helper {
 	int questions; /* from the resolver: struct names_request; -1: there is none */
+	int looks;     /* from the leader: struct lead_request */
 	int sockets;   /* to the maker: names_socket() */
 	/* Of the listeners on loopback; 0: there is no such one. All 0: there is a maker. */
 	uint16_t ports[NAMES_LISTENERS];
@@ -34,7 +37,7 @@ struct names_helper {
 	uint64_t net_cookie, own_cookie;
 };
 
-#define NAMES_HELPER_INIT ((struct names_helper){.questions = -1, .sockets = -1})
+#define NAMES_HELPER_INIT ((struct names_helper){.questions = -1, .looks = -1, .sockets = -1})
 
 /* Starts them. The process must have one thread. Return: 0; -errno: there is neither a namespace
  * nor loopback, and nothing was started. */
@@ -46,8 +49,15 @@ static inline bool names_helper_is_on_loopback(const struct names_helper *h)
 void names_helper_close(struct names_helper *h);
 
 /* A socket in the maker's namespace, with O_CLOEXEC. Callers take turns: not from two threads at
- * once. Return: a descriptor, -errno. */
-int names_socket(int sockets, int family, int type) _must_check_;
+ * once. @port: connections to this port of any address are to arrive at the leader; 0: none is
+ * meant. Return: a descriptor, -errno (-EMFILE: too many ports). */
+int names_socket(int sockets, int family, int type, uint16_t port) _must_check_;
+/* Two descriptors are sent over, and @p; those are borrowed. For names/ alone. Return: 0, -errno.
+ */
+int fds_send(int sock, const void *p, size_t len, const int *fds, size_t n);
+#define FDS_MAX 4
+/* Return: how many came, which are the caller's, -errno; -EPIPE: the other side has gone. */
+int fds_receive(int sock, void *p, size_t len, int fds[static FDS_MAX]);
 
 /* ---- between the resolver and the supervisor: to each request one reply, and to a question that
  * was held a second one when it is no longer. Replies come in any order. */
@@ -99,3 +109,6 @@ int namespace_listen(int ret[static NAMES_LISTENERS]) _must_check_;
 /* Those on loopback, with ports of the kernel's choice. Return: 0, -errno. */
 int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
 				 uint16_t ret_ports[static NAMES_LISTENERS]) _must_check_;
+/* A listener for TCP on @port of every address of it, which does not block. Return: a descriptor,
+ * -errno. */
+int namespace_listen_tcp(int family, uint16_t port) _must_check_;

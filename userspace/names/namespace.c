@@ -11,7 +11,7 @@
 #include "names/helper.h"
 
 #define DNS_PORT 53
-#define BACKLOG  64
+#define BACKLOG  4096 /* as many as may come while the process behind it starts */
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
 #endif
@@ -123,7 +123,7 @@ static int open_listener(int family, int type, uint16_t port)
 		r = bind(fd, (const struct sockaddr *)&in, sizeof(in));
 	else
 		r = bind(fd, (const struct sockaddr *)&in6, sizeof(in6));
-	if (r < 0 || (type == SOCK_STREAM && listen(fd, BACKLOG) < 0))
+	if (r < 0 || (type != SOCK_DGRAM && listen(fd, BACKLOG) < 0))
 		return -errno;
 	return TAKE_FD(fd);
 }
@@ -172,4 +172,9 @@ int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
 	if (r < 0)
 		close_all(ret);
 	return r;
+}
+
+int namespace_listen_tcp(int family, uint16_t port)
+{
+	return open_listener(family, SOCK_STREAM | SOCK_NONBLOCK, port);
 }

@@ -235,8 +235,9 @@ bool covers_atom(const struct matcher *a, const struct atom *atom, struct regex_
 {
 	if (!(a->ops & OP_BIT(atom->op)) || (atom->of->protocols & ~a->protocols))
 		return false;
-	/* Patterns on circumstances are not compared. */
-	if (a->agents || a->cwds || a->n_parents || a->n_times)
+	/* Patterns on circumstances, and on what is only seen later, are not compared. */
+	if (a->verify || a->n_methods || a->http_paths || a->agents || a->cwds || a->n_parents ||
+	    a->n_times)
 		return false;
 	return path_covers(a, atom) && address_covers(a, atom) && ports_cover(a, atom->of) &&
 	       domain_covers(a, atom) && tools_cover(a, atom, scratch) && args_cover(a, atom->of) &&

@@ -38,6 +38,13 @@ struct argv_element {
 	size_t n;
 };
 
+/* How sure it has to be which host a connection means. */
+enum match_verify {
+	VERIFY_NONE,      /* the names that were resolved to its address */
+	VERIFY_SNI,       /* what its first bytes ask for: TLS or HTTP */
+	VERIFY_OUTER_SNI, /* likewise, also where another name may be encrypted */
+};
+
 /* What `match` or one map of `unless` says. Absent keys have no elements; ops and protocols are
  * then all set. */
 struct matcher {
@@ -65,6 +72,10 @@ struct matcher {
 	size_t n_parents;
 	const struct week_range *times;
 	size_t n_times;
+	enum match_verify verify;
+	const struct bytes *methods; /* of HTTP */
+	size_t n_methods;
+	const struct glob *http_paths; /* a list */
 };
 
 struct rule {
@@ -80,6 +91,7 @@ struct rule {
 	unsigned name_line, name_column;
 	unsigned layer;          /* 0: the document's own and its fragments'; 1: those of what it
 				    extends; and so on */
+	bool looks;              /* decides by what a connection's first bytes say */
 	bool is_replaced;        /* by a rule of the same name in a lower layer: dropped */
 	const char *match_text;  /* `match` as YAML, its variables replaced */
 	const char *unless_text; /* likewise; NULL: none */
@@ -122,9 +134,10 @@ struct policy {
 	const char *description; /* NULL: none given */
 	enum policy_mode mode;
 	bool logs_reads;
-	const struct policy_log *log;   /* NULL: it says nothing of it */
-	uint32_t grants;                /* bits of enum grant */
-	uint64_t kept_capabilities;     /* bits, as in policy/capability.h */
+	bool has_looks;               /* some rule decides by what a connection's first bytes say */
+	const struct policy_log *log; /* NULL: it says nothing of it */
+	uint32_t grants;              /* bits of enum grant */
+	uint64_t kept_capabilities;   /* bits, as in policy/capability.h */
 	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
 	bool has_resolve_default;       /* `default` says it itself */
 	enum verdict unix_default;      /* network operations on unix sockets */
@@ -173,6 +186,10 @@ int match_parse_cidr(const struct loader *l, const struct node *n, void *matcher
 int match_parse_ports(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 int match_parse_protocols(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 int match_parse_domains(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_verify(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_methods(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_http_paths(const struct loader *l, const struct node *n,
+			   void *matcher) _must_check_;
 int match_parse_times(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 /* Compiles @pattern and keeps it. */
 int match_regex(const struct loader *l, const struct node *n, const char *key, struct bytes pattern,

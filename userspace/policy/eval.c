@@ -69,6 +69,8 @@ static enum key_answer match_keys(const struct key_context *c, const struct matc
 	    (m->n_ports && !key_ports(c, m)) ||
 	    (m->n_addresses && !settled.addresses && !key_addresses(c, m)) ||
 	    (m->n_domains && !settled.domains && !key_domains(c, m)) ||
+	    (m->verify && !key_verify(c, m)) ||
+	    ((m->n_methods || m->http_paths) && !key_http(c, m)) ||
 	    (m->paths && !settled.paths && !key_paths(c, m)) || (m->n_times && !key_times(c, m)) ||
 	    (m->agents && !key_agents(c, m)) || (m->cwds && !key_cwds(c, m)))
 		return KEY_NO;

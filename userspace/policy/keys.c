@@ -246,6 +246,41 @@ bool key_ports(const struct key_context *c, const struct matcher *m)
 	return false;
 }
 
+/* Whether its first bytes are still to be looked at. */
+static bool is_look_ahead(const struct policy_query *q)
+{
+	return q->look == POLICY_LOOK_AHEAD &&
+	       (!q->address || q->address->protocol == POLICY_PROTO_TCP);
+}
+
+/* A connection of which nobody knows whom it means is doubtful. */
+bool key_verify(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_query *q = c->q;
+
+	if (q->op == OP_RESOLVE || is_look_ahead(q))
+		return true;
+	return c->takes_doubt || q->look == POLICY_LOOK_NAME || q->look == POLICY_LOOK_REQUEST ||
+	       (q->look == POLICY_LOOK_OUTER && m->verify == VERIFY_OUTER_SNI);
+}
+
+/* Under TLS there is a request as well, which nobody sees. */
+bool key_http(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_query *q = c->q;
+	bool is_method = m->n_methods == 0;
+
+	if (q->op == OP_RESOLVE || is_look_ahead(q))
+		return c->lets_through;
+	if (q->look != POLICY_LOOK_REQUEST)
+		return c->takes_doubt;
+	for (size_t i = 0; i < m->n_methods && !is_method; i++)
+		is_method = bytes_eq(m->methods[i], q->http_method);
+	if (!is_method || !m->http_paths)
+		return is_method;
+	return q->http_path.p ? any_glob(m->http_paths, q->http_path) : c->takes_doubt;
+}
+
 bool key_protocols(const struct key_context *c, const struct matcher *m)
 {
 	enum policy_protocol protocol = POLICY_PROTO_OTHER;

@@ -73,6 +73,8 @@ bool key_domains(const struct key_context *c, const struct matcher *m);
 bool key_addresses(const struct key_context *c, const struct matcher *m);
 bool key_ports(const struct key_context *c, const struct matcher *m);
 bool key_protocols(const struct key_context *c, const struct matcher *m);
+bool key_verify(const struct key_context *c, const struct matcher *m);
+bool key_http(const struct key_context *c, const struct matcher *m);
 bool key_agents(const struct key_context *c, const struct matcher *m);
 bool key_cwds(const struct key_context *c, const struct matcher *m);
 bool key_times(const struct key_context *c, const struct matcher *m);

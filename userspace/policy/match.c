@@ -17,13 +17,23 @@ void *match_alloc(const struct loader *l, size_t n, size_t size)
 }
 
 static const struct field match_fields[] = {
-	{"tool", false, match_parse_tools},      {"args_pattern", false, match_parse_args},
-	{"argv", false, match_parse_argv},       {"path", false, match_parse_paths},
-	{"op", false, match_parse_ops},          {"domain", false, match_parse_domains},
-	{"address", false, match_parse_address}, {"cidr", false, match_parse_cidr},
-	{"port", false, match_parse_ports},      {"protocol", false, match_parse_protocols},
-	{"agent", false, match_parse_agents},    {"cwd", false, match_parse_cwds},
-	{"parent", false, match_parse_parents},  {"time", false, match_parse_times},
+	{"tool", false, match_parse_tools},
+	{"args_pattern", false, match_parse_args},
+	{"argv", false, match_parse_argv},
+	{"path", false, match_parse_paths},
+	{"op", false, match_parse_ops},
+	{"domain", false, match_parse_domains},
+	{"address", false, match_parse_address},
+	{"cidr", false, match_parse_cidr},
+	{"port", false, match_parse_ports},
+	{"protocol", false, match_parse_protocols},
+	{"agent", false, match_parse_agents},
+	{"cwd", false, match_parse_cwds},
+	{"parent", false, match_parse_parents},
+	{"time", false, match_parse_times},
+	{"verify", false, match_parse_verify},
+	{"http_method", false, match_parse_methods},
+	{"http_path", false, match_parse_http_paths},
 };
 
 /* ---- the keys together */
@@ -87,10 +97,16 @@ static uint32_t tool_ops(const struct loader *l, const struct matcher *m)
 	return ops;
 }
 
+/* Speaks of what the first bytes of a connection say. */
+static bool is_on_look(const struct matcher *m)
+{
+	return m->verify || m->n_methods || m->http_paths;
+}
+
 /* Speaks of what a connection has and a unix socket has not. */
 static bool is_on_ip(const struct matcher *m)
 {
-	return m->n_addresses || m->n_ports || m->n_domains;
+	return m->n_addresses || m->n_ports || m->n_domains || is_on_look(m);
 }
 
 /* Which operations the keys leave, op itself included. */
@@ -102,6 +118,8 @@ static uint32_t matched_ops(const struct loader *l, const struct matcher *m)
 		ops &= OPS_PATH | OPS_NETWORK_CALLS;
 	if (is_on_ip(m) || m->has_protocols)
 		ops &= OPS_NETWORK;
+	if (is_on_look(m))
+		ops &= OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_RESOLVE);
 	if (m->n_argv)
 		ops &= OP_BIT(OP_EXEC);
 	/* Who speaks of connections speaks of the questions that lead to them. */
@@ -142,6 +160,10 @@ static int check_together(const struct loader *l, const struct node *n, struct m
 		return loader_fail(l, n,
 				   "'args_pattern' without 'tool' speaks of commands, the "
 				   "other keys of something else; add 'tool' or make two rules");
+	if (is_on_look(m) && !(m->protocols & UINT32_C(1) << POLICY_PROTO_TCP))
+		return loader_fail(l, n,
+				   "'verify', 'http_method' and 'http_path' look into TCP "
+				   "connections; this 'protocol' leaves none");
 	m->has_resolve = m->has_ops && m->ops & OP_BIT(OP_RESOLVE);
 	m->ops = matched_ops(l, m);
 	if (!m->ops)
@@ -176,6 +198,12 @@ int match_parse(const struct loader *l, const struct node *n, void *target)
 		return loader_fail(l, n,
 				   "an empty 'match' matches everything; say that with "
 				   "'default:'");
+	if (is_on_look(&rule->match) && !rule->match.n_domains)
+		return loader_fail(
+			l, n,
+			"'verify', 'http_method' and 'http_path' need 'domain': the names "
+			"whose connections are looked into");
+	rule->looks |= is_on_look(&rule->match);
 	r = check_together(l, n, &rule->match);
 	return r < 0 ? r : check_unless(l, n, rule);
 }
@@ -215,5 +243,7 @@ int match_unless_parse(const struct loader *l, const struct node *n, void *targe
 		return r;
 	rule->unless = unless;
 	rule->n_unless = count;
+	for (size_t i = 0; i < count; i++)
+		rule->looks |= is_on_look(&unless[i]);
 	return check_unless(l, n, rule);
 }

@@ -190,6 +190,11 @@ int match_parse_paths(const struct loader *l, const struct node *n, void *target
 	return parse_globs(l, n, "path", GLOB_PATH, &((struct matcher *)target)->paths);
 }
 
+int match_parse_http_paths(const struct loader *l, const struct node *n, void *target)
+{
+	return parse_globs(l, n, "http_path", GLOB_PATH, &((struct matcher *)target)->http_paths);
+}
+
 int match_parse_cwds(const struct loader *l, const struct node *n, void *target)
 {
 	return parse_globs(l, n, "cwd", GLOB_PATH, &((struct matcher *)target)->cwds);

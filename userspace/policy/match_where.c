@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys of `match` that name where and when: address, cidr, port, protocol, domain, time.
+ * Keys of `match` that name where and when: address, cidr, port, protocol, domain,
+ * verify, http_method, time.
  */
 #include "policy/document.h"
 
@@ -123,6 +124,56 @@ int match_parse_domains(const struct loader *l, const struct node *n, void *targ
 		r = domain_pattern_parse(&l->policy->mem, s, &domains[i], why);
 		if (r == -EINVAL)
 			r = loader_fail(l, item, "%s", why);
+	}
+	return r;
+}
+
+int match_parse_verify(const struct loader *l, const struct node *n, void *target)
+{
+	struct matcher *m = target;
+	struct bytes s = {};
+	int r = schema_string(l, n, "verify", &s);
+
+	if (r < 0)
+		return r;
+	if (bytes_eq_str(s, "sni"))
+		m->verify = VERIFY_SNI;
+	else if (bytes_eq_str(s, "outer-sni"))
+		m->verify = VERIFY_OUTER_SNI;
+	else
+		return loader_fail(l, n,
+				   "'verify' must be sni or outer-sni: by which name in its first "
+				   "bytes a connection is known");
+	return 0;
+}
+
+int match_parse_methods(const struct loader *l, const struct node *n, void *target)
+{
+	const struct node *item = NULL;
+	struct matcher *m = target;
+	struct bytes *methods;
+	int r = schema_list(l, n, "http_method", &m->n_methods, &item);
+
+	if (r < 0)
+		return r;
+	m->methods = methods = match_alloc(l, m->n_methods, sizeof(*methods));
+	if (!methods)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < m->n_methods; i++, item = item->next) {
+		struct bytes s = {};
+
+		r = schema_string(l, item, "http_method", &s);
+		for (size_t k = 0; r == 0 && k < s.len; k++)
+			if ((s.p[k] < 'A' || s.p[k] > 'Z') && s.p[k] != '-' && s.p[k] != '_')
+				r = loader_fail(l, item,
+						"a method of HTTP is written in capitals, such as "
+						"GET or POST; found '%.60s'",
+						s.p);
+		if (r < 0)
+			return r;
+		methods[i] = arena_copy(&l->policy->mem, s.p, s.len);
+		if (!methods[i].p)
+			return -ENOMEM;
 	}
 	return r;
 }

@@ -17,6 +17,10 @@ static enum key_answer matches(const struct key_context *c, const struct matcher
 		a = key_and(a, key_of(key_ports(c, m)));
 	if (m->has_protocols)
 		a = key_and(a, key_of(key_protocols(c, m)));
+	if (m->verify)
+		a = key_and(a, key_of(key_verify(c, m)));
+	if (m->n_methods || m->http_paths)
+		a = key_and(a, key_of(key_http(c, m)));
 	if (m->agents)
 		a = key_and(a, key_of(key_agents(c, m)));
 	if (m->cwds)

@@ -138,6 +138,15 @@ struct policy_address {
 	uint16_t port;  /* host order */
 };
 
+/* What the first bytes of a TCP connection have said. */
+enum policy_look {
+	POLICY_LOOK_AHEAD,   /* nothing yet: they are looked at where a rule wants that */
+	POLICY_LOOK_NONE,    /* nothing of a name that stands for the address */
+	POLICY_LOOK_NAME,    /* TLS: the first of the names is the one that is asked for */
+	POLICY_LOOK_OUTER,   /* likewise, and another may be encrypted (ECH) */
+	POLICY_LOOK_REQUEST, /* HTTP: likewise, and what is asked of it */
+};
+
 struct policy_api; /* policy/apiaction.h */
 
 /* Monday 00:00 is 0, local time. */
@@ -162,7 +171,9 @@ struct policy_query {
 	uint16_t record;  /* a question's type of record; 0: unknown */
 	bool is_inner;    /* the address is private, of this machine, or of its link: a name alone
 			     does not open it */
-	const struct bytes *argv; /* tool only */
+	enum policy_look look;
+	struct bytes http_method, http_path; /* POLICY_LOOK_REQUEST; path: .p NULL, unclear */
+	const struct bytes *argv;            /* tool only */
 	size_t argc;
 	bool is_argv_cut;    /* there are more arguments than @argv holds */
 	struct bytes cwd;    /* .p NULL: unknown */
@@ -358,6 +369,11 @@ struct policy_subject {
 /* Some rule or list is on the names of hosts, or on questions for them: the session's questions
  * have to be seen. */
 bool policy_names_domains(const struct policy *p);
+/*
+ * Whether some enforcing rule decides on a connection of @q, one of whose names it has, by what its
+ * first bytes say. Without regard to the order of rules: also one that comes too late wants it.
+ */
+bool policy_stack_wants_look(const struct policy_stack *s, const struct policy_query *q);
 bool policy_applies_to(const struct policy *p, const struct policy_subject *who);
 
 struct policy_scratch; /* match data of one thread */

@@ -255,6 +255,11 @@ static int check_together(const struct loader *l, const struct node *n, struct r
 				   "'ask' says how to ask, and 'action: %s' never does; write "
 				   "'action: ask', or remove it",
 				   verdict_name(rule->action));
+	if (rule->looks && !rule->match.n_domains)
+		return loader_fail(
+			l, source_key(n, "unless"),
+			"'verify', 'http_method' and 'http_path' in 'unless' need 'domain' "
+			"in 'match': the names whose connections are looked into");
 	if (cost && !(rule->match.ops & (OP_BIT(OP_EXEC) | OP_BIT(OP_CONNECT))))
 		return loader_fail(l, cost,
 				   "'cost' charges commands and connections; this rule matches "
@@ -385,6 +390,7 @@ static int parse_source(const struct loader *l, const struct source *s, struct a
 		r = parse_rule(&own, item, mem, rule);
 		if (r < 0)
 			return r;
+		p->has_looks |= rule->looks;
 		p->n_rules++;
 	}
 	return 0;

@@ -281,6 +281,7 @@ static void carry_out_approved(struct context *c, struct held *h)
 		if (!has_begun && !begin_approved(s, h, &a))
 			return;
 		has_begun = true;
+		supervise_settle_lead(&a, h->is_led, true);
 		r = supervise_carry_out(c, &h->notif, &a);
 	}
 	if (r == -ESTALE)

@@ -108,7 +108,7 @@ void *supervise_context_new(void *supervise)
 		}
 	}
 	c->steps = STRBUF_INIT(2 * ACTION_STEPS_BYTES);
-	c->domains = STRBUF_INIT(NAMES_AT_ADDRESS * (DNS_NAME_SIZE + 4));
+	c->domains = STRBUF_INIT(SUPERVISE_DOMAINS_BYTES);
 	if (behalf_new(&behalf, &c->behalf) < 0 || action_decoder_new(&decoder, &c->decoder) < 0 ||
 	    engine_new(&s->config.engine, &c->engine) < 0) {
 		supervise_context_free(c);
@@ -242,6 +242,7 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, struct 
 		.notif = *n,
 		.ask = d->source.ask,
 		.charge = d->charge,
+		.is_led = d->is_led,
 		.subject = d->subject,
 	};
 
@@ -290,20 +291,27 @@ static int handle_decided(struct context *c, const struct seccomp_notif *n, stru
 	return 0;
 }
 
-/* The names by which the first step was decided on. */
-static void add_domains(struct context *c, const struct decision *d, struct audit_record *r)
+void supervise_add_domains(struct strbuf *text, const struct decision *d, struct audit_record *r)
 {
-	struct json j = JSON_INIT(&c->domains);
+	struct json j = JSON_INIT(text);
 
 	if (!d->names)
 		return;
-	strbuf_reset(&c->domains);
+	strbuf_reset(text);
 	json_begin_array(&j);
 	for (size_t i = 0; i < d->names->n; i++)
 		json_str(&j, d->names->names[i]);
 	json_end_array(&j);
-	r->domains = strbuf_bytes(&c->domains);
+	r->domains = strbuf_bytes(text);
 	r->n_aliases = (uint32_t)(d->names->n - d->names->n_asked);
+}
+
+void supervise_settle_lead(struct action *a, bool is_led, bool is_approved)
+{
+	if (a->act.kind != ACT_NETWORK)
+		return;
+	a->act.network.is_led = is_led;
+	a->act.network.is_approved = is_approved;
 }
 
 /* From a decision on @a to its answer. Return: as handle_decided(). */
@@ -315,12 +323,13 @@ static int decide(struct context *c, const struct seccomp_notif *n, struct actio
 	struct decision d;
 
 	engine_decide(c->engine, a, now, &d);
+	supervise_settle_lead(a, d.is_led, d.approver);
 	supervise_fill_record(&r, a, &d);
 	strbuf_reset(&c->steps);
 	action_steps_add(a, &c->steps);
 	if (c->steps.len)
 		r.steps = strbuf_bytes(&c->steps);
-	add_domains(c, &d, &r);
+	supervise_add_domains(&c->domains, &d, &r);
 	/* Here, after the decision and before anybody keeps or shows it. */
 	if (c->scratch)
 		redact_record(config->redact, c->scratch, &r);

@@ -88,6 +88,9 @@ void supervise_scan_holds(struct supervise *s);
  * 0, -errno. */
 int supervise_names_start(struct supervise *s) _must_check_;
 void supervise_names_stop(struct supervise *s);
+/* The same for the leader, about what connections turn out to be. */
+int supervise_looks_start(struct supervise *s) _must_check_;
+void supervise_looks_stop(struct supervise *s);
 
 /* As execs_command_stop(): a stop of the command, for the main thread. */
 int supervise_command_stop(struct supervise *s);

@@ -24,6 +24,7 @@ struct supervise {
 	struct denials *denials;
 	struct domains *domains;
 	struct names_desk *names;       /* names.c; NULL: there is none */
+	struct looks_desk *looks;       /* looks.c; likewise */
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
@@ -47,6 +48,11 @@ struct context {
 /* What @a and the decision on it are in a record. */
 void supervise_fill_record(struct audit_record *r, const struct action *a,
 			   const struct decision *d);
+/* The names by which the first step was decided on, in @text, which the record borrows. */
+#define SUPERVISE_DOMAINS_BYTES ((NAMES_AT_ADDRESS + 1) * (DNS_NAME_SIZE + 4))
+void supervise_add_domains(struct strbuf *text, const struct decision *d, struct audit_record *r);
+/* How a connection is made is settled with the verdict, which knew the names of its address. */
+void supervise_settle_lead(struct action *a, bool is_led, bool is_approved);
 /* Appends to the log; a log that fails may end the session. Return: 0, -errno. */
 int supervise_record(struct supervise *s, const struct audit_record *r);
 

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""look_client.py DIR CASE...: connections to good.example that try to be taken for something else.
+Says of each what came of it: the name by which the server knew it, the answers' first lines, or how
+the connection ended."""
+
+import pathlib
+import select
+import socket
+import ssl
+import struct
+import sys
+import time
+
+DIR = pathlib.Path(sys.argv[1])
+ADDRESS = socket.gethostbyname("good.example")
+
+
+def hello(name, alpn=None):
+    context = ssl.create_default_context(cafile=DIR / "cert.pem")
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    out = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+def without_name(data, name):
+    """The extension becomes one that nobody knows."""
+    at = data.index(name.encode()) - 9
+    assert data[at:at + 2] == b"\0\0"
+    return data[:at] + b"\xaa\xaa" + data[at + 2:]
+
+
+def with_extension(data, extension):
+    message = data[5:]
+    at = 4 + 2 + 32
+    at += 1 + message[at]
+    at += 2 + struct.unpack(">H", message[at:at + 2])[0]
+    at += 1 + message[at]
+    extensions = message[at + 2:] + extension
+    message = message[:at] + struct.pack(">H", len(extensions)) + extensions
+    message = message[:1] + struct.pack(">I", len(message) - 4)[1:] + message[4:]
+    return b"\x16\3\1" + struct.pack(">H", len(message)) + message
+
+
+def records(data, sizes):
+    message, out = data[5:], b""
+    for size in sizes + [len(message)]:
+        part, message = message[:size], message[size:]
+        if part:
+            out += b"\x16\3\1" + struct.pack(">H", len(part)) + part
+    return out
+
+
+def connect(port):
+    return socket.create_connection((ADDRESS, port), 10)
+
+
+def outcome(sock):
+    """How the server's side of the handshake began, or how it ended."""
+    try:
+        data = sock.recv(5)
+    except ConnectionResetError:
+        return "reset"
+    return {b"": "closed", b"\x16": "hello", b"\x15": "alert"}.get(data[:1], repr(data))
+
+
+def send_hello(data, port=443, pause=0):
+    sock = connect(port)
+    for i in range(0, len(data), 40) if pause else [0]:
+        sock.sendall(data[i:i + 40] if pause else data)
+        time.sleep(pause)
+    return outcome(sock)
+
+
+def tls_good():
+    return send_hello(hello("good.example"))
+
+
+def tls_other():
+    return send_hello(hello("evil.example"))
+
+
+def tls_unresolved():
+    return send_hello(hello("new.good.example"))
+
+
+def tls_no_name():
+    return send_hello(without_name(hello("good.example"), "good.example"))
+
+
+def tls_address():
+    return send_hello(hello("good.example").replace(b"good.example", b"198.51.100.1"))
+
+
+def tls_pieces():
+    return send_hello(records(hello("good.example"), [20, 60, 30, 16]))
+
+
+def tls_other_in_second_record():
+    data = hello("evil.example")
+    return send_hello(records(data, [data.index(b"evil") - 5 + 2]))
+
+
+def tls_two_names():
+    name = b"evil.example"
+    entry = struct.pack(">BH", 0, len(name)) + name
+    entry = struct.pack(">H", len(entry)) + entry
+    return send_hello(with_extension(hello("good.example"),
+                                     struct.pack(">HH", 0, len(entry)) + entry))
+
+
+def tls_ech():
+    return send_hello(with_extension(hello("good.example"), struct.pack(">HH", 0xfe0d, 4) + b"\0abc"))
+
+
+def tls_slow():
+    return send_hello(hello("good.example"), pause=0.01)
+
+
+def tls_garbage():
+    return send_hello(b"\x16\3\1\0\x10" + b"\xff" * 16)
+
+
+def noise():
+    return send_hello(b"\x00\x01\x02garbage")
+
+
+def ssh():
+    return send_hello(b"SSH-2.0-x\r\n")
+
+
+def tls_fast_open():
+    """Data that goes with the connection itself."""
+    sock = socket.socket()
+    try:
+        sock.sendto(hello("evil.example"), socket.MSG_FASTOPEN, (ADDRESS, 443))
+    except OSError as e:
+        return e.__class__.__name__
+    return outcome(sock)
+
+
+def tls_fast_open_good():
+    sock = socket.socket()
+    sock.sendto(hello("good.example"), socket.MSG_FASTOPEN, (ADDRESS, 443))
+    return outcome(sock)
+
+
+def tls_second_hello():
+    """The server asks for another group, and the second ClientHello for another name."""
+    sock = connect(444)
+    sock.sendall(hello("good.example"))
+    kind, size = struct.unpack(">BxxH", sock.recv(5, socket.MSG_WAITALL))
+    answer = sock.recv(size, socket.MSG_WAITALL)
+    assert kind == 22 and answer[6:10] == b"\xcf\x21\xad\x74", answer
+    sock.sendall(b"\x14\3\3\0\1\1" + hello("evil.example"))
+    while True:
+        end = outcome(sock)
+        if end != "b'\\x14\\x03\\x03\\x00\\x01'":
+            return end
+        sock.recv(1)
+
+
+def tls_again():
+    context = ssl.create_default_context(cafile=DIR / "cert.pem")
+    with context.wrap_socket(connect(444), server_hostname="good.example") as tls:
+        tls.sendall(b"GET /again HTTP/1.1\r\nHost: good.example\r\n\r\n")
+        return tls.recv(100).split(b"\r\n")[0].decode()
+
+
+def http(data, answers=1, end=False):
+    """First lines of the answers, and how it went on."""
+    sock = connect(80)
+    sock.sendall(data)
+    if end:
+        sock.shutdown(socket.SHUT_WR)
+    got = b""
+    try:
+        while got.count(b"HTTP/1.1 ") < answers or not got.endswith(b"\n"):
+            part = sock.recv(65536)
+            if not part:
+                return f"{got.count(b'HTTP/1.1 200')} closed"
+            got += part
+    except ConnectionResetError:
+        return f"{got.count(b'HTTP/1.1 200')} reset"
+    return f"{got.count(b'HTTP/1.1 200')}"
+
+
+GET = b"GET /public/a HTTP/1.1\r\nHost: good.example\r\n\r\n"
+
+
+def http_good():
+    return http(GET + GET, 2)
+
+
+def http_other_host():
+    return http(GET.replace(b"good", b"evil"))
+
+
+def http_two_hosts():
+    return http(GET.replace(b"\r\n\r\n", b"\r\nHost: evil.example\r\n\r\n"))
+
+
+def http_absolute():
+    return http(GET.replace(b"/public", b"http://evil.example/public"))
+
+
+def http_second_host():
+    """The first request is good, the second on the same connection is not. Whether the answer to
+    the first comes before the reset is a matter of time."""
+    return http(GET + GET.replace(b"good", b"evil"), 2).split()[-1]
+
+
+def http_folded():
+    return http(GET.replace(b"Host: ", b"X: a\r\n Host: good.example\r\nHost: "))
+
+
+def http_bare_lf():
+    return http(GET.replace(b"\r\n", b"\n"))
+
+
+SMUGGLED = b"GET /secret HTTP/1.1\r\nHost: evil.example\r\n\r\n"
+
+
+def http_both_lengths():
+    body = b"0\r\n\r\n" + SMUGGLED
+    return http(b"POST /public/a HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def http_two_lengths():
+    return http(b"POST /public/a HTTP/1.1\r\nHost: good.example\r\nContent-Length: 0\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED)
+
+
+def http_chunk_extension():
+    return http(b"POST /public/a HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"0;x=\n\r\n\r\n" + SMUGGLED)
+
+
+def http_body_is_no_request():
+    return http(b"POST /public/a HTTP/1.1\r\nHost: good.example\r\nContent-Length: %d\r\n\r\n"
+                % len(SMUGGLED) + SMUGGLED + GET, 2)
+
+
+def http_upgrade():
+    return http(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"))
+
+
+def http_h2():
+    return http(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+
+
+def http_connect():
+    return http(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: good.example\r\n\r\n")
+
+
+def http_half_closed():
+    return http(GET, 1, True)
+
+
+def http_escape():
+    return http(GET.replace(b"/public/a", b"/public/%2e%2e/secret"))
+
+
+def http_secret():
+    return http(GET.replace(b"/public/a", b"/secret"))
+
+
+def http_post():
+    return http(b"POST /public/a HTTP/1.1\r\nHost: good.example\r\nContent-Length: 0\r\n\r\n")
+
+
+def ends():
+    """The agent sees its connection as if nobody stood in between."""
+    sock = connect(80)
+    return f"{sock.getpeername()} {sock.getsockname()[0]}"
+
+
+def no_blocking():
+    sock = socket.socket()
+    sock.setblocking(False)
+    error = sock.connect_ex((ADDRESS, 80))
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    ready = poll.poll(5000)
+    sock.setblocking(True)
+    sock.sendall(GET)
+    return f"{error in (0, 115)} {bool(ready)} {sock.recv(12).decode()}"
+
+
+def udp():
+    sock = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        sock.connect((ADDRESS, 443))
+    except OSError as e:
+        return e.__class__.__name__
+    return "connected"
+
+
+def reset_by_agent():
+    """A reset is no end: the server sees it as one as well."""
+    sock = connect(80)
+    sock.sendall(b"POST /public/a HTTP/1.1\r\nHost: good.example\r\nContent-Length: 5\r\n\r\n")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+    return "closed"
+
+
+def many():
+    """So many at once, each idle between two requests."""
+    socks = [connect(80) for _ in range(300)]
+    for sock in socks:
+        sock.sendall(GET)
+    ok = sum(sock.recv(65536).startswith(b"HTTP/1.1 200") for sock in socks)
+    for sock in socks:
+        sock.sendall(GET)
+    return f"{ok} {sum(len(sock.recv(65536)) > 0 for sock in socks)}"
+
+
+for case in sys.argv[2:]:
+    print(case, globals()[case](), flush=True)
