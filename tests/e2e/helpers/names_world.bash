@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # names_world.bash DIR COMMAND...: runs COMMAND where DIR is all that there is of a network: a DNS
 # server with names of its own (DIR/dnsmasq.log has what it was asked) and a web server at every
-# address. DIR/search is added to resolv.conf, DIR/hosts takes the place of /etc/hosts. Called in new network and
-# mount namespaces.
+# address. DIR/search is added to resolv.conf, DIR/hosts takes the place of /etc/hosts, and where there
+# is DIR/liar the servers lie (liar.py). Called in new network and mount namespaces.
 set -euo pipefail
 dir=$1
 shift
@@ -19,7 +19,18 @@ echo "nameserver 203.0.113.53" >"$dir/resolv.conf"
 [[ ! -e $dir/hosts ]] || mount --bind "$dir/hosts" /etc/hosts
 mount --bind "$dir/resolv.conf" /etc/resolv.conf
 pids=()
-if [[ ! -e $dir/no-server ]]; then
+if [[ -e $dir/liar ]]; then
+	ip address add 203.0.113.54/32 dev lo
+	: >"$dir/liar.log"
+	for address in 203.0.113.53 203.0.113.54; do
+		python3 "${BASH_SOURCE[0]%/*}/liar.py" "$address" "$dir/liar.log" >/dev/null 2>&1 &
+		pids+=($!)
+	done
+	for ((i = 0; i < 200; i++)); do
+		[[ $(ss -Hlun sport = 53 | wc -l) != 2 ]] || break
+		sleep 0.05
+	done
+elif [[ ! -e $dir/no-server ]]; then
 	dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts \
 		--listen-address=203.0.113.53 --bind-interfaces --local=/example/ --log-queries \
 		--log-facility="$dir/dnsmasq.log" \

@@ -144,6 +144,69 @@ def multicast():
             print(host, port, "refused")
 
 
+def stream_of(*chunks):
+    s = socket.create_connection(SERVER, 10)
+    s.settimeout(10)
+    for chunk in chunks:
+        s.sendall(chunk)
+    return s.makefile("rb")
+
+
+def read_framed(stream):
+    return stream.read(int.from_bytes(stream.read(2), "big"))
+
+
+def framed(message):
+    return struct.pack(">H", len(message)) + message
+
+
+def spelled():
+    """Other ways to write a name that is denied."""
+    for name in ("sEcReT.EvIl.eXaMpLe", "secret.EVIL.example"):
+        print(name, rcode(ask(name)))
+    for what, byte in (("dot", b"."), ("NUL", b"\0"), ("blank", b" ")):
+        s = udp()
+        s.sendto(question("secretXevil.example").replace(b"X", byte), SERVER)
+        print(what, "in a label", rcode(s.recv(512)))
+    denied = question("secret.evil.example")
+    s = udp()
+    s.sendto(denied[:4] + b"\0\2" + denied[6:] + denied[12:], SERVER)
+    print("two questions", rcode(s.recv(512)))
+    stream = stream_of(framed(denied) * 2)
+    print("two in one segment", rcode(read_framed(stream)), rcode(read_framed(stream)))
+    print("byte by byte", rcode(read_framed(stream_of(*(bytes([b]) for b in framed(denied))))))
+
+
+def address_of(answer):
+    return " " + ".".join(map(str, answer[-4:])) if rcode(answer) == 0 and answer[-6:-4] == b"\0\4" else ""
+
+
+def lies():
+    """What liar.py says: rcode, and the address if there is one."""
+    for what in ("good", "guess", "question", "question2", "short", "head", "empty", "loop", "cnameloop", "count", "size",
+                 "five", "rest", "many", "stranger"):
+        s = udp()
+        s.settimeout(20)
+        s.sendto(question(what + ".good.example"), SERVER)
+        a = s.recv(4096)
+        print(what, str(rcode(a)) + ("" if what in ("cnameloop", "stranger") else address_of(a)))
+    print("by TCP", rcode(read_framed(stream_of(framed(question("good.good.example"))))))
+    a = ask("good.good.example")
+    print("good", str(rcode(a)) + address_of(a))
+
+
+def silent():
+    waiting = [udp() for _ in range(40)]
+    for s in waiting[:20]:
+        s.sendto(question("silent.good.example"), SERVER)
+    streams = [stream_of(framed(question("silent.good.example"))) for _ in range(20)]
+    print("good while 40 wait:", rcode(ask("good.good.example")))
+    waiting[0].settimeout(20)
+    print("silent:", rcode(waiting[0].recv(512)))
+    for stream in streams:
+        stream.close()
+
+
 def over_tcp(name):
     s = socket.create_connection(SERVER, 30)
     asked = question(name)
@@ -176,6 +239,10 @@ def bad():
     print("good", rcode(s.recv(512)))
     s.sendto(question("secret-data-0123456789.evil.example", kind=16), SERVER)
     print("tunnel", rcode(s.recv(512)))
+
+
+def good():
+    print("good", rcode(ask("good.good.example")))
 
 
 for what in sys.argv[1:]:
