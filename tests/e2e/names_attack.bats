@@ -95,7 +95,6 @@ question 0 198.51.100.1
 question2 0 198.51.100.1
 short 2
 head 2
-empty 2
 loop 2
 cnameloop 0
 count 2
@@ -108,7 +107,7 @@ by TCP 2
 good 0 198.51.100.1"
 	session_ended
 	# Only the records of the name count: 6.6.6.6 was never learned.
-	run hf_world bash -c '/usr/bin/python3 "$1" lies >/dev/null; curl -sS -m 2 http://6.6.6.6/' - "$HELPERS/questions.py"
+	run hf_world bash -c '/usr/bin/python3 "$1" stranger >/dev/null; curl -sS -m 2 http://6.6.6.6/' - "$HELPERS/questions.py"
 	assert_failure 7
 }
 

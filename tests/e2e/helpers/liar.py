@@ -33,7 +33,7 @@ def replies(what, m):
         "guess": [answer(m, [record(b"\6\6\6\6")], number=number ^ 1), good],
         "question": [answer(m, [record(b"\6\6\6\6")], question=wire("other.example") + b"\0\1\0\1"), good],
         "question2": [answer(m, [record(b"\6\6\6\6")], question=b"\xc0\x0c\0\1\0\1"), good],
-        "short": [good[:-1]], "head": [m[:5]], "empty": [b""],
+        "short": [good[:-1]], "head": [m[:5]],
         "loop": [answer(m, [record(A, owner=b"\xc0" + bytes([len(m)]))])],
         "cnameloop": [answer(m, [record(b"\xc0\x0c", 5)])],
         "count": [answer(m, [record(A)], count=65535)],

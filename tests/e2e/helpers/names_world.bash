@@ -38,6 +38,8 @@ elif [[ ! -e $dir/no-server ]]; then
 		--host-record=bad.example,198.51.100.2 --host-record=never.evil.example,198.51.100.2 \
 		--cname=fronted.good.example,never.evil.example --cname=alias.good.example,good.example \
 		--host-record=first.good.example,198.51.100.3 --host-record=second.other.example,198.51.100.3 \
+		--host-record=npm.good.example,198.51.100.1 --host-record=deb.good.example,198.51.100.1 \
+		--host-record=git.good.example,198.51.100.1 --srv-host=_http._tcp.deb.good.example,deb.good.example,80 \
 		--host-record=home.good.example,127.0.0.1 --host-record=meta.good.example,169.254.169.254 2>/dev/null &
 	pids+=($!)
 	(cd "$dir/www" && exec python3 -m http.server 80 >/dev/null 2>&1) &

