@@ -21,6 +21,7 @@
  * linking across directories), ABI 3 TRUNCATE. What ABI 1 cannot tell apart it refuses.
  */
 #define FS_WRITE_FILE   (UINT64_C(1) << 1)
+#define FS_READ_DIR     (UINT64_C(1) << 3)
 #define FS_CHANGE_TREE  (UINT64_C(0x1ff) << 4)
 #define FS_REFER        (UINT64_C(1) << 13)
 #define FS_TRUNCATE     (UINT64_C(1) << 14)
@@ -64,6 +65,8 @@ int landlock_prepare(const struct landlock_floor *floor, int abi)
 
 	if (abi >= 1 && floor->bounds_changes)
 		attr.handled_access_fs = changes_of(abi);
+	if (abi >= 1 && floor->bounds_lists)
+		attr.handled_access_fs |= FS_READ_DIR;
 	if (abi >= LANDLOCK_PORTS_ABI)
 		attr.handled_access_net = (floor->bounds_connect ? NET_CONNECT_TCP : 0) |
 					  (floor->bounds_bind ? NET_BIND_TCP : 0);
@@ -80,9 +83,10 @@ static int add_rule(int ruleset, int type, const void *attr)
 	return syscall(NR_LANDLOCK_ADD_RULE, ruleset, type, attr, 0U) < 0 ? -errno : 0;
 }
 
-int landlock_add_directory(int ruleset, const char *path, int abi)
+int landlock_add_directory(int ruleset, const char *path, enum landlock_access access, int abi)
 {
-	struct path_beneath_attr attr = {.allowed_access = changes_of(abi)};
+	struct path_beneath_attr attr = {
+		.allowed_access = access == LANDLOCK_LISTS ? FS_READ_DIR : changes_of(abi)};
 	_cleanup_(fd_closep) int fd = -1;
 	char dir[PATH_MAX];
 	char *slash;

@@ -19,6 +19,7 @@
 struct landlock_floor {
 	uint64_t scoped;     /* LANDLOCK_SCOPE_* */
 	bool bounds_changes; /* the tree is changed only below landlock_add_directory() */
+	bool bounds_lists;   /* directories are listed only below landlock_add_directory() */
 	bool bounds_connect; /* TCP, ABI 4 (Linux 6.7): only to landlock_add_port() */
 	bool bounds_bind;
 };
@@ -30,9 +31,13 @@ int landlock_abi(void);
  * -ENOENT: there is nothing in it; -errno.
  */
 int landlock_prepare(const struct landlock_floor *floor, int abi);
-/* All changes at and below @path (NUL-terminated, absolute), or below the nearest directory above
- * it that exists. Return: 0, -errno. */
-int landlock_add_directory(int ruleset, const char *path, int abi);
+enum landlock_access {
+	LANDLOCK_CHANGES,
+	LANDLOCK_LISTS,
+};
+/* All of @access at and below @path (NUL-terminated, absolute), or below the nearest directory
+ * above it that exists. The ruleset must handle it. Return: 0, -errno. */
+int landlock_add_directory(int ruleset, const char *path, enum landlock_access access, int abi);
 /* Return: 0, -errno. */
 int landlock_add_port(int ruleset, uint16_t port, bool is_connect);
 /* Puts the calling thread, and what it starts, under @ruleset; no_new_privs must be set.

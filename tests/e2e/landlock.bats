@@ -60,3 +60,20 @@ teardown() {
 	assert_success
 	assert_output True
 }
+
+@test "where the policy bounds reads, so does the floor, and what is allowed works" {
+	mkdir "$T/work"
+	touch "$T/work/file"
+	policy bounded <<-END
+		default: {tool: allow, path: deny, network: deny}
+		rules:
+		  - {name: system, match: {path: ["/usr/**", "/lib/**", "/lib64/**", "/etc/**", "/proc/**", "/dev/**"], op: read}, action: allow}
+		  - {name: work, match: {path: ["$T/work/**"]}, action: allow}
+	END
+	run hf --policy "$POLICY" -- sh -c 'ls "$1/work"; ls "$1"; echo x >"$1/work/new"; cat "$1/work/new"' - "$T"
+	assert_line file
+	assert_line x
+	assert_line --partial "Permission denied"
+	assert_logged '.event == "session_start" and any(.layers[]; .class == "floor" and .layer == "landlock"
+		and (.why | startswith("changes, listing directories")))'
+}

@@ -41,6 +41,8 @@ static struct landlock_floor floor_of(const struct policy_stack *stack, int abi)
 		.scoped = scopes_of(stack, abi),
 		.bounds_changes = abi > 0 && !is_granted(stack, GRANT_MOUNT) &&
 				  policy_stack_bound_paths(stack, OPS_CHANGE, NULL, NULL),
+		.bounds_lists = abi > 0 && !is_granted(stack, GRANT_MOUNT) &&
+				policy_stack_bound_paths(stack, OP_BIT(OP_READ), NULL, NULL),
 		.bounds_connect = abi >= LANDLOCK_PORTS_ABI &&
 				  policy_stack_bound_ports(stack, OP_CONNECT, NULL, NULL),
 		.bounds_bind = abi >= LANDLOCK_PORTS_ABI &&
@@ -72,6 +74,7 @@ struct plan plan_of(const struct policy_stack *stack)
 struct adding {
 	int ruleset;
 	int abi;
+	enum landlock_access access;
 	bool is_connect;
 	int error;
 };
@@ -80,7 +83,7 @@ static void add_directory(void *ctx, struct bytes dir)
 {
 	struct adding *a = ctx;
 	_cleanup_(freep) char *path = strndup(dir.p, dir.len);
-	int r = path ? landlock_add_directory(a->ruleset, path, a->abi) : -ENOMEM;
+	int r = path ? landlock_add_directory(a->ruleset, path, a->access, a->abi) : -ENOMEM;
 
 	a->error = a->error ? a->error : r;
 }
@@ -103,6 +106,9 @@ int plan_ruleset(const struct policy_stack *stack, const struct plan *plan)
 		return fd;
 	if (f->bounds_changes)
 		(void)policy_stack_bound_paths(stack, OPS_CHANGE, add_directory, &adding);
+	adding.access = LANDLOCK_LISTS;
+	if (f->bounds_lists)
+		(void)policy_stack_bound_paths(stack, OP_BIT(OP_READ), add_directory, &adding);
 	if (f->bounds_bind)
 		(void)policy_stack_bound_ports(stack, OP_BIND, add_port, &adding);
 	adding.is_connect = true;
@@ -128,18 +134,31 @@ static struct plan_layer layer_of_signals(const struct plan *plan)
 			: "no policy refuses signals to processes outside the session; Holdfast's own are out of reach"};
 }
 
+/*
+ * Reading files and executing are not in the floor, whatever the policies bound: of what is
+ * executed the kernel itself opens the loader, too, which no rule has to name and nobody can know
+ * beforehand, and for that it wants both rights.
+ */
 static struct plan_layer layer_of_floor(const struct plan *plan)
 {
+#define REST                                                                                       \
+	"; denials inside an allowed tree are the supervisor's, and so are programs and the reading of files"
+	static const char *const reasons[2][2][2] = {
+		{{NULL, "TCP ports that no rule could allow"},
+		 {"listing directories that no rule could allow" REST,
+		  "listing directories, and TCP ports, that no rule could allow" REST}},
+		{{"changes that no rule could allow" REST,
+		  "changes and TCP ports that no rule could allow" REST},
+		 {"changes, and listing directories, that no rule could allow" REST,
+		  "changes, listing directories, and TCP ports, that no rule could allow" REST}},
+	};
+#undef REST
 	const struct landlock_floor *f = &plan->floor;
+	const char *reason =
+		reasons[f->bounds_changes][f->bounds_lists][f->bounds_connect || f->bounds_bind];
 
-	if (f->bounds_changes)
-		return (struct plan_layer){
-			"floor", LANDLOCK,
-			f->bounds_connect || f->bounds_bind
-				? "changes and TCP ports that no rule could allow; denials inside an allowed tree are the supervisor's"
-				: "changes that no rule could allow; denials inside an allowed tree are the supervisor's"};
-	if (f->bounds_connect || f->bounds_bind)
-		return (struct plan_layer){"floor", LANDLOCK, "TCP ports that no rule could allow"};
+	if (reason)
+		return (struct plan_layer){"floor", LANDLOCK, reason};
 	return (struct plan_layer){
 		"floor", "none",
 		"the policies allow or ask by default, grant mounts, or the kernel has no Landlock"};
