@@ -296,6 +296,9 @@ static void clear(struct action *a)
 	a->argv = NULL;
 	a->argc = a->argc_total = a->argv_bytes_total = 0;
 	a->argv_truncated = false;
+	a->domains = NULL;
+	a->n_domains = a->n_aliases = 0;
+	a->look = NULL;
 	a->n_steps = 0;
 	a->act.kind = ACT_CONTINUE;
 	a->act.notif_id = 0;
