@@ -364,29 +364,6 @@ static void test_foreign_abi(void **state)
 #endif
 }
 
-/* What lies there before must not be taken for the action's own: a member that nobody sets is. */
-static void test_every_member_is_set(void **state)
-{
-	static struct action first;
-	struct harness *h = *state;
-	struct seccomp_notif n =
-		harness_notif(h, __NR_openat, (const uint64_t[6]){AT, put_str(h, "/etc/passwd")});
-
-	memset(&h->a, 0x5a, sizeof(h->a));
-	action_decode(h->d, &n, &h->a);
-	first = h->a;
-	memset(&h->a, 0xa5, sizeof(h->a));
-	action_decode(h->d, &n, &h->a);
-	for (size_t at = 0; at < offsetof(struct action, steps); at += sizeof(uint64_t)) {
-		uint64_t was, is;
-
-		memcpy(&was, (const char *)&first + at, sizeof(was));
-		memcpy(&is, (const char *)&h->a + at, sizeof(is));
-		if (was == UINT64_C(0x5a5a5a5a5a5a5a5a) && is == UINT64_C(0xa5a5a5a5a5a5a5a5))
-			fail_msg("the member at %zu is not set", at);
-	}
-}
-
 static void test_untrapped_number_is_unknown(void **state)
 {
 	struct harness *h = *state;
@@ -598,7 +575,6 @@ int main(void)
 		T(test_refused_call_names_its_grant),
 		T(test_ptrace_inside_and_outside),
 		T(test_foreign_abi),
-		T(test_every_member_is_set),
 		T(test_untrapped_number_is_unknown),
 		T(test_descent),
 		T(test_image_is_looked_at_anew_after_an_exec),

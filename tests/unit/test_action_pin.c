@@ -149,10 +149,34 @@ static void test_open_path_is_left_to_the_kernel_and_openat2_is_not_there(void *
 	assert_kernel_errno(h, ENOSYS);
 }
 
+/* What lies there before must not be taken for the action's own: a member that nobody sets is. */
+static void test_every_member_is_set(void **state)
+{
+	static struct action first;
+	struct harness *h = *state;
+	struct seccomp_notif n = harness_notif(
+		h, __NR_openat, (const uint64_t[6]){(uint64_t)AT_FDCWD, put_str(h, "/etc/passwd")});
+
+	memset(&h->a, 0x5a, sizeof(h->a));
+	action_decode(h->d, &n, &h->a);
+	first = h->a;
+	memset(&h->a, 0xa5, sizeof(h->a));
+	action_decode(h->d, &n, &h->a);
+	for (size_t at = 0; at < offsetof(struct action, steps); at += sizeof(uint64_t)) {
+		uint64_t was, is;
+
+		memcpy(&was, (const char *)&first + at, sizeof(was));
+		memcpy(&is, (const char *)&h->a + at, sizeof(is));
+		if (was == UINT64_C(0x5a5a5a5a5a5a5a5a) && is == UINT64_C(0xa5a5a5a5a5a5a5a5))
+			fail_msg("the member at %zu is not set", at);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_every_member_is_set),
 		T(test_pin_is_the_parent_and_the_name_after_all_links),
 		T(test_pin_does_not_follow_what_the_call_does_not),
 		T(test_pin_keeps_the_slash_behind_a_name),
