@@ -9,8 +9,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -242,6 +244,14 @@ static _unused_ int serve(struct fixture *f, pid_t pid)
 
 typedef int (*client_fn)(const struct fixture *f, const void *arg);
 
+/* Root finds the sessions of the whole machine below /run. Others find their own only, and may not
+ * mount. */
+static _unused_ void hide_sessions(void)
+{
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		(void)mount("none", "/run", "tmpfs", 0, NULL);
+}
+
 /* @fn in a child, whose exit status its result is. */
 static _unused_ int client(struct fixture *f, client_fn fn, const void *arg)
 {
@@ -251,6 +261,7 @@ static _unused_ int client(struct fixture *f, client_fn fn, const void *arg)
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)alarm(60);
+		hide_sessions();
 		(void)setenv("XDG_RUNTIME_DIR", f->top, 1);
 		_exit(fn(f, arg));
 	}
