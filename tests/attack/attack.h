@@ -72,7 +72,7 @@ struct world {
 
 /* attack_row.denies: how many records must tell of it. 0: exactly one. */
 #define DENIES_ANY  (-1) /* none or more: nothing is trapped, the kernel itself refuses */
-#define DENIES_SOME (-2) /* one or more */
+#define DENIES_SOME (-2) /* one or more: only where chance says how many (a race) */
 
 /* attack_row.flags */
 #define ROW_ROOT        (1u << 0) /* only root can try */
@@ -92,8 +92,10 @@ struct attack_row {
 	unsigned int flags;
 	enum attack_effect effect;
 	const char *object;     /* in a record's object, object2, asked or syscall; NULL: any */
+	const char *op;         /* of the records that count; NULL: any */
 	int denies;             /* or DENIES_* */
 	int error;              /* one more errno, besides EACCES, EPERM and ENOSYS, that refuses */
+	int only;               /* not 0: the one errno that it must be */
 	const char *not_native; /* why the attack is not tried without Holdfast; NULL: it is */
 	const struct matrix *matrix; /* many attacks in one session (matrix.h); NULL: one */
 	/* In the host, before and after: what only this row needs. */

@@ -433,7 +433,7 @@ static int many_arguments(const struct world *w)
 #define SHELL_RUNS(fact, ids, attack, policies)                                                    \
 	{                                                                                          \
 		fact, ids, attack, policies, .effect = EFFECT_RAN, .object = "evil/crontab",       \
-					     .denies = DENIES_SOME, .error = 126                   \
+					     .op = "exec", .error = 126                            \
 	}
 
 #define EXECVE_CHECK 0x10000 /* AT_EXECVE_CHECK, Linux 6.14 */

@@ -425,7 +425,7 @@ static int own_is_allowed(const struct world *w)
 #define WRITES(fact, ids, attack)                                                                  \
 	{                                                                                          \
 		"guards_and_others_are_not_" fact, ids, attack_##attack, SHIP | PW,                \
-			.denies = DENIES_SOME, .object = "/proc/"                                  \
+			.denies = MAX_TARGETS, .object = "/proc/", .op = "write"                   \
 	}
 
 static const struct attack_row rows[] = {

@@ -140,10 +140,10 @@ static const struct attack_row rows[] = {
 	LOADS("library_is_not_mapped", map_executable),
 	LOADS("library_is_not_preloaded", preload),
 	{"script_that_may_not_be_read_does_not_run", "C2", run_script, SHIP | PW,
-	 .effect = EFFECT_RAN, .object = "script", .prepare = put_scripts, .denies = DENIES_SOME},
+	 .effect = EFFECT_RAN, .object = "script", .prepare = put_scripts, .only = EACCES},
 	{"script_that_may_not_be_read_does_not_run_in_the_place_of_another", "C2 A7",
 	 run_other_script, SHIP, .effect = EFFECT_RAN, .object = "script", .prepare = put_scripts,
-	 .denies = DENIES_SOME},
+	 .op = "read", .denies = DENIES_SOME},
 };
 
 const struct attack_group attack_group = {"library", rows, ARRAY_SIZE(rows), false, false};

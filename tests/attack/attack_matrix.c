@@ -451,9 +451,10 @@ static const struct calls *calls_of(const struct matrix *m)
 	return m == &execs_matrix ? &matrix_execs : &matrix_changes;
 }
 
+/* Each pair counts its own records. */
 #define ROW(fact, label, ids, policies, effect)                                                    \
 	{                                                                                          \
-		fact, ids, label##_attack, policies, 0, effect, .denies = DENIES_SOME,             \
+		fact, ids, label##_attack, policies, 0, effect, .denies = DENIES_ANY,              \
 								.matrix = &label##_matrix,         \
 								.prepare = label##_prepare         \
 	}

@@ -471,7 +471,7 @@ static const struct attack_row rows[] = {
 	LEAKS("root_of_a_process_outside_does_not_hide_a_secret", "T078 B19", proc_other_root),
 	LEAKS("deleted_directory_as_cwd_does_not_hide_a_secret", "T074 B6", deleted_cwd),
 	{"directory_too_deep_to_name_does_not_hide_a_secret", "B8 P1", directory_too_deep,
-	 SHIP | PW, .effect = EFFECT_LEAKED, .denies = DENIES_SOME},
+	 SHIP | PW, .effect = EFFECT_LEAKED, .object = "id_rsa", .op = "read", .only = EACCES},
 	LEAKS("symlink_to_a_secret_is_denied", "T100 B1", symlink_to_file),
 	LEAKS("symlink_to_its_directory_is_denied", "B1", symlink_to_directory),
 	LEAKS("chain_of_symlinks_to_a_secret_is_denied", "B1", symlink_chain),

@@ -453,15 +453,17 @@ static int fuse_mount(const struct world *w)
 				     "fd=0,rootmode=40000,user_id=0,group_id=0"));
 }
 
-/* Namespaces and mounts are granted together by none of these policies: the first call is refused.
+/* Namespaces and mounts are granted together by none of these policies: the first call is refused,
+ * and nothing that would come after it is tried.
  */
-#define LEAKS(fact, ids, attack)                                                                   \
+#define LEAKS(fact, ids, attack, call)                                                             \
 	{                                                                                          \
-		fact, ids, attack, SHIP | PW, .effect = EFFECT_LEAKED, .denies = DENIES_SOME       \
+		fact, ids, attack, SHIP | PW, .effect = EFFECT_LEAKED, .object = call,             \
+					      .only = EPERM                                        \
 	}
-#define REFUSES(fact, ids, attack)                                                                 \
+#define REFUSES(fact, ids, attack, call)                                                           \
 	{                                                                                          \
-		fact, ids, attack, SHIP | PW, .effect = EFFECT_TOLD, .denies = DENIES_SOME         \
+		fact, ids, attack, SHIP | PW, .effect = EFFECT_TOLD, .object = call, .only = EPERM \
 	}
 
 /* Granted: each of the calls works, and what it makes is judged by what it really is. */
@@ -471,33 +473,35 @@ static int fuse_mount(const struct world *w)
 	}
 
 static const struct attack_row rows[] = {
-	LEAKS("bind_mount_does_not_hide_a_secret", "T058 B4 F1 F2", bind_over),
-	REFUSES("mounting_over_the_workspace_is_refused", "F1 F2", tmpfs_over),
-	LEAKS("open_tree_does_not_hide_a_secret", "T060 B4 F8", tree_clone),
-	LEAKS("chroot_does_not_hide_a_secret", "T062 B4 F7", change_root),
-	LEAKS("user_namespace_does_not_hide_a_secret", "F1", user_namespace_read),
+	LEAKS("bind_mount_does_not_hide_a_secret", "T058 B4 F1 F2", bind_over, "unshare"),
+	REFUSES("mounting_over_the_workspace_is_refused", "F1 F2", tmpfs_over, "unshare"),
+	LEAKS("open_tree_does_not_hide_a_secret", "T060 B4 F8", tree_clone, "unshare"),
+	LEAKS("chroot_does_not_hide_a_secret", "T062 B4 F7", change_root, "unshare"),
+	LEAKS("user_namespace_does_not_hide_a_secret", "F1", user_namespace_read, "unshare"),
 	{"user_namespace_does_not_let_write_outside", "F1", user_namespace_write, SHIP | PW,
-	 .effect = EFFECT_CHANGED, .denies = DENIES_SOME},
-	LEAKS("user_namespace_of_a_child_does_not_hide_a_secret", "F1", child_in_namespace),
-	LEAKS("pid_namespace_does_not_hide_a_secret", "F5 A12", pid_namespace),
-	REFUSES("network_namespace_of_another_is_not_joined", "F3 F4", join_by_pidfd),
-	REFUSES("sysfs_of_a_network_namespace_is_not_mounted", "F4", network_namespace_then_mount),
-	REFUSES("new_mount_calls_are_refused_in_a_namespace", "F8", new_mount_calls),
-	LEAKS("overlay_does_not_hide_a_secret", "F10", overlay),
-	REFUSES("remount_is_refused", "F12", remount),
-	REFUSES("cgroup_namespace_is_refused", "F6", space_of_cgroup),
-	REFUSES("time_namespace_is_refused", "F6", space_of_time),
-	REFUSES("ipc_namespace_is_refused", "F6", space_of_ipc),
-	REFUSES("uts_namespace_is_refused", "F6", space_of_uts),
-	REFUSES("namespace_by_clone_is_refused", "F1", cloned_space),
+	 .effect = EFFECT_CHANGED, .object = "unshare", .only = EPERM},
+	LEAKS("user_namespace_of_a_child_does_not_hide_a_secret", "F1", child_in_namespace,
+	      "unshare"),
+	LEAKS("pid_namespace_does_not_hide_a_secret", "F5 A12", pid_namespace, "unshare"),
+	REFUSES("network_namespace_of_another_is_not_joined", "F3 F4", join_by_pidfd, "setns"),
+	REFUSES("sysfs_of_a_network_namespace_is_not_mounted", "F4", network_namespace_then_mount,
+		"unshare"),
+	REFUSES("new_mount_calls_are_refused_in_a_namespace", "F8", new_mount_calls, "unshare"),
+	LEAKS("overlay_does_not_hide_a_secret", "F10", overlay, "unshare"),
+	REFUSES("remount_is_refused", "F12", remount, "unshare"),
+	REFUSES("cgroup_namespace_is_refused", "F6", space_of_cgroup, "unshare"),
+	REFUSES("time_namespace_is_refused", "F6", space_of_time, "unshare"),
+	REFUSES("ipc_namespace_is_refused", "F6", space_of_ipc, "unshare"),
+	REFUSES("uts_namespace_is_refused", "F6", space_of_uts, "unshare"),
+	REFUSES("namespace_by_clone_is_refused", "F1", cloned_space, "clone"),
 	{"mount_namespace_of_another_is_not_joined", "F3", join_mounts, SHIP | PW,
 	 .flags = ROW_ROOT, .object = "setns"},
 	{"mount_namespace_of_another_is_not_joined_by_proc", "F3", join_mounts_by_proc, SHIP | PW,
 	 .flags = ROW_ROOT, .denies = DENIES_ANY, .error = ENOENT},
 	{"device_of_fuse_is_denied", "F9", fuse_device, SHIP | READ_ONLY | PW,
 	 .object = "/dev/fuse"},
-	{"mounting_fuse_is_refused", "F9", fuse_mount, SHIP | PW, .denies = DENIES_SOME,
-	 .not_native = "it needs the device, which has a row of its own"},
+	{"mounting_fuse_is_refused", "F9", fuse_mount, SHIP | PW, .object = "unshare",
+	 .only = EPERM, .not_native = "it needs the device, which has a row of its own"},
 	HIDES("bind_mount_does_not_hide_a_secret", "T058 B4 B5 F1 F2", bind_over, EFFECT_LEAKED,
 	      "secret/id_rsa"),
 	HIDES("bind_mount_of_a_file_does_not_hide_a_secret", "B4 F2", file_over_file, EFFECT_LEAKED,

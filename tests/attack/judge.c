@@ -39,6 +39,13 @@ static bool has_object(const json_t *record, const char *object)
 	return has_step(record, object);
 }
 
+static bool has_op(const json_t *record, const char *op)
+{
+	const char *its = json_string_value(json_object_get(record, "op"));
+
+	return !op || (its && streq(its, op));
+}
+
 static void judge_line(const json_t *record, const struct attack_row *row, struct judgement *j)
 {
 	const char *event = json_string_value(json_object_get(record, "event"));
@@ -49,7 +56,7 @@ static void judge_line(const json_t *record, const struct attack_row *row, struc
 	else if (streq(event, "session_end"))
 		j->is_ended = true;
 	else if (streq(event, "action") && verdict && streq(verdict, "deny") &&
-		 has_object(record, row->object)) {
+		 has_op(record, row->op) && has_object(record, row->object)) {
 		j->denies++;
 		if (j->pairs)
 			matrix_judge(record, j->pairs);

@@ -275,6 +275,8 @@ static void add_output(struct run *run)
 
 static bool is_refusal(const struct attack_row *row, int result)
 {
+	if (row->only)
+		return result == row->only;
 	if (result == EACCES || result == EPERM || result == ENOSYS)
 		return true;
 	if (row->error && result == row->error)
