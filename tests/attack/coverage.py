@@ -4,19 +4,36 @@
 
 tests/attack/catalogue names each vector (A1, ...), case (T002, ...) and bug that others paid for (P1, ...). The rows of
 the PROGRAMs say which they cover; tests/attack/elsewhere says it for the rest: another test, or why there is none. Fails
-when one has neither, or when a name is in no catalogue.
+when one has neither, when a name is in no catalogue, or when what `elsewhere` points at is not there.
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 def lines(name):
     text = (HERE / name).read_text()
     return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def is_there(file, test):
+    """Whether FILE has a test of that name which is run, or (no test) says so."""
+    path = ROOT / file
+    if not path.is_file():
+        return False
+    text = path.read_text()
+    if file.endswith(".bats"):
+        title = re.compile(r'^@test "(.*)" \{$', re.M)
+        return test in title.findall(text)
+    if re.match(r"tests/unit/test_\w+\.c$", file):
+        # Its definition, and where it is put into the table.
+        return f"static void {test}(void **state)" in text and len(re.findall(rf"\b{test}\b", text)) > 1
+    return test in text
 
 
 def main():
@@ -29,17 +46,21 @@ def main():
             for word in covers.split():
                 rows.setdefault(word, []).append(f"{group}: {fact}")
     elsewhere = {}
+    lost = []
     for line in lines("elsewhere"):
-        word, reason = line.split("\t")
-        elsewhere.setdefault(word, []).append(reason)
+        words, file, test = line.split("\t")
+        if file != "none" and not is_there(file, test):
+            lost.append(f"{file}: {test}")
+        for word in words.split():
+            elsewhere.setdefault(word, []).append(test if file == "none" else f"{file}: {test}")
     unknown = sorted((set(rows) | set(elsewhere)) - set(known))
     missing = [word for word in known if word not in rows and word not in elsewhere]
     print("| id | test |\n|---|---|")
     for word in known:
         print(f"| {word} | {'<br>'.join(dict.fromkeys(rows.get(word, []) + elsewhere.get(word, [])))} |")
-    if unknown or missing:
+    if unknown or missing or lost:
         sys.exit(f"coverage: in no catalogue: {', '.join(unknown) or 'none'}; without a test or a reason: "
-                 f"{', '.join(missing) or 'none'}")
+                 f"{', '.join(missing) or 'none'}; pointers to nothing: {'; '.join(lost) or 'none'}")
 
 
 main()
