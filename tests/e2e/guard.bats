@@ -314,6 +314,45 @@ all_gone() {
 	wait_for all_gone
 }
 
+@test "daemons that nobody would be left to end are ended with the keeper" {
+	local supervisor keeper
+
+	survivors
+	"$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- python3 "$T/tree.py" "$T/pids" leave
+	while read -r pid what; do
+		started "$pid"
+		refute is_gone "$pid"
+	done <"$T/pids"
+	supervisor=$(log_select '.event == "session_start"' | jq .supervisor)
+	keeper=$(awk '/^PPid/ {print $2}' "/proc/$supervisor/status")
+	kill -KILL "$keeper"
+	wait_for all_gone
+	session_ended
+	assert_logged '.event == "notice" and (.note | startswith("The keeper"))'
+}
+
+@test "a session whose keeper was killed goes on, and leaves no daemons" {
+	local supervisor keeper launcher status=0
+
+	survivors
+	mkfifo "$T/go"
+	"$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- \
+		sh -c 'python3 "$1" "$2" leave; cat "$3"; exit 3' - "$T/tree.py" "$T/pids" "$T/go" >"$T/out" &
+	launcher=$!
+	started "$launcher"
+	wait_for eval '(( $(wc -l <"$T/pids") == 3 ))'
+	while read -r pid what; do started "$pid"; done <"$T/pids"
+	supervisor=$(log_select '.event == "session_start"' | jq .supervisor)
+	keeper=$(awk '/^PPid/ {print $2}' "/proc/$supervisor/status")
+	kill -KILL "$keeper"
+	assert_logged '.event == "notice" and (.note | startswith("The keeper"))'
+	echo on >"$T/go"
+	wait "$launcher" || status=$?
+	assert_equal "$status" 3
+	assert_equal "$(cat "$T/out")" on
+	wait_for all_gone
+}
+
 @test "asking whether there is anybody to signal reaches nobody, and is allowed" {
 	printf 'version: 1\nname: all\ndefault: allow\ngrant: all\n' >"$T/all.yaml"
 	run hf --policy "$T/all.yaml" -- python3 -c 'import os; print(os.kill(-1, 0))'

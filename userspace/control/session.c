@@ -546,6 +546,7 @@ static void session_teardown(struct session *s)
 	s->signals = fd_close(s->signals);
 	s->timer = fd_close(s->timer);
 	s->stop = fd_close(s->stop);
+	s->keeper = fd_close(s->keeper);
 	s->sock = fd_close(s->sock);
 	session_sinks_fini(s);
 	session_ask_fini(s);
@@ -569,6 +570,7 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 		.signals = -1,
 		.timer = -1,
 		.stop = -1,
+		.keeper = -1,
 		.asker = {.fd = -1},
 		.started_ns = clock_monotonic_ns(),
 	};

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -35,6 +36,7 @@ enum source {
 	SOURCE_DELAYED,
 	SOURCE_SIGHT,
 	SOURCE_LOADER,
+	SOURCE_KEEPER,
 	_SOURCE_MAX,
 };
 
@@ -43,6 +45,17 @@ static int watch(struct session *s, int fd, enum source source, uint32_t events)
 	struct epoll_event ev = {.events = events, .data.u32 = source};
 
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+/* Who is dead before there is a descriptor of it is our parent no longer. */
+static int watch_keeper(struct session *s)
+{
+	pid_t keeper = getppid();
+
+	s->keeper = (int)syscall(SYS_pidfd_open, keeper, 0);
+	if (s->keeper < 0 || getppid() != keeper)
+		return -ESRCH;
+	return watch(s, s->keeper, SOURCE_KEEPER, EPOLLIN);
 }
 
 int session_loop_init(struct session *s)
@@ -78,6 +91,8 @@ int session_loop_init(struct session *s)
 		r = watch(s, control_server_fd(s->approvers), SOURCE_APPROVERS, EPOLLIN);
 	if (r == 0)
 		r = watch(s, s->stop, SOURCE_STOP, EPOLLIN);
+	if (r == 0)
+		r = watch_keeper(s);
 	if (r == 0)
 		r = watch(s, control_server_fd(s->spend_server), SOURCE_SPEND, EPOLLIN);
 	if (r == 0 && s->prompt)
@@ -207,6 +222,10 @@ static void on_command_exited(struct session *s, int wait_status)
 		return; /* which decides how the session ends */
 	if (listener_hung_up(s)) {
 		s->is_over = true;
+		return;
+	}
+	if (s->keeper < 0) { /* daemons would be left with nobody behind us */
+		end_session(s);
 		return;
 	}
 	(void)audit_flush(s->audit);
@@ -343,6 +362,20 @@ static void on_launcher_gone(struct session *s)
 		end_session(s);
 }
 
+/*
+ * While the launcher lives it stands behind us as the keeper did. Once it has left, nobody would:
+ * if we died, what is left of the session would run on.
+ */
+static void on_keeper_gone(struct session *s)
+{
+	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->keeper, NULL);
+	s->keeper = fd_close(s->keeper);
+	session_notice(s, BYTES_LIT("The keeper, which would end the session's processes if the "
+				    "supervisor died, was killed"));
+	if (s->has_told)
+		end_session(s);
+}
+
 static void session_event(struct session *s, enum source source)
 {
 	switch (source) {
@@ -398,6 +431,9 @@ static void session_event(struct session *s, enum source source)
 		return;
 	case SOURCE_LOADER:
 		session_sight_lose(s);
+		return;
+	case SOURCE_KEEPER:
+		on_keeper_gone(s);
 		return;
 	case _SOURCE_MAX:
 		return;

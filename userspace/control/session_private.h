@@ -86,6 +86,7 @@ struct session {
 	char stop_reason[BUDGET_REASON_MAX];
 	atomic_bool has_stop_reason; /* it is there */
 	int stop;                    /* an eventfd: likewise */
+	int keeper;                  /* a pidfd; -1: it was killed */
 	bool is_cut;                 /* the session was ended before its time */
 	uint64_t started_ns;
 	uint64_t last_held_seq;   /* of the newest hold that was announced */
