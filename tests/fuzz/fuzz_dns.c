@@ -56,5 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(streq(q.name, again.name) && q.type == again.type && again.id == 7);
 	n = dns_write_error(&q, message, DNS_NXDOMAIN, out);
 	check(dns_read_answer((struct bytes){.p = out, .len = n}, &q, q.id, &facts) == 0);
+	n = dns_write_cut(&q, message, out);
+	check(dns_read_answer((struct bytes){.p = out, .len = n}, &q, q.id, &facts) == 0);
+	check(facts.is_cut && facts.n_addresses == 0);
 	return 0;
 }

@@ -9,24 +9,23 @@
 #include "names/table.h"
 
 #define FILE_MAX_BYTES ((size_t)1024 * 1024)
-#define PAIRS_MAX      1000 /* the rest of the table is for what is asked */
+#define PAIRS_MAX      1000 /* of an address and a name: the rest of the table is for what is asked */
 #define BLANKS         " \t\r"
 
 /* Only what a rule on names can be about: not what this machine calls itself, and not the lists
  * that lead names nowhere. */
 static bool parse_address(const char *text, struct dns_address *ret)
 {
-	struct policy_address a = {.has_ip = true};
+	struct in6_addr in6;
 
-	a.is_v4 = inet_pton(AF_INET, text, a.ip) == 1;
-	if (!a.is_v4 && inet_pton(AF_INET6, text, a.ip) != 1)
+	*ret = (struct dns_address){};
+	ret->is_v4 = inet_pton(AF_INET, text, ret->ip) == 1;
+	if (ret->is_v4)
+		return ret->ip[0] != 0 && ret->ip[0] != 127;
+	if (inet_pton(AF_INET6, text, &in6) != 1)
 		return false;
-	*ret = (struct dns_address){.is_v4 = a.is_v4};
-	memcpy(ret->ip, a.ip, sizeof(ret->ip));
-	return a.is_v4 ? a.ip[0] != 0 && a.ip[0] != 127
-		       : !IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)(const void *)a.ip) &&
-				 !IN6_IS_ADDR_UNSPECIFIED(
-					 (const struct in6_addr *)(const void *)a.ip);
+	memcpy(ret->ip, &in6, sizeof(in6));
+	return !IN6_IS_ADDR_LOOPBACK(&in6) && !IN6_IS_ADDR_UNSPECIFIED(&in6);
 }
 
 static void copy_lower(const char *from, size_t len, char *to)

@@ -17,8 +17,9 @@
 #include "names/helper.h"
 #include "names/servers.h"
 
-#define UDP_THREADS  24 /* of each family */
-#define STREAMS_MAX  64 /* connections, of which each may have a question that is held */
+#define UDP_THREADS 24 /* of each family */
+/* Connections, of which each may have a question that is held. */
+#define STREAMS_MAX  64
 #define STACK_BYTES  ((size_t)512 * 1024)
 #define ROUNDS       2 /* through the list of servers */
 #define TRY_MS       2000

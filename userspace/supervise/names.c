@@ -16,8 +16,9 @@
 
 #include "supervise/supervise_private.h"
 
-#define LAYER           "dns"
-#define QUESTIONS_MAX   64 /* names that are held, or were answered a moment ago */
+#define LAYER "dns"
+/* Names that are held, or were answered a moment ago. */
+#define QUESTIONS_MAX   64
 #define WAITERS_MAX     32 /* requests that wait for the answer to one */
 #define ANSWER_HOLDS_NS (60 * NS_PER_SEC)
 
