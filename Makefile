@@ -258,6 +258,7 @@ bench: all benches tools
 	BUILD=$(BUILD) HOLDFAST=$(abspath $(BUILD)/holdfast) tools/bench
 	$(BUILD)/tests/bench/bench_held
 	tools/bench-answer $(abspath $(BUILD)/holdfast)
+	tools/bench-through $(abspath $(BUILD)/holdfast)
 
 fuzz:
 	+$(MAKE) FUZZING=1 CC=clang fuzzers
