@@ -90,6 +90,7 @@ GOOD = [
     match("path: '~/x', op: [read, change]"), match("path: ['**/x', /y]"),
     match("domain: '*.example.com', port: 443"), match("domain: [a.org, b.org], port: [80, 8000-8999]"),
     match("domain: a.org, verify: sni"), match("domain: a.org, verify: outer-sni, port: 443"),
+    ANY + "rules:\n- {name: r, match: {domain: a.org, verify: sni}, action: allow, max_bytes_sent: 10M}\n",
     match("domain: a.org, http_method: GET"), match("domain: a.org, http_method: [GET, M-SEARCH], http_path: [/a, '/b/**']"),
     match("address: 10.0.0.0/8, protocol: [tcp, udp]"), match("cidr: ['::1', 1.2.3.4], port: 0"),
     match("protocol: unix"), match("tool: git, agent: 'c*', cwd: /x/**, parent: bash, time: 'mon-fri 09:00-17:30'"),

@@ -272,3 +272,14 @@ is_held() {
 	assert_equal "$(cat "$T/out")" "GET good.example/x 0"
 	log_has '.layer == "sni" and .verdict == "allow" and .asked == "good.example"'
 }
+
+@test "what the connections of a rule may send together is measured" {
+	sed -i '/name: good/s/action: allow/action: allow, max_bytes_sent: 100K/' "$POLICY"
+	head -c 60000 /dev/urandom >"$T/data"
+	run hf_world bash -c "for scheme in http https http; do curl -sS -m 20 --cacert $T/cert.pem -H 'Expect:' --data-binary @$T/data \$scheme://good.example/up; done"
+	assert_failure
+	assert_line --index 0 "POST good.example/up 60000"
+	assert_equal "$(grep -c POST "$T/seen")" 1
+	session_ended
+	log_has '.event == "notice" and (.note | startswith("The connections of rule '\''good'\'' of policy '\''names'\'' have sent the 102400 bytes that they may"))'
+}

@@ -129,6 +129,8 @@ static void test_what_is_no_rule(void **state)
 		"{domain: a.x, verify: sni, op: listen}",
 		"{domain: a.x, http_path: a}",
 		"{port: 80}, unless: {http_path: /a}",
+		"{domain: a.x}, max_bytes_sent: 10M",
+		"{domain: a.x, verify: sni}, max_bytes_sent: 0",
 	};
 	char text[512];
 

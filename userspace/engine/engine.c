@@ -37,7 +37,9 @@ struct engine {
 	struct grant_subject subject; /* of the last one that came to ask */
 	uint32_t
 		asked; /* bits of the steps that some policy asks about; 0: it is not one of them */
-	struct grant_answer grant;   /* likewise, if one covered it */
+	struct grant_answer grant; /* likewise, if one covered it */
+	struct engine_limit limits[POLICY_MAX_STACK];
+	size_t n_limits;
 	struct names_found names[2]; /* of the first step's address, and of another's */
 };
 
@@ -226,6 +228,29 @@ static void decide_move(struct engine *e, const struct action *a, struct decisio
 	}
 }
 
+static void add_limit(void *ctx, const struct policy_match *match)
+{
+	struct engine *e = ctx;
+
+	if (!match->is_deciding || !match->source.max_bytes_sent ||
+	    !policy_stack_enforcing(e->config.stack, match->policy))
+		return;
+	e->limits[e->n_limits++] = (struct engine_limit){
+		.policy = match->source.policy,
+		.rule = match->source.rule,
+		.max_bytes_sent = match->source.max_bytes_sent,
+	};
+}
+
+static void find_limits(struct engine *e, const struct policy_query *q, struct decision *d)
+{
+	e->n_limits = 0;
+	if (policy_stack_limits_sent(e->config.stack))
+		policy_stack_each(e->config.stack, e->scratch, q, add_limit, e);
+	d->limits = e->limits;
+	d->n_limits = e->n_limits;
+}
+
 /* Keeps the strictest of the steps; the first of equals, so that the record names the action's main
  * object. */
 static void decide_steps(struct engine *e, const struct action *a, const struct engine_time *now,
@@ -255,6 +280,8 @@ static void decide_steps(struct engine *e, const struct action *a, const struct 
 			d->is_led = true;
 		else
 			policy_stack_eval(e->config.stack, e->scratch, &q, &r);
+		if (a->look)
+			find_limits(e, &q, d);
 		if (r.verdict == VERDICT_ASK)
 			e->asked |= UINT32_C(1) << i;
 		/* Of two that ask, the one that says who may answer, and how much, speaks. */

@@ -64,6 +64,12 @@ struct engine_time {
 
 struct engine; /* one per receiver thread: holds the policy scratch */
 
+/* Of a rule that let a connection through. */
+struct engine_limit {
+	const char *policy, *rule; /* borrowed from the stack: one rule, one pair of pointers */
+	uint64_t max_bytes_sent;
+};
+
 struct decision {
 	enum verdict verdict;    /* what is carried out: ALLOW, FLAG, ASK (hold it) or DENY */
 	enum verdict would_have; /* what the policies said, audit ones included */
@@ -81,6 +87,9 @@ struct decision {
 	/* Of the first step's address, or what was seen; NULL: it has none. Valid until the next
 	 * decision. */
 	const struct names_found *names;
+	/* Of what a connection said: what it may send. Valid until the next decision. */
+	const struct engine_limit *limits;
+	size_t n_limits;
 	bool is_led;  /* ALLOW, FLAG, ASK: what its first bytes say is decided on again */
 	bool is_stop; /* DENY by a budget that wants the session ended; source.reason says why */
 };

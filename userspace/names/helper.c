@@ -2,6 +2,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -347,6 +348,10 @@ static _Noreturn void minder_run(int questions, int looks, int sockets)
 	(void)close(pair[1]);
 	(void)close(leader[1]);
 	lead.maker = leader[0];
+	lead.sent = mmap(NULL, LEAD_LIMITS_MAX * sizeof(*lead.sent), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (lead.sent == MAP_FAILED)
+		_exit(EXIT_FAILURE);
 	for (size_t i = 0; i < NAMES_LISTENERS; i++)
 		config.listeners[i] = -1;
 	n = fds_receive(pair[0], &r, sizeof(r), config.listeners);

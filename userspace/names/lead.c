@@ -204,6 +204,8 @@ static void hear(struct lead *l)
 		l->n_asked--;
 		free(TAKE_PTR(c->request));
 		c->state = c->after;
+		c->n_limits = MIN((size_t)reply.n_limits, ARRAY_SIZE(c->limits));
+		memcpy(c->limits, reply.limits, c->n_limits * sizeof(c->limits[0]));
 		if (!reply.is_allowed)
 			lead_end(c, true);
 		lead_put(c, LIST_READY);

@@ -42,18 +42,27 @@ struct lead_request {
 	uint32_t kind;
 	struct lead_end from, to; /* of the agent's socket */
 	uint32_t look;            /* enum policy_look */
+	uint32_t slot;            /* LEAD_LIMIT */
 	bool has_name, has_path;
 	char name[DNS_NAME_SIZE];
 	char method[HTTP_METHOD_SIZE]; /* "": none */
 	char path[HTTP_PATH_SIZE];
 };
 
+struct lead_limit {
+	uint32_t slot; /* below LEAD_LIMITS_MAX: what counts together */
+	uint64_t max;  /* bytes */
+};
+
 struct lead_reply {
 	uint32_t seq;
 	uint32_t is_allowed;
+	uint32_t n_limits;
+	struct lead_limit limits[POLICY_MAX_STACK];
 };
 
 struct lead_config {
+	uint64_t *sent; /* LEAD_LIMITS_MAX of them, which outlive the process */
 	int supervisor; /* a SOCK_SEQPACKET for the above */
 	int maker;      /* listeners come from it, each with its port, once it was sent anything */
 };

@@ -48,16 +48,71 @@ ssize_t lead_read(struct lead_conn *c, size_t max)
 	return n;
 }
 
+/* ---- what may be sent */
+
+static uint64_t *sent_by(const struct lead_conn *c, size_t i)
+{
+	return &c->lead->config.sent[c->limits[i].slot % LEAD_LIMITS_MAX];
+}
+
+/* Bytes. */
+static size_t room_of(const struct lead_conn *c)
+{
+	uint64_t room = SIZE_MAX;
+
+	for (size_t i = 0; i < c->n_limits; i++) {
+		uint64_t sent = *sent_by(c, i), max = c->limits[i].max;
+
+		room = MIN(room, sent < max ? max - sent : 0);
+	}
+	return (size_t)room;
+}
+
+static void spend(struct lead_conn *c, size_t n)
+{
+	for (size_t i = 0; i < c->n_limits; i++)
+		*sent_by(c, i) += n;
+}
+
+static void end_limit(struct lead_conn *c)
+{
+	size_t i = 0;
+
+	c->request = calloc(1, sizeof(*c->request));
+	if (!c->request) {
+		lead_end(c, true);
+		return;
+	}
+	while (i + 1 < c->n_limits && *sent_by(c, i) < c->limits[i].max)
+		i++;
+	c->request->kind = LEAD_LIMIT;
+	c->request->slot = c->limits[i].slot;
+	lead_ask(c, LEAD_OPEN); /* to which the reply is no */
+}
+
+void lead_broke(struct lead_conn *c, int error)
+{
+	if (error == -EDQUOT)
+		end_limit(c);
+	else
+		lead_end(c, true);
+}
+
 int lead_flush(struct lead_conn *c)
 {
 	while (c->sent < c->pass) {
-		ssize_t n = send(c->up, c->buf + c->sent, c->pass - c->sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		size_t room = room_of(c);
+		ssize_t n;
 
+		if (!room)
+			return -EDQUOT;
+		n = send(c->up, c->buf + c->sent, MIN(c->pass - c->sent, room),
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
+		spend(c, (size_t)n);
 		c->sent += (size_t)n;
 	}
 	if (c->pass) {
@@ -141,15 +196,47 @@ static bool let_through(struct lead_conn *c, struct flow *f, int from, int to)
 	return r >= 0;
 }
 
+/* Nothing may be sent any more, so nothing but the end goes through. Return: as let_through(). */
+static bool let_end_through(struct lead_conn *c)
+{
+	char byte;
+	ssize_t n = recv(c->down, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		end_limit(c);
+	if (n == 0 && !c->to_up.is_shut) {
+		c->to_up.is_eof = c->to_up.is_shut = true;
+		(void)shutdown(c->up, SHUT_WR);
+	}
+	return n <= 0;
+}
+
+/* What the agent sends, as far as it may. Return: as let_through(). */
+static bool let_up(struct lead_conn *c)
+{
+	size_t room = room_of(c), budget = MIN(TURN_BYTES, room), before = budget;
+	int r = flow_run(&c->lead->pipes, &c->to_up, c->down, c->up, &budget);
+
+	spend(c, before - budget);
+	if (r < 0)
+		lead_end(c, true);
+	if (r != FLOW_MORE)
+		return r >= 0;
+	if (room == before)
+		return let_end_through(c);
+	lead_put(c, LIST_READY);
+	return true;
+}
+
 static void step_open(struct lead_conn *c)
 {
 	int r = lead_flush(c);
 
 	if (r < 0 && r != -EAGAIN) {
-		lead_end(c, true);
+		lead_broke(c, r);
 		return;
 	}
-	if (r == 0 && !let_through(c, &c->to_up, c->down, c->up))
+	if (r == 0 && !let_up(c))
 		return;
 	if (!let_through(c, &c->to_down, c->up, c->down))
 		return;

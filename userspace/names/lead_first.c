@@ -152,7 +152,7 @@ void lead_server_hello(struct lead_conn *c)
 	ssize_t n;
 
 	if (r < 0 && r != -EAGAIN)
-		lead_end(c, true);
+		lead_broke(c, r);
 	if (r < 0 || !read_ahead(c))
 		return;
 	do
@@ -218,7 +218,7 @@ void lead_again(struct lead_conn *c)
 	if (r >= 0)
 		r = lead_flush(c);
 	if (r < 0 && r != -EAGAIN)
-		lead_end(c, true);
+		lead_broke(c, r);
 	if (r < 0)
 		return;
 	while (c->have == 0 || judge_again(c)) {
@@ -256,7 +256,9 @@ void lead_http(struct lead_conn *c)
 		size_t before = c->have;
 		ssize_t n;
 
-		if (r == -EAGAIN)
+		if (r == -EDQUOT)
+			lead_broke(c, r);
+		if (r == -EAGAIN || r == -EDQUOT)
 			return;
 		if (r == 0 && before && !take_part(c))
 			return;

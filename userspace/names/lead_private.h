@@ -59,6 +59,8 @@ struct lead_conn {
 	char name[DNS_NAME_SIZE];
 	bool has_ech;
 	struct http_body body;
+	struct lead_limit limits[POLICY_MAX_STACK];
+	size_t n_limits;
 };
 
 struct lead {
@@ -96,6 +98,9 @@ void lead_http(struct lead_conn *c);
 ssize_t lead_read(struct lead_conn *c, size_t max);
 /* Sends what may go. Return: 0 all of it has; -EAGAIN, -errno. */
 int lead_flush(struct lead_conn *c) _must_check_;
+/* Ends it, because of what lead_flush() returned. -EDQUOT: there is more to be sent than may be,
+ * and the supervisor is told. */
+void lead_broke(struct lead_conn *c, int error);
 /* What has not been let go yet. */
 static inline struct bytes lead_rest(const struct lead_conn *c)
 {

@@ -83,6 +83,7 @@ struct rule {
 	const char *reason;           /* NULL: none given */
 	const char *suggest;          /* what to do instead; NULL: none given */
 	const struct policy_ask *ask; /* NULL: the session's settings hold */
+	uint64_t max_bytes_sent;      /* by its connections together; 0: no limit */
 	double cost;                  /* to charge when it decides; 0: nothing */
 	enum verdict action;
 	int64_t priority;
@@ -135,6 +136,7 @@ struct policy {
 	enum policy_mode mode;
 	bool logs_reads;
 	bool has_looks;               /* some rule decides by what a connection's first bytes say */
+	bool limits_sent;             /* some rule has a max_bytes_sent */
 	const struct policy_log *log; /* NULL: it says nothing of it */
 	uint32_t grants;              /* bits of enum grant */
 	uint64_t kept_capabilities;   /* bits, as in policy/capability.h */

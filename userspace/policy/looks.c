@@ -43,3 +43,14 @@ bool policy_stack_wants_look(const struct policy_stack *s, const struct policy_q
 	}
 	return false;
 }
+
+bool policy_stack_limits_sent(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < policy_stack_size(s); i++) {
+		const struct policy *p = policy_stack_enforcing(s, i);
+
+		if (p && p->limits_sent)
+			return true;
+	}
+	return false;
+}

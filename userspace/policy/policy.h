@@ -198,6 +198,7 @@ struct policy_source {
 	const char *word;    /* the policy's own word for the verdict: "escalate", "deny" */
 	const char *error;   /* not NULL: the dialect's original raises this instead of deciding */
 	const struct policy_ask *ask; /* NULL: the session's settings hold */
+	uint64_t max_bytes_sent;      /* by the rule's connections together; 0: no limit */
 	/* Of a question to the DNS: the rule, or the default, says `resolve` itself, so that its
 	 * `ask` is about the question and not about the connection that it leads to. */
 	bool is_on_question;
@@ -374,6 +375,8 @@ bool policy_names_domains(const struct policy *p);
  * first bytes say. Without regard to the order of rules: also one that comes too late wants it.
  */
 bool policy_stack_wants_look(const struct policy_stack *s, const struct policy_query *q);
+/* Whether some enforcing rule has a max_bytes_sent. */
+bool policy_stack_limits_sent(const struct policy_stack *s);
 bool policy_applies_to(const struct policy *p, const struct policy_subject *who);
 
 struct policy_scratch; /* match data of one thread */

@@ -75,6 +75,11 @@ static int parse_flag(const struct loader *l, const struct node *n, _unused_ voi
 	return schema_bool(l, n, "flag", &is_flagged);
 }
 
+static int parse_max_bytes_sent(const struct loader *l, const struct node *n, void *target)
+{
+	return schema_size(l, n, "max_bytes_sent", &((struct rule *)target)->max_bytes_sent);
+}
+
 static int parse_cost(const struct loader *l, const struct node *n, void *target)
 {
 	return schema_money(l, n, "cost", &((struct rule *)target)->cost);
@@ -214,7 +219,7 @@ static const struct field rule_fields[] = {
 	{"reason", false, parse_reason},       {"suggest", false, parse_suggest},
 	{"priority", false, parse_priority},   {"flag", false, parse_flag},
 	{"cost", false, parse_cost},           {"ask", false, parse_ask},
-	{"examples", false, parse_examples},
+	{"examples", false, parse_examples},   {"max_bytes_sent", false, parse_max_bytes_sent},
 };
 
 /* ---- the keys together */
@@ -260,6 +265,12 @@ static int check_together(const struct loader *l, const struct node *n, struct r
 			l, source_key(n, "unless"),
 			"'verify', 'http_method' and 'http_path' in 'unless' need 'domain' "
 			"in 'match': the names whose connections are looked into");
+	if (rule->max_bytes_sent && (!rule->looks || rule->action == VERDICT_DENY))
+		return loader_fail(
+			l, source_key(n, "max_bytes_sent"),
+			"'max_bytes_sent' is measured by the process that looks into "
+			"connections: it needs 'verify: sni' in 'match', and an action that "
+			"lets them through");
 	if (cost && !(rule->match.ops & (OP_BIT(OP_EXEC) | OP_BIT(OP_CONNECT))))
 		return loader_fail(l, cost,
 				   "'cost' charges commands and connections; this rule matches "
@@ -391,6 +402,7 @@ static int parse_source(const struct loader *l, const struct source *s, struct a
 		if (r < 0)
 			return r;
 		p->has_looks |= rule->looks;
+		p->limits_sent |= rule->max_bytes_sent != 0;
 		p->n_rules++;
 	}
 	return 0;

@@ -3,6 +3,7 @@
  * The supervisor's side of the leader (names/lead.h): what a connection turned out to mean is
  * decided on once more, and recorded, before anything of it leaves.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@ struct looks_desk {
 	struct engine *engine;
 	struct redact_scratch *scratch; /* NULL: nothing is redacted */
 	struct strbuf domains;
+	/* Rules with a limit on what is sent, each in its slot. */
+	struct engine_limit limits[LEAD_LIMITS_MAX];
+	size_t n_limits;
 	pthread_t thread;
 };
 
@@ -48,6 +52,20 @@ static void write_asked(const struct lead_request *q, char out[static ASKED_SIZE
 		(void)snprintf(out, ASKED_SIZE, "%s", q->has_name ? q->name : "");
 }
 
+static struct policy_address write_end(const struct lead_end *end,
+				       char out[static POLICY_HOST_SIZE])
+{
+	struct policy_address a = {.protocol = POLICY_PROTO_TCP,
+				   .has_ip = true,
+				   .is_v4 = end->is_v4,
+				   .port = end->port};
+
+	memcpy(a.ip, end->ip, sizeof(a.ip));
+	policy_address_normalise(&a, OP_CONNECT);
+	policy_address_format(out, &a);
+	return a;
+}
+
 static bool look_up(struct supervise *s, const struct lead_request *q, struct looked *ret)
 {
 	struct policy_address *a = &ret->address;
@@ -56,13 +74,7 @@ static bool look_up(struct supervise *s, const struct lead_request *q, struct lo
 	if (!check_request(q) ||
 	    !lead_tickets_find(s->config.names->tickets, &q->from, &q->to, &ret->ticket))
 		return false;
-	*a = (struct policy_address){.protocol = POLICY_PROTO_TCP,
-				     .has_ip = true,
-				     .is_v4 = q->to.is_v4,
-				     .port = q->to.port};
-	memcpy(a->ip, q->to.ip, sizeof(a->ip));
-	policy_address_normalise(a, OP_CONNECT);
-	policy_address_format(ret->object, a);
+	*a = write_end(&q->to, ret->object);
 	write_asked(q, ret->asked);
 	ret->look = (struct action_look){
 		.kind = (enum policy_look)q->look,
@@ -111,7 +123,51 @@ static const char *layer_of(enum policy_look look)
 	return layers[look];
 }
 
-static bool decide(struct looks_desk *desk, const struct looked *l)
+/* Return: the rule's slot, LEAD_LIMITS_MAX when there is none left. */
+static uint32_t slot_of(struct looks_desk *desk, const struct engine_limit *limit)
+{
+	uint32_t i = 0;
+
+	while (i < desk->n_limits &&
+	       (desk->limits[i].policy != limit->policy || desk->limits[i].rule != limit->rule))
+		i++;
+	if (i == desk->n_limits && i < LEAD_LIMITS_MAX)
+		desk->limits[desk->n_limits++] = *limit;
+	return i;
+}
+
+static bool add_limits(struct looks_desk *desk, const struct decision *d, struct lead_reply *reply)
+{
+	for (size_t i = 0; i < d->n_limits; i++) {
+		uint32_t slot = slot_of(desk, &d->limits[i]);
+
+		if (slot == LEAD_LIMITS_MAX)
+			return false;
+		reply->limits[reply->n_limits++] =
+			(struct lead_limit){.slot = slot, .max = d->limits[i].max_bytes_sent};
+	}
+	return true;
+}
+
+static void note_limit(struct looks_desk *desk, const struct lead_request *q)
+{
+	const struct engine_limit *limit = q->slot < desk->n_limits ? &desk->limits[q->slot] : NULL;
+	struct audit_record r = {.event = AUDIT_NOTICE, .time_ns = clock_realtime_ns()};
+	char to[POLICY_HOST_SIZE];
+	char note[512];
+
+	if (!limit)
+		return;
+	(void)write_end(&q->to, to);
+	(void)snprintf(note, sizeof(note),
+		       "The connections of rule '%s' of policy '%s' have sent the %" PRIu64
+		       " bytes that they may (max_bytes_sent): one to %s was ended.",
+		       limit->rule, limit->policy, limit->max_bytes_sent, to);
+	r.note = bytes_of(note);
+	(void)supervise_record(desk->supervise, &r);
+}
+
+static void decide(struct looks_desk *desk, const struct looked *l, struct lead_reply *reply)
 {
 	struct supervise *s = desk->supervise;
 	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
@@ -123,7 +179,7 @@ static bool decide(struct looks_desk *desk, const struct looked *l)
 
 	make_action(l, &a);
 	engine_decide(desk->engine, &a, &now, &d);
-	is_allowed = d.verdict < VERDICT_ASK;
+	is_allowed = d.verdict < VERDICT_ASK && add_limits(desk, &d, reply);
 	supervise_fill_record(&r, &a, &d);
 	supervise_add_domains(&desk->domains, &d, &r);
 	r.layer = layer_of(l->look.kind);
@@ -134,7 +190,7 @@ static bool decide(struct looks_desk *desk, const struct looked *l)
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
 	if (supervise_record(s, &r) < 0 && !r.is_audit)
 		is_allowed = false; /* what cannot be recorded does not happen */
-	return is_allowed;
+	reply->is_allowed = is_allowed;
 }
 
 static void answer(struct looks_desk *desk, const struct lead_request *q)
@@ -151,7 +207,11 @@ static void answer(struct looks_desk *desk, const struct lead_request *q)
 		lead_tickets_drop(tickets, &q->from, &q->to);
 		return;
 	case LEAD_LOOK:
-		reply.is_allowed = look_up(desk->supervise, q, &looked) && decide(desk, &looked);
+		if (look_up(desk->supervise, q, &looked))
+			decide(desk, &looked, &reply);
+		break;
+	case LEAD_LIMIT:
+		note_limit(desk, q);
 		break;
 	default:
 		break; /* nothing that it could be: no */

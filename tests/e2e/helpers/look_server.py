@@ -34,7 +34,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def answer(self):
         size = int(self.headers.get("Content-Length", 0))
-        self.rfile.read(size)
+        if len(self.rfile.read(size)) < size:
+            self.close_connection = True
+            return
         text = f"{self.command} {self.headers['Host']}{self.path} {size}"
         seen(f"{self.scheme} {text}")
         if (DIR / "www" / self.path[1:].split("?")[0]).is_file() and self.command == "GET":
