@@ -87,6 +87,7 @@ struct run {
 	int sinks[RUN_MAX_SINKS];
 	char asker_name[ASKER_APPROVER_MAX];
 	struct names_helper names;
+	int names_error; /* of their start; -errno */
 };
 
 static void run_fini(struct run *r)
@@ -139,23 +140,26 @@ static bool names_domains(const struct policyset *set)
 	return false;
 }
 
-/*
- * Only where a policy or the user asks for it: then every question to the DNS is an action. What a
- * policy says of names is protection that must not be missing without a word, so without the helper
- * nothing is run; a policy that only advises protects from nothing.
- */
-static int start_names(struct run *r)
+/* Only where a policy or the user asks for it: then every question to the DNS is an action. */
+static void start_names(struct run *r)
 {
-	bool is_decided_by = names_domains(&r->policies);
-	int e;
+	if (names_domains(&r->policies) || r->options.wants_names)
+		r->names_error = names_helper_start(&r->names);
+}
 
-	r->names = NAMES_HELPER_INIT;
-	if (!is_decided_by && !r->options.wants_names)
-		return 0;
-	e = names_helper_start(&r->names);
+/*
+ * What a policy says of names is protection that must not be missing without a word, so without the
+ * helper nothing is run; a policy that only advises protects from nothing.
+ */
+static int await_names(struct run *r)
+{
+	int e = r->names_error;
+
+	if (e == 0 && r->names.questions >= 0)
+		e = names_helper_await(&r->names);
 	if (e == 0)
 		return 0;
-	if (!is_decided_by || policy_stack_is_audit(r->policies.stack)) {
+	if (!names_domains(&r->policies) || policy_stack_is_audit(r->policies.stack)) {
 		say("warning: the names of connections cannot be learned here (neither a network "
 		    "namespace nor loopback: %s), so the log has their addresses only",
 		    strerror(-e));
@@ -434,7 +438,7 @@ static int run_start(struct run *r)
 		.n_secrets = r->n_secrets,
 	};
 
-	if (start_names(r))
+	if (await_names(r))
 		return RUN_EXIT_FAILED;
 	if (r->names.questions >= 0)
 		config.names = &r->names;
@@ -456,7 +460,7 @@ static int run_start(struct run *r)
 
 int cmd_run(int argc, char **argv)
 {
-	_cleanup_(run_fini) struct run r = {};
+	_cleanup_(run_fini) struct run r = {.names = NAMES_HELPER_INIT};
 	int rc = run_options_parse(argc, argv, &r.options);
 
 	if (rc == RUN_OPTIONS_HELP)
@@ -470,7 +474,9 @@ int cmd_run(int argc, char **argv)
 	rc = run_load_policies(&r);
 	if (rc == 0)
 		rc = lookup_command_or_say(r.options.command[0], &r.command);
-	if (rc == 0)
+	if (rc == 0) {
+		start_names(&r);
 		rc = run_find_places(&r);
+	}
 	return rc ? rc : run_start(&r);
 }

@@ -434,12 +434,19 @@ int names_helper_start(struct names_helper *ret)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		(void)fd_close(theirs[i]);
-	if (r == 0)
-		r = await_ready(ret);
-	if (r == 0 && !names_helper_is_on_loopback(ret))
-		r = maker_cookie(ret);
 	if (r < 0)
 		names_helper_close(ret);
+	return r;
+}
+
+int names_helper_await(struct names_helper *h)
+{
+	int r = await_ready(h);
+
+	if (r == 0 && !names_helper_is_on_loopback(h))
+		r = maker_cookie(h);
+	if (r < 0)
+		names_helper_close(h);
 	return r;
 }
 

@@ -39,9 +39,12 @@ struct names_helper {
 
 #define NAMES_HELPER_INIT ((struct names_helper){.questions = -1, .looks = -1, .sockets = -1})
 
-/* Starts them. The process must have one thread. Return: 0; -errno: there is neither a namespace
- * nor loopback, and nothing was started. */
+/* Starts them, which takes them some milliseconds: there are other things to do meanwhile. The
+ * process must have one thread. Return: 0, -errno. */
 int names_helper_start(struct names_helper *ret) _must_check_;
+/* Waits until they are ready. Return: 0; -errno: there is neither a namespace nor loopback, and
+ * they have ended; @h is then closed. */
+int names_helper_await(struct names_helper *h) _must_check_;
 static inline bool names_helper_is_on_loopback(const struct names_helper *h)
 {
 	return h->ports[0] != 0;
