@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel does for a process without a call that could be decided on. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -84,6 +85,60 @@ static int set_version_high(const struct world *w)
 	return set_version_by(w, SET_VERSION_EXT4 | 1ul << 32);
 }
 
+/* ---- a descriptor that cannot be handed over */
+
+#define ROUNDS_TIMES        20
+#define ROUNDS_TIMES_NATIVE 200 /* each is a hundredth of the time */
+
+struct handing {
+	char path[512], allowed[512], secret[512];
+};
+
+/* Between no room for another descriptor and enough, and between two paths. */
+static void exchange_limit_and_path(void *arg)
+{
+	struct handing *h = arg;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = 3;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	memcpy(h->path, h->allowed, sizeof(h->path));
+	(void)sched_yield();
+	memcpy(h->path, h->secret, sizeof(h->path));
+	limit.rlim_cur = 64;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)sched_yield();
+}
+
+static int open_without_room(const struct world *w)
+{
+	static struct handing h;
+	struct flipper f = {.flip = exchange_limit_and_path, .arg = &h};
+	unsigned int rounds = race_rounds() * (w->is_native ? ROUNDS_TIMES_NATIVE : ROUNDS_TIMES);
+	unsigned int n_full = 0;
+	int r;
+
+	(void)snprintf(h.allowed, sizeof(h.allowed), "%s", in(w, "w/file"));
+	(void)snprintf(h.secret, sizeof(h.secret), "%s", in(w, "home/.ssh/id_rsa"));
+	memcpy(h.path, h.allowed, sizeof(h.path));
+	r = flipper_start_thread(&f);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < rounds; i++) {
+		int fd = open(h.path, O_RDONLY | O_CLOEXEC);
+
+		n_full += fd < 0 && errno == EMFILE;
+		if (fd >= 0)
+			(void)print_fd(fd);
+	}
+	flipper_stop(&f);
+	if (n_full == 0)
+		return attack_cannot("the table of descriptors was never full");
+	return -EACCES; /* what was opened is seen in the output */
+}
+
 #define VERSION(fact, attack)                                                                      \
 	{                                                                                          \
 		fact, "U:version D:attr", attack, SHIP, .effect = EFFECT_CHANGED,                  \
@@ -99,6 +154,8 @@ static const struct attack_row rows[] = {
 	CORE("core_file_is_not_written_among_secrets", core_in_ssh, NULL),
 	CORE("core_file_is_not_written_outside_the_project", core_within_limit, NULL),
 	CORE("core_file_does_not_replace_another", core_within_limit, put_core),
+	{"open_that_cannot_be_handed_over_is_not_left_to_the_kernel", "P5 A1", open_without_room,
+	 SHIP | PW, .effect = EFFECT_LEAKED, .denies = DENIES_ANY},
 	VERSION("version_of_an_inode_is_not_set_by_a_reader", set_version_ext4),
 	VERSION("version_of_an_inode_is_not_set_by_a_reader_of_another_file_system", set_version),
 	VERSION("version_of_an_inode_is_not_set_with_high_bits", set_version_high),
