@@ -85,6 +85,11 @@ life() {
 		holdfast-names) kill -KILL "$minder" ;;
 		*) kill -KILL "$(pgrep -P "$minder" -x "$1")" ;;
 		esac
+		# A session that ended at once might not have seen it.
+		for ((i = 0; i < 400; i++)); do
+			! grep -q "answer[s]* questions to the DNS ended" "$LOG" || break
+			sleep 0.05
+		done
 		touch "$T/killed"
 		wait $!
 		echo "status $?"

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -17,7 +18,7 @@
 #include "names/helper.h"
 #include "names/servers.h"
 
-#define UDP_THREADS 24 /* of each family */
+#define UDP_THREADS 24 /* of each family, at most */
 /* Connections, of which each may have a question that is held. */
 #define STREAMS_MAX  64
 #define STACK_BYTES  ((size_t)512 * 1024)
@@ -47,6 +48,7 @@ struct resolver {
 struct listener {
 	struct resolver *r;
 	int fd;
+	atomic_int n_threads, n_idle; /* UDP */
 };
 
 struct stream {
@@ -300,10 +302,38 @@ static void keep_pktinfo(struct msghdr *h)
 	}
 }
 
+static int start_thread(void *(*main)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	return -pthread_create(&thread, &attr, main, arg);
+}
+
+static void *udp_main(void *arg);
+
+/* Most sessions ask one thing at a time; a thread that waits for a person keeps no other question.
+ */
+static int add_udp_thread(struct listener *l)
+{
+	int r = 0;
+
+	if (atomic_fetch_add(&l->n_threads, 1) < UDP_THREADS)
+		r = start_thread(udp_main, l);
+	else
+		r = -EAGAIN;
+	if (r < 0)
+		(void)atomic_fetch_sub(&l->n_threads, 1);
+	return r;
+}
+
 static void *udp_main(void *arg)
 {
-	const struct listener *l = arg;
-	char in[DNS_MESSAGE_MAX], out[DNS_MESSAGE_MAX];
+	struct listener *l = arg;
+	char in[DNS_MESSAGE_MAX] _uninitialized_, out[DNS_MESSAGE_MAX] _uninitialized_;
 
 	for (;;) {
 		union {
@@ -318,9 +348,14 @@ static void *udp_main(void *arg)
 				   .msg_iovlen = 1,
 				   .msg_control = control.buf,
 				   .msg_controllen = sizeof(control.buf)};
-		ssize_t n = recvmsg(l->fd, &h, 0);
+		ssize_t n;
 		size_t len;
 
+		(void)atomic_fetch_add(&l->n_idle, 1);
+		n = recvmsg(l->fd, &h, 0);
+		/* The last that waited: the next question finds somebody, too. */
+		if (atomic_fetch_sub(&l->n_idle, 1) == 1)
+			(void)add_udp_thread(l);
 		if (n < 0)
 			continue;
 		len = answer(l->r, (struct bytes){.p = in, .len = (size_t)n}, POLICY_PROTO_UDP,
@@ -336,7 +371,7 @@ static void *udp_main(void *arg)
 
 static void serve_stream(struct resolver *r, int fd, uint16_t port)
 {
-	char in[DNS_MESSAGE_MAX], out[DNS_MESSAGE_MAX];
+	char in[DNS_MESSAGE_MAX] _uninitialized_, out[DNS_MESSAGE_MAX] _uninitialized_;
 	ssize_t n;
 	size_t len;
 
@@ -349,17 +384,6 @@ static void serve_stream(struct resolver *r, int fd, uint16_t port)
 		if (!len || send_message(fd, out, len, true) < 0)
 			return;
 	}
-}
-
-static int start_thread(void *(*main)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	return -pthread_create(&thread, &attr, main, arg);
 }
 
 /* Return: whether there is room for one more. */
@@ -437,9 +461,11 @@ _Noreturn void resolver_run(const struct resolver_config *config)
 		const bool is_tcp = i & 1;
 
 		listeners[i] = (struct listener){.r = &r, .fd = config->listeners[i]};
-		for (int n = is_tcp ? 1 : UDP_THREADS; listeners[i].fd >= 0 && n > 0; n--)
-			if (start_thread(is_tcp ? tcp_main : udp_main, &listeners[i]) < 0)
-				_exit(EXIT_FAILURE);
+		if (listeners[i].fd < 0)
+			continue;
+		if ((is_tcp ? start_thread(tcp_main, &listeners[i])
+			    : add_udp_thread(&listeners[i])) < 0)
+			_exit(EXIT_FAILURE);
 	}
 	read_replies(&r);
 	_exit(EXIT_SUCCESS);
