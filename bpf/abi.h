@@ -38,3 +38,77 @@ _Static_assert(sizeof(struct sight_event) == 56, "no hidden padding");
 _Static_assert(sizeof(struct sight_lost) == 32, "no hidden padding");
 
 #define SIGHT_RING_BYTES (1024 * 1024) /* a power of two, and whole pages */
+
+/* ---- network verdicts (net.bpf.c) */
+
+enum net_op { /* as enum netmap_op has them */
+	NET_CONNECT,
+	NET_SEND,
+	NET_BIND,
+	_NET_OP_MAX,
+};
+
+#define NET_PROTOCOLS    2 /* 0 TCP, 1 UDP */
+#define NET_PORTS        65536
+#define NET_CELLS        65536 /* a power of two */
+#define NET_PREFIXES_MAX 1024
+
+/* Numbers of enum verdict, which user space asserts. */
+#define NET_ALLOW 0
+#define NET_FLAG  1
+#define NET_ASK   2
+#define NET_DENY  3
+
+struct net_key4 {
+	__u32 bits;
+	__u8 ip[4];
+};
+
+struct net_key6 {
+	__u32 bits;
+	__u8 ip[16];
+};
+
+/* What one session's programs are loaded with. */
+struct net_config {
+	__u32 supervisor; /* its process id: what it does for the session was decided on */
+	__u32 n_prefixes; /* of verdicts */
+	__u32 n_port_classes;
+	__u32 is_audit;   /* what finds no room in the ring is let through all the same */
+	__u32 opens_unix; /* connections to unix sockets are let through; else refused */
+};
+
+struct net_event {
+	__u64 time_ns;    /* CLOCK_MONOTONIC */
+	__u64 exe_inode;  /* of the process's image */
+	__u32 exe_device; /* the kernel's internal number */
+	__u32 pid;        /* of the initial pid namespace */
+	__u32 tid;
+	__u32 parent;
+	__u8 op;       /* enum net_op */
+	__u8 protocol; /* of NET_PROTOCOLS; of a unix socket: 0 */
+	__u8 verdict;  /* NET_ALLOW, NET_FLAG; NET_ASK and NET_DENY: it was refused */
+	__u8 family;   /* AF_INET, AF_INET6, AF_UNIX */
+	__u16 port;    /* host order; AF_UNIX: how many bytes of the name follow */
+	__u16 padding;
+	__u8 ip[16]; /* network order, as the call had it; the first 4 bytes if AF_INET */
+};
+
+struct net_unix_event {
+	struct net_event head;
+	char name[112]; /* sun_path; the last 4 bytes are none of it */
+};
+
+/* What found no room in the rings. */
+struct net_lost {
+	__u64 refused;   /* refused, and not recorded for want of room */
+	__u64 unwritten; /* would have been let through, and was refused for want of room */
+	__u64 allowed;   /* let through under audit */
+};
+
+_Static_assert(sizeof(struct net_event) == 56, "no hidden padding");
+_Static_assert(sizeof(struct net_unix_event) == 168, "no hidden padding");
+_Static_assert(sizeof(struct net_lost) == 24, "no hidden padding");
+
+#define NET_RING_BYTES    (512 * 1024) /* what was let through; as SIGHT_RING_BYTES */
+#define NET_REFUSED_BYTES (128 * 1024) /* a ring of its own, so that nothing crowds these out */

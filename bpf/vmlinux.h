@@ -37,13 +37,26 @@ struct signal_struct {
 	atomic_t live; /* threads that have not begun to end */
 };
 
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct {
+	struct mm_struct *mm;
 	struct signal_struct *signal;
 	int pid;
 	int tgid;
 	int exit_code;
 	struct task_struct *real_parent;
 	char comm[16];
+};
+
+struct sockaddr;
+
+/* Behind the context of a program on a socket's address. */
+struct bpf_sock_addr_kern {
+	struct sockaddr *uaddr;
+	__u32 uaddrlen; /* Linux 6.7 */
 };
 
 #pragma clang attribute pop

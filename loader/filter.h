@@ -14,6 +14,9 @@ struct filter_plan {
 	bool trap_reads; /* opens that only read; else only those that write, create or truncate */
 	bool trap_changes; /* the path operations that change something */
 	bool trap_network;
+	/* Connections and sends are decided on in the kernel: what could be to an IP address, by
+	 * the length of the address, passes. */
+	bool passes_ip;
 	bool trap_signals; /* Landlock does not keep the session's signals inside */
 	bool trap_creds;   /* the session has capabilities, so its tasks can change their IDs */
 	bool trap_hiding;  /* what makes itself undumpable could not be read by the supervisor */

@@ -85,7 +85,7 @@ void layers_stop(struct layers *layers)
 }
 
 union control {
-	char bytes[CMSG_SPACE(sizeof(int) * _LAYERS_FD_MAX)];
+	char bytes[CMSG_SPACE(sizeof(int) * LAYERS_FDS_MAX)];
 	struct cmsghdr align;
 };
 
@@ -102,7 +102,7 @@ int layers_send(int socket, const struct layers_header *message, const int *fds,
 
 	/* The kernel only reads it. */
 	iov[1].iov_base = (void *)(uintptr_t)(message + 1);
-	if (n_fds > _LAYERS_FD_MAX)
+	if (n_fds > LAYERS_FDS_MAX)
 		return -EINVAL;
 	if (n_fds) {
 		packet.msg_control = &control;

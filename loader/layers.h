@@ -11,8 +11,13 @@
  *                                       session's, and with it what it starts; the answer has
  *                                       descriptors of the event ring and its counters
  *   LAYERS_SEAL     ->  LAYERS_SEALED   the command has been started: the supervisor's mark goes
+ *   LAYERS_NET      ->  LAYERS_NETTED   with a file of tables (struct layers_net): verdicts on
+ *                                       connections, attached to a cgroup that is made for them;
+ *                                       the answer has descriptors of the rings, the counters and
+ *                                       the cgroup. They stay when the loader ends, and go with the
+ *                                       cgroup, which whoever has it last removes
  *
- * START is taken once, SEAL once after it. A START that failed says why and leaves nothing.
+ * START is taken once, SEAL once after it; NET once. One that failed says why and leaves nothing.
  */
 #pragma once
 
@@ -20,7 +25,7 @@
 
 #include "base/util.h"
 
-#define LAYERS_VERSION    1
+#define LAYERS_VERSION    2
 #define LAYERS_REASON_MAX 200
 
 enum layers_type {
@@ -30,6 +35,8 @@ enum layers_type {
 	LAYERS_STARTED,
 	LAYERS_SEAL,
 	LAYERS_SEALED,
+	LAYERS_NET,
+	LAYERS_NETTED,
 };
 
 /* What is probed. Numbers of the protocol: never reused. */
@@ -65,6 +72,7 @@ struct layers_probed {
 	struct layers_finding findings[_LAYERS_PROBE_MAX];
 };
 
+/* Of LAYERS_STARTED and LAYERS_NETTED. */
 struct layers_started {
 	struct layers_header header;
 	int32_t error; /* 0, or a negative errno: nothing was loaded, and there are no descriptors
@@ -79,8 +87,42 @@ enum layers_fd {
 	_LAYERS_FD_MAX,
 };
 
+/*
+ * The file has, one after the other: @n_prefixes of struct layers_prefix, the class of each port
+ * (65536 bytes), and a verdict (a byte) for each operation, protocol, prefix and class of ports, in
+ * this order (policy/netmap.h). A prefix's number is its place.
+ */
+struct layers_net {
+	struct layers_header header;
+	uint32_t n_prefixes;
+	uint32_t n_port_classes;
+	uint32_t supervisor; /* process id */
+	uint32_t is_audit;   /* 0 or 1: as struct net_config in bpf/abi.h */
+	uint32_t opens_unix; /* likewise */
+	uint32_t reserved;
+};
+
+struct layers_prefix {
+	uint8_t ip[16];
+	uint8_t bits;
+	uint8_t is_v4;
+};
+
+/* Of the descriptors of a LAYERS_NETTED that is no error. */
+enum layers_net_fd {
+	LAYERS_NET_FD_EVENTS,  /* ring of struct net_event and struct net_unix_event: let through */
+	LAYERS_NET_FD_REFUSED, /* likewise: refused */
+	LAYERS_NET_FD_COUNTERS, /* array that can be mapped: 8 bytes, then struct net_lost */
+	LAYERS_NET_FD_CGROUP,   /* for the session to be moved into */
+	_LAYERS_NET_FD_MAX,
+};
+
+#define LAYERS_FDS_MAX 4 /* of any answer */
+
 _Static_assert(sizeof(struct layers_started) == 16 + 4 + LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_header) == 16, "of the protocol");
+_Static_assert(sizeof(struct layers_net) == 16 + 24, "of the protocol");
+_Static_assert(sizeof(struct layers_prefix) == 18, "of the protocol");
 _Static_assert(sizeof(struct layers_finding) == LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_probed) == 16 + 5 * LAYERS_REASON_MAX, "of the protocol");
 

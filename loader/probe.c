@@ -28,6 +28,7 @@ const struct probe probes[] = {
 	 probe_ebpf_task_storage},
 	{"ebpf-trace", "sees what really ran", false, probe_ebpf_trace},
 	{"ebpf-cgroup", "decides on connections in the kernel", false, probe_ebpf_cgroup},
+	{"ebpf-net", "--layers bpf-net: all that decides on connections", false, probe_ebpf_net},
 	{"lsm-list", "the kernel asks BPF LSM programs at all", false, probe_lsm_list},
 	{"ebpf-lsm", "decides on files and programs in the kernel", false, probe_ebpf_lsm},
 	{"fanotify", "pauses opens of chosen files", false, probe_fanotify},
@@ -90,7 +91,7 @@ int probe_read_number(const char *path, uint64_t *ret)
 		UINT64_MAX, ret);
 }
 
-static bool is_taken_away(const char *name)
+bool probe_is_taken_away(const char *name)
 {
 	const char *list = secure_getenv(PROBE_WITHOUT);
 	size_t length = strlen(name);
@@ -113,7 +114,7 @@ void probe_context_init(struct probe_context *ret)
 void probe_run(const struct probe *probe, struct probe_context *context, struct probe_result *ret)
 {
 	*ret = (struct probe_result){};
-	if (is_taken_away(probe->name))
+	if (probe_is_taken_away(probe->name))
 		probe_set(ret, PROBE_NO, "taken away by " PROBE_WITHOUT, "unset " PROBE_WITHOUT);
 	else if (context->is_supervised && !probe->is_required)
 		probe_set(ret, PROBE_UNKNOWN, "another supervisor watches this process", "");

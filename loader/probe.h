@@ -45,6 +45,8 @@ struct probe {
 extern const struct probe probes[];
 extern const size_t n_probes;
 
+/* Whether PROBE_WITHOUT has @name in it. */
+bool probe_is_taken_away(const char *name);
 void probe_context_init(struct probe_context *ret);
 /* Runs @probe, or says that PROBE_WITHOUT has taken it away. */
 void probe_run(const struct probe *probe, struct probe_context *context, struct probe_result *ret);
@@ -76,5 +78,6 @@ void probe_lsm_list(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_ring_buffer(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_task_storage(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_cgroup(struct probe_context *context, struct probe_result *ret);
+void probe_ebpf_net(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_trace(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_lsm(struct probe_context *context, struct probe_result *ret);

@@ -8,6 +8,7 @@
 #include "base/io.h"
 
 #include "loader/cgroup.h"
+#include "loader/net.h"
 #include "loader/probe.h"
 
 #define BTF_PATH  "/sys/kernel/btf/vmlinux"
@@ -16,7 +17,9 @@
 /* Loading, and canaries that start and end. */
 #define PATIENCE_MS 30000
 
-#define ENABLE_LSM "add bpf to the boot parameter lsm=, keeping the others"
+#define NEEDS_ROOT   "needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+#define ENABLE_BUILD "make deps, and build anew with clang, bpftool and libbpf-dev"
+#define ENABLE_LSM   "add bpf to the boot parameter lsm=, keeping the others"
 
 void probe_cgroup_v2(struct probe_context *context _unused_, struct probe_result *ret)
 {
@@ -99,14 +102,13 @@ static void tell_ebpf(struct probe_context *context, enum layers_probe which, co
 	struct layers_finding *found = &context->ebpf.findings[which];
 
 	if (geteuid() != 0)
-		return probe_set(ret, PROBE_UNKNOWN, "needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
-				 "sudo holdfast doctor");
+		return probe_set(ret, PROBE_UNKNOWN, NEEDS_ROOT, "sudo holdfast doctor");
 	if (!context->has_ebpf)
 		context->ebpf_error = ask_loader(&context->ebpf);
 	context->has_ebpf = true;
 	if (context->ebpf_error == -ENOENT)
 		return probe_set(ret, PROBE_NO, "this build of Holdfast has no holdfast-loader",
-				 "make deps, and build anew with clang, bpftool and libbpf-dev");
+				 ENABLE_BUILD);
 	if (context->ebpf_error < 0)
 		return probe_set(ret, PROBE_BROKEN, "holdfast-loader does not answer", "");
 	found->reason[sizeof(found->reason) - 1] = '\0';
@@ -147,4 +149,33 @@ void probe_ebpf_lsm(struct probe_context *context, struct probe_result *ret)
 	else if (ret->state == PROBE_NO)
 		(void)snprintf(ret->enable, sizeof(ret->enable),
 			       "CONFIG_BPF_LSM=y and a kernel that permits BPF trampolines");
+}
+
+/* All of it, as a session has it loaded, with tables that let nothing through: the loader's canary
+ * finds out whether it does. */
+void probe_ebpf_net(struct probe_context *context, struct probe_result *ret)
+{
+	static const struct layers_prefix all[] = {{.is_v4 = 1}, {.is_v4 = 0}};
+	static const uint8_t port_classes[NET_PORTS];
+	static const uint8_t verdicts[_NET_OP_MAX * NET_PROTOCOLS * ARRAY_SIZE(all)];
+	const struct net_tables tables = {.prefixes = all,
+					  .n_prefixes = ARRAY_SIZE(all),
+					  .port_classes = port_classes,
+					  .n_port_classes = 1,
+					  .verdicts = verdicts,
+					  .n_verdicts = sizeof(verdicts)};
+	char reason[LAYERS_REASON_MAX];
+	struct net *net = NULL;
+	int r;
+
+	(void)context;
+	if (geteuid() != 0)
+		return probe_set(ret, PROBE_UNKNOWN, NEEDS_ROOT, "sudo holdfast doctor");
+	r = net_start(&tables, false, false, &net, reason);
+	net_free(net);
+	if (r < 0)
+		return probe_set(ret, r == -ENOTRECOVERABLE ? PROBE_BROKEN : PROBE_NO, reason,
+				 r == -ENOENT ? ENABLE_BUILD
+					      : "Linux 6.7 or later, with cgroup v2 and BTF");
+	probe_set(ret, PROBE_YES, "", "");
 }

@@ -1,47 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The ring is read without libbpf. Its form is of the kernel's ABI (Documentation/bpf/ringbuf.rst,
- * kernel/bpf/ringbuf.c): a page with the consumer's position, which we write; a page with the
- * producer's; then the data, mapped twice in a row so that no record is cut at the end. A record is
- * a length with two flags, 4 bytes that are the kernel's, and the data, in units of 8 bytes.
- */
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "loader/ring.h"
 #include "loader/sight.h"
-
-#define RECORD_BUSY    (UINT32_C(1) << 31)
-#define RECORD_DISCARD (UINT32_C(1) << 30)
-#define RECORD_HEADER  8U
 
 /* Loading takes milliseconds, where a debugging kernel verifies slowly some more. */
 #define PATIENCE_MS 10000
 
 struct sight {
 	struct layers layers;
-	int ring;
+	int fd;
+	struct ring ring;
 	size_t page;
-	unsigned long *consumer;
-	const unsigned long *producer;
-	const char *data;
 	const struct sight_lost *lost; /* the kernel counts in it */
 	struct sight_lost told;
 };
 
 static int map(struct sight *s, int counters)
 {
-	void *p = mmap(NULL, s->page, PROT_READ | PROT_WRITE, MAP_SHARED, s->ring, 0);
+	void *p;
+	int r = ring_map(&s->ring, s->fd, SIGHT_RING_BYTES);
 
-	if (p == MAP_FAILED)
-		return -errno;
-	s->consumer = p;
-	p = mmap(NULL, s->page + 2 * (size_t)SIGHT_RING_BYTES, PROT_READ, MAP_SHARED, s->ring,
-		 (off_t)s->page);
-	if (p == MAP_FAILED)
-		return -errno;
-	s->producer = p;
-	s->data = (const char *)p + s->page;
+	if (r < 0)
+		return r;
 	p = mmap(NULL, s->page, PROT_READ, MAP_SHARED, counters, 0);
 	if (p == MAP_FAILED)
 		return -errno;
@@ -62,7 +45,7 @@ static int start(struct sight *s, char reterr_reason[static LAYERS_REASON_MAX])
 		return -errno;
 	r = layers_ask_fds(&s->layers, &request, self, LAYERS_STARTED, &started, sizeof(started),
 			   PATIENCE_MS, fds, ARRAY_SIZE(fds));
-	s->ring = fds[LAYERS_FD_RING];
+	s->fd = fds[LAYERS_FD_RING];
 	if (r == 0 && started.error) {
 		started.reason[sizeof(started.reason) - 1] = '\0';
 		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s", started.reason);
@@ -81,7 +64,7 @@ int sight_start(struct sight **ret, char reterr_reason[static LAYERS_REASON_MAX]
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct sight){.layers.fd = -1, .ring = -1, .page = (size_t)sysconf(_SC_PAGESIZE)};
+	*s = (struct sight){.layers.fd = -1, .fd = -1, .page = (size_t)sysconf(_SC_PAGESIZE)};
 	*reterr_reason = '\0';
 	r = layers_start(true, &s->layers);
 	if (r == 0)
@@ -113,21 +96,17 @@ struct sight *sight_free(struct sight *s)
 	if (!s)
 		return NULL;
 	layers_stop(&s->layers);
-	if (s->consumer)
-		(void)munmap(s->consumer, s->page);
-	if (s->producer)
-		(void)munmap((void *)(uintptr_t)s->producer,
-			     s->page + 2 * (size_t)SIGHT_RING_BYTES);
+	ring_unmap(&s->ring);
 	if (s->lost)
 		(void)munmap((void *)(uintptr_t)s->lost, s->page);
-	(void)fd_close(s->ring);
+	(void)fd_close(s->fd);
 	free(s);
 	return NULL;
 }
 
 int sight_fd(const struct sight *s)
 {
-	return s->ring;
+	return s->fd;
 }
 
 int sight_loader_fd(const struct sight *s)
@@ -137,38 +116,31 @@ int sight_loader_fd(const struct sight *s)
 
 bool sight_is_readable(const struct sight *s)
 {
-	return __atomic_load_n(s->consumer, __ATOMIC_RELAXED) <
-	       __atomic_load_n(s->producer, __ATOMIC_ACQUIRE);
+	return ring_used(&s->ring) > 0;
+}
+
+struct reading {
+	void (*fn)(const struct sight_event *event, void *arg);
+	void *arg;
+};
+
+static void hand_out(const void *record, size_t size, void *arg)
+{
+	const struct reading *reading = arg;
+	struct sight_event event;
+
+	if (size != sizeof(event))
+		return;
+	memcpy(&event, record, sizeof(event));
+	reading->fn(&event, reading->arg);
 }
 
 size_t sight_read(struct sight *s, size_t max,
 		  void (*fn)(const struct sight_event *event, void *arg), void *arg)
 {
-	/* Ours to write, and nobody else does. */
-	unsigned long position = __atomic_load_n(s->consumer, __ATOMIC_RELAXED);
-	size_t n = 0;
+	struct reading reading = {.fn = fn, .arg = arg};
 
-	while (n < max && position < __atomic_load_n(s->producer, __ATOMIC_ACQUIRE)) {
-		const char *record = s->data + (position & (SIGHT_RING_BYTES - 1));
-		uint32_t length =
-			__atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
-		struct sight_event event;
-
-		if (length & RECORD_BUSY)
-			break;
-		if (!(length & RECORD_DISCARD) && length == sizeof(event)) {
-			memcpy(&event, record + RECORD_HEADER, sizeof(event));
-			fn(&event, arg);
-			n++;
-		}
-		length &= ~(RECORD_BUSY | RECORD_DISCARD);
-		position += (length + RECORD_HEADER + 7U) & ~7UL;
-		__atomic_store_n(s->consumer, position, __ATOMIC_RELEASE);
-		/* The kernel wakes us for a record that finds us at its position: either we see
-		 * that record, or it sees us. */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	}
-	return n;
+	return ring_read(&s->ring, max, hand_out, &reading);
 }
 
 bool sight_take_lost(struct sight *s, struct sight_lost *ret)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "loader/caps.h"
+#include "loader/cgroup.h"
 #include "loader/landlock.h"
 
 #include "loader/spawn.h"
@@ -105,8 +106,10 @@ static void child_exec(const struct spawn_config *c)
 /* Everything that binds the command, before any of its code runs. Return: 0, -errno. */
 static int child_confine(const struct spawn_config *c, struct spawn_report *report)
 {
-	int r = 0;
+	int r = c->cgroup >= 0 ? cgroup_join(c->cgroup) : 0;
 
+	if (r < 0)
+		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (c->drops_caps)

@@ -34,6 +34,7 @@ struct spawn_config {
 	size_t n_limits;
 	const struct filter *filter;
 	int ruleset;     /* Landlock's, borrowed; -1: none */
+	int cgroup;      /* joined before anything else, borrowed; -1: that of the caller */
 	bool drops_caps; /* all but @kept_caps */
 	uint64_t kept_caps;
 };

@@ -12,12 +12,14 @@
 #include <sys/syscall.h>
 
 #include "loader/bpf/loader.h"
+#include "loader/bpf/net.h"
 #include "loader/bpf/session.h"
 
 #define REQUEST_MAX 256
 
 struct loader {
 	struct session_layers session;
+	struct net_layers net;
 	int passed; /* the descriptor that came with the request; -1: none, or it was taken */
 };
 
@@ -29,17 +31,17 @@ static int answer(struct layers_header *message, uint32_t type, size_t size, con
 	return layers_send(STDIN_FILENO, message, fds, n_fds);
 }
 
-static int serve_probe(struct loader *loader)
+static int serve_probe(struct loader *loader, const struct layers_header *request _unused_)
 {
 	struct layers_probed probed = {};
 
-	if (loader->session.sight)
+	if (loader->session.sight || loader->net.programs)
 		return -EPROTO;
 	probe_all(probed.findings);
 	return answer(&probed.header, LAYERS_PROBED, sizeof(probed), NULL, 0);
 }
 
-static int serve_start(struct loader *loader)
+static int serve_start(struct loader *loader, const struct layers_header *request _unused_)
 {
 	struct layers_started started = {};
 	int fds[_LAYERS_FD_MAX];
@@ -52,7 +54,7 @@ static int serve_start(struct loader *loader)
 		      started.error ? 0 : ARRAY_SIZE(fds));
 }
 
-static int serve_seal(struct loader *loader)
+static int serve_seal(struct loader *loader, const struct layers_header *request _unused_)
 {
 	struct layers_header sealed;
 	int r;
@@ -63,24 +65,39 @@ static int serve_seal(struct loader *loader)
 	return r < 0 ? r : answer(&sealed, LAYERS_SEALED, sizeof(sealed), NULL, 0);
 }
 
+static int serve_net(struct loader *loader, const struct layers_header *request)
+{
+	struct layers_started started = {};
+	int fds[_LAYERS_NET_FD_MAX];
+
+	if (loader->net.programs || loader->passed < 0)
+		return -EPROTO;
+	started.error = net_start(&loader->net, (const struct layers_net *)request, loader->passed,
+				  fds, started.reason);
+	return answer(&started.header, LAYERS_NETTED, sizeof(started), fds,
+		      started.error ? 0 : ARRAY_SIZE(fds));
+}
+
 static const struct {
 	uint32_t type;
-	int (*serve)(struct loader *loader);
+	size_t size;
+	int (*serve)(struct loader *loader, const struct layers_header *request);
 } requests[] = {
-	{LAYERS_PROBE, serve_probe},
-	{LAYERS_START, serve_start},
-	{LAYERS_SEAL, serve_seal},
+	{LAYERS_PROBE, sizeof(struct layers_header), serve_probe},
+	{LAYERS_START, sizeof(struct layers_header), serve_start},
+	{LAYERS_SEAL, sizeof(struct layers_header), serve_seal},
+	{LAYERS_NET, sizeof(struct layers_net), serve_net},
 };
 
-/* All requests are a header, some with a descriptor. */
+/* Each request has its size; some come with a descriptor. */
 static int serve(struct loader *loader, const struct layers_header *request, size_t received)
 {
-	if (received != sizeof(*request) || request->version != LAYERS_VERSION ||
+	if (received < sizeof(*request) || request->version != LAYERS_VERSION ||
 	    request->size != received || request->reserved != 0)
 		return -EPROTO;
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
-		if (requests[i].type == request->type)
-			return requests[i].serve(loader);
+		if (requests[i].type == request->type && requests[i].size == received)
+			return requests[i].serve(loader, request);
 	return -EPROTO;
 }
 
@@ -107,7 +124,7 @@ static int leave(void)
 
 int main(int argc, char **argv)
 {
-	struct loader loader = {.session.supervisor = -1, .passed = -1};
+	struct loader loader = {.session.supervisor = -1, .net.cgroup = -1, .passed = -1};
 	char request[REQUEST_MAX] __attribute__((aligned(8)));
 	ssize_t n;
 	int r;
@@ -124,7 +141,8 @@ int main(int argc, char **argv)
 		r = serve(&loader, (const struct layers_header *)request, (size_t)n);
 		loader.passed = fd_close(loader.passed);
 		if (r < 0)
-			return EXIT_FAILURE;
+			break;
 	}
-	return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	net_end(&loader.net);
+	return n != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,9 +10,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "bpf/probe_cgroup.skel.h"
 #include "bpf/probe_lsm.skel.h"
@@ -20,59 +18,8 @@
 
 #include "loader/cgroup.h"
 
+#include "loader/bpf/canary.h"
 #include "loader/bpf/loader.h"
-
-/* What a canary's exit status says. */
-enum canary {
-	CANARY_REFUSED = 0,
-	CANARY_WENT_ON = 1,
-	CANARY_FAILED = 2,
-};
-
-/*
- * A child that waits for a byte and then does what must be refused. Its number is needed before it
- * acts, and it must not open anything else meanwhile.
- */
-static pid_t canary_start(int (*act)(const void *), const void *argument, int *ret_go)
-{
-	int pipes[2];
-	char byte;
-	pid_t pid;
-
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		(void)fd_close(pipes[1]);
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (read(pipes[0], &byte, 1) != 1)
-			_exit(CANARY_FAILED);
-		_exit(act(argument));
-	}
-	(void)fd_close(pipes[0]);
-	if (pid < 0) {
-		int r = -errno;
-
-		(void)fd_close(pipes[1]);
-		return r;
-	}
-	*ret_go = pipes[1];
-	return pid;
-}
-
-/* Lets the canary act and waits for it. @go is consumed. Return: what its exit status says. */
-static enum canary canary_finish(pid_t pid, int go)
-{
-	int status;
-
-	if (write(go, "", 1) != 1)
-		(void)kill(pid, SIGKILL);
-	(void)fd_close(go);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return CANARY_FAILED;
-	return WIFEXITED(status) ? (enum canary)WEXITSTATUS(status) : CANARY_FAILED;
-}
 
 static void judge(struct layers_finding *ret, enum canary canary)
 {

@@ -99,7 +99,8 @@ GOOD = [
      "connect send bind listen change".split()] + [ANY + f"grant: {g}\n" for g in
      "io_uring ptrace bpf perf mount module handle pidfd keyring userfaultfd raw_socket foreign_abi "
      "admin terminal namespaces processes all".split()] + [ANY + f"keep_capabilities: {c}\n" for c in
-     ("net_admin", "CAP_SYS_NICE", "[chown, Cap_Fowner]")]
+     ("net_admin", "CAP_SYS_NICE", "[chown, Cap_Fowner]")] + [ANY + f"require: {r}\n" for r in
+     ("landlock", "[bpf-net, sight]")]
 
 BAD = [
     "[]", "a", "{}", "version: 1\n", "version: 1\nname: t\n", "name: t\ndefault: deny\n",
@@ -111,7 +112,7 @@ BAD = [
     ANY + "defualt: deny\n", HEAD + "default: no\n", HEAD + "default: approve\n", HEAD + "default: {}\n",
     HEAD + "default: [deny]\n", HEAD + "default: {raed: deny}\n", HEAD + "default: {read: maybe}\n",
     HEAD + "default:\n", ANY + "mode: warn\n", ANY + "mode: [audit]\n", ANY + "log_reads: 1\n",
-    ANY + "log_reads: 'true'\n", ANY + "grant: []\n", ANY + "grant: [nope]\n", ANY + "grant: {ptrace: true}\n",
+    ANY + "log_reads: 'true'\n", ANY + "require: []\n", ANY + "require: [bpf]\n", ANY + "grant: []\n", ANY + "grant: [nope]\n", ANY + "grant: {ptrace: true}\n",
     ANY + "log: {}\n", ANY + "log: 5\n", ANY + "log: {sync: often}\n", ANY + "log: {sync: [none]}\n",
     ANY + "log: {on_failure: ask}\n", ANY + "log: {builtin_redactions: 1}\n", ANY + "log: {read: true}\n",
     ANY + "log: {reads: 'true'}\n", ANY + "log: {redact: []}\n", ANY + "log: {redact: {name: x}}\n",

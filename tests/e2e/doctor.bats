@@ -38,6 +38,7 @@ state() { # NAME: its state in $output
 	assert_equal "$(jq -c '[.layers[] | select(.state != "yes" and .reason == null)]' <<<"$output")" "[]"
 	if ((EUID != 0)); then
 		[[ $(state ebpf-cgroup) == unknown ]]
+		[[ $(state ebpf-net) == unknown ]]
 		[[ $(jq -r '.layers[] | select(.name == "ebpf-cgroup") | .enable' <<<"$output") == "sudo holdfast doctor" ]]
 	fi
 }
@@ -88,17 +89,19 @@ def status(message):
     else:
         ours.close()
     return loader.wait(10)
-good = (1, 1, 16, 0)
+good = (2, 1, 16, 0)
 assert status(b"") == 0
-for place, value in [(0, 2), (1, 0), (1, 99), (2, 15), (2, 17), (3, 1)]:
+for place, value in [(0, 1), (1, 0), (1, 99), (2, 15), (2, 17), (3, 1)]:
     header = list(good)
     header[place] = value
     assert status(struct.pack("IIII", *header)) == 1, header
 assert status(b"x") == 1
-assert status(struct.pack("IIII", 1, 3, 16, 0)) == 1  # START without a descriptor
-assert status(struct.pack("IIII", 1, 5, 16, 0)) == 1  # SEAL before START
-assert status(struct.pack("IIII", 1, 1, 4096, 0) + bytes(4080)) == 1
-assert status(struct.pack("IIII", 1, 1, 20, 0) + bytes(4)) == 1
+assert status(struct.pack("IIII", 2, 3, 16, 0)) == 1  # START without a descriptor
+assert status(struct.pack("IIII", 2, 5, 16, 0)) == 1  # SEAL before START
+assert status(struct.pack("IIII", 2, 7, 40, 0) + bytes(24)) == 1  # NET without a descriptor
+assert status(struct.pack("IIII", 2, 7, 16, 0)) == 1  # NET without its numbers
+assert status(struct.pack("IIII", 2, 1, 4096, 0) + bytes(4080)) == 1
+assert status(struct.pack("IIII", 2, 1, 20, 0) + bytes(4)) == 1
 END
 	assert_success
 }

@@ -41,11 +41,18 @@ static int teardown(void **state)
 	return rmdir(place.deep) || rmdir(place.in) || rmdir(place.out) || rmdir(place.root);
 }
 
+static struct plan plan_alone(const struct policy_stack *stack)
+{
+	static const struct plan_part parts[_LAYER_MAX];
+
+	return plan_of(stack, &(struct plan_config){.agent = "agent"}, parts);
+}
+
 /* Runs @fn under the floor of the policy. Return: its result. */
 static int under(const char *policy, int (*fn)(void))
 {
 	struct harness h = harness_one(policy);
-	struct plan plan = plan_of(h.stack);
+	struct plan plan = plan_alone(h.stack);
 	int ruleset = plan_ruleset(h.stack, &plan), status;
 	pid_t pid = fork();
 
@@ -65,7 +72,7 @@ static int under(const char *policy, int (*fn)(void))
 static bool is_said_to_be_bound(const char *policy)
 {
 	struct harness h = harness_one(policy);
-	struct plan plan = plan_of(h.stack);
+	struct plan plan = plan_alone(h.stack);
 
 	harness_fini(&h);
 	return plan.floor.bounds_connect || plan.floor.bounds_bind || plan.floor.scoped;
@@ -200,7 +207,9 @@ static void test_no_bound_where_something_could_be_allowed_anywhere(void **state
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct harness h = harness_one(texts[i]);
 
-		if (plan_of(h.stack).floor.bounds_changes || plan_of(h.stack).floor.bounds_lists)
+		const struct plan plan = plan_alone(h.stack);
+
+		if (plan.floor.bounds_changes || plan.floor.bounds_lists)
 			fail_msg("bounded: %s", texts[i]);
 		harness_fini(&h);
 	}

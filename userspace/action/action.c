@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 
 #include "action/decode.h"
 #include "loader/caps.h"
@@ -354,4 +355,68 @@ void action_decode_overload(struct action_decoder *d, const struct seccomp_notif
 	(void)describe(&c);
 	r = decode_who(&c);
 	finish(&c, r ? r : decode_fail(ACTION_OVERLOAD));
+}
+
+/* Nobody is there to tell where a relative name began. */
+static int add_dead_unix(struct decode *c, const struct action_connection *k)
+{
+	const size_t start = offsetof(struct sockaddr_un, sun_path);
+	struct policy_address *address = arena_alloc(&c->d->arena, sizeof(*address));
+	struct bytes name = {.p = k->sockaddr.p + start, .len = k->sockaddr.len - start};
+	struct action_step *s;
+	int r;
+
+	if (!address)
+		return decode_fail(ACTION_NO_MEMORY);
+	*address = (struct policy_address){.protocol = POLICY_PROTO_UNIX};
+	r = decode_copy(c, name.p, strnlen(name.p, name.len), &c->a->asked);
+	if (r == 0)
+		r = decode_format(c, &c->a->object, "unix:%s", c->a->asked.p);
+	if (r == 0)
+		r = step_add(c, KIND_NETWORK, k->op, c->a->object, c->a->asked, &s);
+	if (r == 0)
+		s->address = address;
+	return r;
+}
+
+static int decode_connection(struct decode *c, const struct action_connection *k)
+{
+	struct endpoint e = {.op = k->op,
+			     .sockaddr = k->sockaddr,
+			     .has_protocol = true,
+			     .protocol = k->protocol};
+	const bool is_there = decode_who(c) == 0 && c->a->pid == k->pid;
+	const bool is_path = k->protocol == POLICY_PROTO_UNIX &&
+			     k->sockaddr.len > offsetof(struct sockaddr_un, sun_path) &&
+			     k->sockaddr.p[offsetof(struct sockaddr_un, sun_path)] != '\0';
+
+	c->a->pid = k->pid;
+	c->a->ppid = k->ppid;
+	if (!is_there)
+		c->a->exe = BYTES_NULL;
+	/* A name that leads nowhere is no action, for a call that waits; this one was let go. */
+	if (is_path && (!is_there || endpoint_add(c, &e) != 0))
+		return add_dead_unix(c, k);
+	return is_path ? 0 : endpoint_add(c, &e);
+}
+
+void action_from_connection(struct action_decoder *d, const struct action_connection *k,
+			    struct action *ret)
+{
+	/* The hook does not tell which of the calls that send it was. */
+	static const char *const calls[] = {
+		[OP_CONNECT] = "connect", [OP_SEND] = "send", [OP_BIND] = "bind"};
+	const struct seccomp_notif n = {.pid = (uint32_t)k->tid};
+	struct decode c = {.d = d, .n = &n, .a = ret};
+	int r;
+
+	begin(&c);
+	ret->kind = KIND_NETWORK;
+	ret->op = k->op;
+	ret->syscall = calls[k->op];
+	ret->tid = k->tid;
+	ret->act.network = (struct act_network){.socket = -1, .root = -1};
+	r = decode_connection(&c, k);
+	if (r)
+		ret->error = r < 0 ? (enum action_error) - r : ACTION_UNKNOWN;
 }

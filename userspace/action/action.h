@@ -186,6 +186,21 @@ void action_decode(struct action_decoder *d, const struct seccomp_notif *n, stru
 void action_decode_overload(struct action_decoder *d, const struct seccomp_notif *n,
 			    struct action *ret);
 
+/* A connection or a send that the kernel decided on by itself, as it tells of it. */
+struct action_connection {
+	enum action_op op; /* OP_CONNECT, OP_SEND, OP_BIND */
+	enum policy_protocol protocol;
+	struct bytes sockaddr; /* as the call had it: AF_INET, AF_INET6, AF_UNIX */
+	pid_t tid, pid, ppid;  /* perhaps nobody's by now */
+};
+
+/*
+ * Likewise, of a call that is over: the process may have ended, then of its own only the numbers
+ * are known, and a unix socket's path is as it was asked for. There is nothing to perform.
+ */
+void action_from_connection(struct action_decoder *d, const struct action_connection *k,
+			    struct action *ret);
+
 /* Closes the descriptors of the last action's act, which must not be used any more. */
 void action_decoder_release(struct action_decoder *d);
 

@@ -320,9 +320,11 @@ struct endpoint {
 	enum action_op op;
 	struct bytes sockaddr; /* our copy */
 	bool is_fastopen;      /* MSG_FASTOPEN: this send is a connect as well */
-	bool is_pinned;        /* returned: it is a path, and the act's pin the object there */
-	bool is_question;      /* returned: nothing goes there, and it is not decided on: the helper
-				  answers, and each name is decided on by itself */
+	bool has_protocol;     /* the kernel has said it; else the act's socket is asked */
+	enum policy_protocol protocol;
+	bool is_pinned;   /* returned: it is a path, and the act's pin the object there */
+	bool is_question; /* returned: nothing goes there, and it is not decided on: the helper
+			     answers, and each name is decided on by itself */
 };
 
 /* Adds the steps of one destination of the act's socket; none when there is nothing to decide. */

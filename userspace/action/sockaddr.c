@@ -150,7 +150,7 @@ static int add_ip(struct decode *c, const struct endpoint *e, struct policy_addr
 	int r;
 
 	address->has_ip = true;
-	address->protocol = endpoint_protocol(&c->a->act.network);
+	address->protocol = e->has_protocol ? e->protocol : endpoint_protocol(&c->a->act.network);
 	policy_address_format(text, address);
 	if (scope) {
 		char *bracket = strchr(text, ']');

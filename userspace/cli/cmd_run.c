@@ -132,18 +132,10 @@ static void say_warning(_unused_ void *ctx, const struct diag *d)
 	say_diag("warning: ", d);
 }
 
-static bool names_domains(const struct policyset *set)
-{
-	for (size_t i = 0; i < policy_stack_size(set->stack); i++)
-		if (policy_names_domains(policy_stack_get(set->stack, i)))
-			return true;
-	return false;
-}
-
 /* Only where a policy or the user asks for it: then every question to the DNS is an action. */
 static void start_names(struct run *r)
 {
-	if (names_domains(&r->policies) || r->options.wants_names)
+	if (policyset_names_domains(&r->policies) || r->options.wants_names)
 		r->names_error = names_helper_start(&r->names);
 }
 
@@ -159,7 +151,7 @@ static int await_names(struct run *r)
 		e = names_helper_await(&r->names);
 	if (e == 0)
 		return 0;
-	if (!names_domains(&r->policies) || policy_stack_is_audit(r->policies.stack)) {
+	if (!policyset_names_domains(&r->policies) || policy_stack_is_audit(r->policies.stack)) {
 		say("warning: the names of connections cannot be learned here (neither a network "
 		    "namespace nor loopback: %s), so the log has their addresses only",
 		    strerror(-e));
@@ -431,7 +423,7 @@ static int run_start(struct run *r)
 		.n_sinks = r->options.n_sinks,
 		.asker = -1,
 		.launcher = getpid(),
-		.wants_sight = r->options.wants_sight,
+		.wishes = r->options.wishes,
 		.protected_paths = r->protected_paths,
 		.n_protected = r->n_protected,
 		.secret_paths = r->secrets,

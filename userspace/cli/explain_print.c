@@ -295,30 +295,29 @@ void explain_print_json(const struct explanation *e, struct strbuf *out)
 
 /* ---- the plan */
 
-void explain_print_plan(const struct policy_use *use, bool is_json, struct strbuf *out)
+static void add_layer(struct strbuf *out, const struct plan_layer *l)
 {
-	const struct plan plan = plan_of(use->set.stack);
+	strbuf_add_fmt(out, "%-12s %-15s %s\n", l->class, l->layer, l->why);
+	if (!streq(l->layer, "none"))
+		strbuf_add_fmt(out, "%-28s cost: %s\n", "", l->cost);
+	if (l->not_cheaper)
+		strbuf_add_fmt(out, "%-28s not cheaper: %s\n", "", l->not_cheaper);
+}
+
+void explain_print_plan(const struct plan *plan, bool is_json, struct strbuf *out)
+{
 	struct plan_layer layers[PLAN_CLASSES];
 	struct json j = JSON_INIT(out);
 
-	plan_layers(&plan, layers);
+	plan_layers(plan, layers);
 	if (!is_json) {
 		for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
-			strbuf_add_fmt(out, "%-12s %-15s %s\n", layers[i].class, layers[i].layer,
-				       layers[i].why);
+			add_layer(out, &layers[i]);
 		return;
 	}
 	json_begin_object(&j);
 	json_key(&j, "layers");
-	json_begin_array(&j);
-	for (size_t i = 0; i < ARRAY_SIZE(layers); i++) {
-		json_begin_object(&j);
-		json_key_cstr(&j, "class", layers[i].class);
-		json_key_cstr(&j, "layer", layers[i].layer);
-		json_key_cstr(&j, "why", layers[i].why);
-		json_end_object(&j);
-	}
-	json_end_array(&j);
+	plan_add_layers(&j, plan);
 	json_end_object(&j);
 	strbuf_add_char(out, '\n');
 }

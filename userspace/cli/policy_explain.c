@@ -14,6 +14,7 @@
 #include "cli/policy_agentpolicy.h"
 #include "cli/policy_commands.h"
 #include "cli/policy_explain.h"
+#include "cli/run_options.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define OUTPUT_MAX  ((size_t)256 << 20)
@@ -23,7 +24,7 @@ static const char usage[] =
 	"       holdfast policy explain [OPTIONS] --path P [--op OP]...\n"
 	"       holdfast policy explain [OPTIONS] --connect HOST:PORT\n"
 	"       holdfast policy explain [OPTIONS] --action JSON\n"
-	"       holdfast policy explain [OPTIONS] --plan\n"
+	"       holdfast policy explain [OPTIONS] --plan [--layers LAYER,...]\n"
 	"       holdfast policy explain FILE\n"
 	"\n"
 	"Says which rule decides on an action, and why, without doing it. FILE alone: what an\n"
@@ -36,7 +37,8 @@ static const char usage[] =
 	"      --connect HOST:PORT an address or a name; unix:PATH\n"
 	"      --protocol P        tcp (default), udp, unix, other\n"
 	"      --action JSON       any action that `policy eval` takes\n"
-	"      --plan              which layer carries out which class of action, and why\n"
+	"      --plan              which layer carries out which class of action, what it costs, and why\n"
+	"      --layers LAYER,...  as of `holdfast run`, for --plan\n"
 	"      --json              for programs\n"
 	"  -h, --help              this text\n"
 	"\n"
@@ -49,6 +51,7 @@ enum {
 	EXPLAIN_PROTOCOL,
 	EXPLAIN_ACTION,
 	EXPLAIN_PLAN,
+	EXPLAIN_LAYERS,
 	EXPLAIN_JSON,
 	EXPLAIN_HELP = 1, /* usage was asked for and printed */
 };
@@ -137,6 +140,8 @@ static int set_option(struct explain *e, int id, const char *arg, char *const *a
 	case EXPLAIN_PLAN:
 		e->options.has_plan = true;
 		return 0;
+	case EXPLAIN_LAYERS:
+		return layer_wishes_read(arg, &e->options.wishes);
 	case EXPLAIN_JSON:
 		e->options.is_json = true;
 		return 0;
@@ -193,6 +198,7 @@ static int parse_options(int argc, char **argv, struct explain *e)
 		{"protocol", required_argument, NULL, EXPLAIN_PROTOCOL},
 		{"action", required_argument, NULL, EXPLAIN_ACTION},
 		{"plan", no_argument, NULL, EXPLAIN_PLAN},
+		{"layers", required_argument, NULL, EXPLAIN_LAYERS},
 		{"json", no_argument, NULL, EXPLAIN_JSON},
 		{},
 	};
@@ -300,6 +306,23 @@ static int fail(int r)
 	return 1;
 }
 
+static void explain_plan(struct explain *e)
+{
+	const struct policy_stack *stack = e->use.set.stack;
+	const struct plan_config config = {
+		.wishes = plan_wishes(stack, e->options.wishes),
+		.agent = "agent",
+		.has_names = policyset_names_domains(&e->use.set),
+	};
+	char reasons[_LAYER_MAX][LAYERS_REASON_MAX];
+	struct plan_part parts[_LAYER_MAX];
+	struct plan plan;
+
+	plan_try(stack, &config, parts, reasons);
+	plan = plan_of(stack, &config, parts);
+	explain_print_plan(&plan, e->options.is_json, &e->out);
+}
+
 int policy_explain(int argc, char **argv)
 {
 	_cleanup_(explain_fini) struct explain e = {.mem = ARENA_INIT(ARENA_BYTES),
@@ -319,7 +342,7 @@ int policy_explain(int argc, char **argv)
 	if (e.options.command || e.options.path || e.options.host || e.options.action)
 		r = explain_action(&e);
 	if (r == 0 && e.options.has_plan)
-		explain_print_plan(&e.use, e.options.is_json, &e.out);
+		explain_plan(&e);
 	if (r == 0)
 		r = io_write_all(STDOUT_FILENO, strbuf_str(&e.out), e.out.len);
 	return r < 0 ? fail(r) : 0;

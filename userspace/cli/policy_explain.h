@@ -23,6 +23,7 @@ struct explain_options {
 	const char *action; /* JSON */
 	bool is_json;
 	bool has_plan;
+	struct layer_wishes wishes; /* for it */
 };
 
 /*
@@ -48,4 +49,4 @@ struct explanation {
 
 void explain_print(const struct explanation *e, struct strbuf *out);
 void explain_print_json(const struct explanation *e, struct strbuf *out);
-void explain_print_plan(const struct policy_use *use, bool is_json, struct strbuf *out);
+void explain_print_plan(const struct plan *plan, bool is_json, struct strbuf *out);

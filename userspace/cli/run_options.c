@@ -44,7 +44,9 @@ static const char usage[] =
 	"      --default ANSWER     what an agent-action-policy document answers where no rule matches:\n"
 	"                           approve (default), escalate or deny\n"
 	"      --names              learn the names of hosts also where no policy names any, for the log\n"
-	"      --layers sight       the log has the kernel's account of processes, too (eBPF, root); or nothing runs\n"
+	"      --layers LAYER,...   with these, or nothing runs: landlock; bpf-net, the kernel decides on connections;\n"
+	"                           sight, the log has the kernel's account of processes (eBPF, root). -LAYER: without;\n"
+	"                           -bpf: without both; auto: those that can be had\n"
 	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
@@ -159,14 +161,15 @@ static int add_policy(struct run_options *o, const char *arg)
 	return 0;
 }
 
-static int set_layers(struct run_options *o, const char *arg)
+int layer_wishes_read(const char *arg, struct layer_wishes *ret)
 {
-	if (!streq(arg, "sight") && !streq(arg, "none")) {
-		say("--layers '%s': expected sight or none", arg);
-		return -EINVAL;
-	}
-	o->wants_sight = streq(arg, "sight");
-	return 0;
+	struct bytes word;
+
+	if (layer_wishes_parse(arg, ret, &word) == 0)
+		return 0;
+	say("--layers '%.*s': expected landlock, bpf-net, sight, one of them with '-' before it, -bpf, auto or none",
+	    (int)MIN(word.len, (size_t)60), word.p);
+	return -EINVAL;
 }
 
 static int add_keep_fd(struct run_options *o, const char *arg)
@@ -331,7 +334,7 @@ static int set_option(struct run_options *o, int id, const char *arg)
 		o->wants_names = true;
 		return 0;
 	case OPT_LAYERS:
-		return set_layers(o, arg);
+		return layer_wishes_read(arg, &o->wishes);
 	case OPT_KEEP_FD:
 		return add_keep_fd(o, arg);
 	case OPT_TAG:

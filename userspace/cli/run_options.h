@@ -5,6 +5,7 @@
 #pragma once
 
 #include "audit/audit.h"
+#include "control/plan.h"
 #include "engine/engine.h"
 
 #define RUN_MAX_KEEP_FDS 64
@@ -30,7 +31,7 @@ struct run_options {
 	enum policy_language language; /* of all policies */
 	enum verdict dialect_default;  /* where no rule of a dialect's policy matches */
 	bool is_quiet;
-	bool wants_sight;
+	struct layer_wishes wishes;
 	bool wants_names; /* of hosts, also where no policy names any */
 	int keep_fds[RUN_MAX_KEEP_FDS];
 	size_t n_keep_fds;
@@ -40,6 +41,9 @@ struct run_options {
 enum {
 	RUN_OPTIONS_HELP = 1, /* usage was asked for and printed */
 };
+
+/* The value of --layers. Return: 0; -EINVAL, and that was said. */
+int layer_wishes_read(const char *arg, struct layer_wishes *ret);
 
 /* Return: 0; RUN_OPTIONS_HELP; -EINVAL after saying what is wrong. */
 int run_options_parse(int argc, char **argv, struct run_options *ret);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 
 #include "base/say.h"
 #include "base/strbuf.h"
@@ -19,6 +22,7 @@
 #define KILL_TIMEOUT_NS (5 * NS_PER_SEC)
 #define LATE_MAX        ((size_t)16 * 1024) /* bytes of notices that wait for the terminal */
 #define LATE_RETRY_MS   500
+#define CGROUP_ROUNDS   100
 
 struct launcher {
 	pid_t keeper;  /* which is the supervisor's parent */
@@ -191,6 +195,34 @@ static void terminal_restore(const struct launcher *l)
 	(void)tcsetattr(l->terminal, TCSANOW, &l->settings);
 }
 
+/* A page that launcher, keeper and supervisor share; an empty string: there is no cgroup. NULL:
+ * there is no page. */
+static char *shared_cgroup;
+
+static void share_cgroup(void)
+{
+	void *p = mmap(NULL, PATH_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	shared_cgroup = p == MAP_FAILED ? NULL : p;
+}
+
+void launch_note_cgroup(const char *path)
+{
+	if (shared_cgroup && strlen(path) < PATH_MAX)
+		memcpy(shared_cgroup, path, strlen(path) + 1);
+}
+
+/* Of a supervisor that died: the tree was killed, and its last processes may be about to go. */
+static void remove_cgroup(void)
+{
+	const struct timespec round = {.tv_nsec = 10 * (long)NS_PER_MSEC};
+
+	if (!shared_cgroup || !*shared_cgroup)
+		return;
+	for (int i = 0; i < CGROUP_ROUNDS && rmdir(shared_cgroup) < 0 && errno == EBUSY; i++)
+		(void)nanosleep(&round, NULL);
+}
+
 /*
  * The supervisor died, and the keeper, whose end is waited for, killed its tree. If the keeper was
  * killed as well, the kernel gave the tree to us, the next subreaper.
@@ -201,6 +233,7 @@ static int launcher_bereaved(struct launcher *l)
 
 	(void)waitpid(l->keeper, NULL, 0);
 	left = tree_kill(KILL_TIMEOUT_NS);
+	remove_cgroup();
 	terminal_restore(l);
 	if (l->command > 0)
 		say("the supervisor died; the command and its processes were killed%s",
@@ -262,7 +295,9 @@ static _Noreturn void keeper_run(int (*supervisor)(void *arg, int sock, const si
 	do
 		pid = waitpid(-1, &wait_status, 0);
 	while (pid != supervisor_pid && (pid > 0 || errno == EINTR));
-	_exit(tree_kill(KILL_TIMEOUT_NS) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	wait_status = tree_kill(KILL_TIMEOUT_NS);
+	remove_cgroup();
+	_exit(wait_status == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg)
@@ -275,6 +310,7 @@ int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), voi
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &original);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	share_cgroup();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0) {
 		say("cannot start: socketpair: %s", strerror(errno));
 		return RUN_EXIT_FAILED;

@@ -54,3 +54,5 @@ int launch_send(int sock, enum launch_message_type type, int value, const char *
  * exit status for the process.
  */
 int launch_run(int (*supervisor)(void *arg, int sock, const sigset_t *mask), void *arg);
+/* In the supervisor: @path goes with the session, also when the supervisor is killed. */
+void launch_note_cgroup(const char *path);

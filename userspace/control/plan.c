@@ -3,11 +3,18 @@
 
 #include "loader/caps.h"
 #include "loader/dumps.h"
+#include "loader/probe.h"
 
 #include "control/plan.h"
 
 #define NOTIFY   "seccomp-notify"
 #define LANDLOCK "landlock"
+
+/* docs/performance.md has the measurements. */
+#define COST_NOTHING "nothing"
+#define COST_NOTIFY  "some 10 to 40 us a call, which waits for the supervisor"
+#define COST_FLOOR   "under 1 us for what it bounds"
+#define COST_KERNEL  "a few us a call, its record included"
 
 /* A group that nobody refuses. */
 static bool is_granted(const struct policy_stack *stack, enum grant g)
@@ -50,7 +57,149 @@ static struct landlock_floor floor_of(const struct policy_stack *stack, int abi)
 	};
 }
 
-struct plan plan_of(const struct policy_stack *stack)
+int layer_wishes_parse(const char *text, struct layer_wishes *ret, struct bytes *ret_word)
+{
+	*ret = (struct layer_wishes){};
+	for (const char *p = text; *p || p == text; p += *p == ',') {
+		struct bytes word = {.p = p, .len = strcspn(p, ",")};
+		const bool is_not = word.len && *p == '-';
+		struct bytes name = {.p = p + is_not, .len = word.len - is_not};
+		enum kernel_layer layer;
+
+		p += word.len;
+		if (bytes_eq_str(word, "auto")) {
+			ret->is_auto = true;
+		} else if (bytes_eq_str(word, "none") || bytes_eq_str(word, "-bpf")) {
+			ret->forbidden |= LAYERS_EBPF;
+		} else if (layer_parse(name, &layer) == 0) {
+			*(is_not ? &ret->forbidden : &ret->forced) |= LAYER_BIT(layer);
+		} else {
+			*ret_word = word;
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+bool layer_is_wished(const struct layer_wishes *wishes, enum kernel_layer layer,
+		     const char **ret_why)
+{
+	if (wishes->forbidden & LAYER_BIT(layer)) {
+		*ret_why = "forbidden by --layers";
+		return false;
+	}
+	if (!wishes->is_auto && !(wishes->forced & LAYER_BIT(layer))) {
+		*ret_why = "not asked for with --layers";
+		return false;
+	}
+	return true;
+}
+
+struct layer_wishes plan_wishes(const struct policy_stack *stack, struct layer_wishes asked)
+{
+	asked.forced |= policy_stack_required_layers(stack);
+	return asked;
+}
+
+bool plan_is_possible(const struct plan *plan, const struct layer_wishes *wishes,
+		      enum kernel_layer *ret)
+{
+	for (unsigned i = 0; i < _LAYER_MAX; i++)
+		if ((wishes->forced & LAYER_BIT(i)) && !plan->parts[i].is_there) {
+			*ret = (enum kernel_layer)i;
+			return false;
+		}
+	return true;
+}
+
+/* ---- connections */
+
+/* Whoever is granted these reaches sockets, or the programs themselves, by ways that the programs
+ * do not see. */
+static const char *find_grant_obstacle(const struct policy_stack *stack)
+{
+	static const struct {
+		enum grant grant;
+		const char *why;
+	} obstacles[] = {
+		{GRANT_RAW_SOCKET,
+		 "the policies grant raw_socket, and such sockets have other ways"},
+		{GRANT_IO_URING, "the policies grant io_uring, which connects past the filter"},
+		{GRANT_FOREIGN_ABI, "the policies grant foreign_abi"},
+		{GRANT_BPF, "the policies grant bpf, with which programs can be taken away"},
+		{GRANT_ADMIN, "the policies grant admin, with which a process leaves its cgroup"},
+		{GRANT_MOUNT, "the policies grant mount, with which a process leaves its cgroup"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(obstacles); i++)
+		if (is_granted(stack, obstacles[i].grant))
+			return obstacles[i].why;
+	return NULL;
+}
+
+static const char *find_net_obstacle(const struct policy_stack *stack,
+				     const struct plan_config *config)
+{
+	const char *why = find_grant_obstacle(stack);
+	unsigned repeats;
+	bool stops;
+
+	if (why)
+		return why;
+	if (config->has_names)
+		return "names of hosts are learned, for which questions to the DNS are led to a helper";
+	if (config->guards_socket)
+		return "the tmux server's socket has to be kept out of reach";
+	policy_stack_denials(stack, &repeats, &stops);
+	if (stops)
+		return "a policy ends the session for repeated denials, which the kernel does not count";
+	return netmap_unix_is_open(stack, &why) ? NULL : why;
+}
+
+int plan_net_map(const struct policy_stack *stack, const struct plan_config *config,
+		 struct netmap **ret, const char **ret_why)
+{
+	struct netmap *map = NULL;
+	int r;
+
+	*ret_why = find_net_obstacle(stack, config);
+	if (*ret_why)
+		return -EOPNOTSUPP;
+	r = netmap_new(stack, config->agent, &map, ret_why);
+	if (r < 0)
+		return r;
+	if (map->can_ask) {
+		*ret_why =
+			"a rule asks about connections, and the kernel cannot wait for an answer";
+		netmap_free(map);
+		return -EOPNOTSUPP;
+	}
+	*ret = map;
+	return 0;
+}
+
+/* ---- the plan */
+
+static struct plan_part landlock_part(const struct layer_wishes *wishes)
+{
+	if (wishes->forbidden & LAYER_BIT(LAYER_LANDLOCK))
+		return (struct plan_part){false, "forbidden by --layers"};
+	if (probe_is_taken_away("landlock"))
+		return (struct plan_part){false, "taken away by " PROBE_WITHOUT};
+	if (landlock_abi() <= 0)
+		return (struct plan_part){false, "the kernel has no Landlock"};
+	return (struct plan_part){true, ""};
+}
+
+static int usable_landlock_abi(const struct plan_part *part)
+{
+	int abi = part->is_there ? landlock_abi() : 0;
+
+	return probe_is_taken_away("landlock-scopes") ? MIN(abi, LANDLOCK_SCOPES_ABI - 1) : abi;
+}
+
+struct plan plan_of(const struct policy_stack *stack, const struct plan_config *config,
+		    const struct plan_part parts[static _LAYER_MAX])
 {
 	const uint64_t permitted = caps_permitted();
 	struct plan plan = {
@@ -58,15 +207,24 @@ struct plan plan_of(const struct policy_stack *stack)
 					 policy_stack_logs_reads(stack),
 			   .trap_changes = true,
 			   .trap_network = true,
+			   .passes_ip = parts[LAYER_BPF_NET].is_there,
 			   .trap_creds = permitted != 0,
 			   .trap_hiding = !(permitted & CAP_BIT(CAP_SYS_PTRACE))},
-		.landlock_abi = landlock_abi(),
 		.kept_caps = caps_usual() | policy_stack_capabilities(stack),
 	};
 
+	memcpy(plan.parts, parts, sizeof(plan.parts));
+	plan.parts[LAYER_LANDLOCK] = landlock_part(&config->wishes);
+	plan.landlock_abi = usable_landlock_abi(&plan.parts[LAYER_LANDLOCK]);
 	plan.drops_caps = (permitted & ~plan.kept_caps) != 0;
 	plan.refuses_dumps = policy_stack_may_refuse(stack, OPS_CHANGE) && dumps_are_files();
 	plan.floor = floor_of(stack, plan.landlock_abi);
+	/* Landlock would refuse first, and records nothing; what is performed for the session it
+	 * does not bind, but these calls are the session's own. */
+	if (plan.filter.passes_ip) {
+		plan.floor.scoped &= ~LANDLOCK_SCOPE_ABSTRACT_UNIX;
+		plan.floor.bounds_connect = false;
+	}
 	plan.filter.trap_signals = !(plan.floor.scoped & LANDLOCK_SCOPE_SIGNALS);
 	return plan;
 }
@@ -117,18 +275,44 @@ int plan_ruleset(const struct policy_stack *stack, const struct plan *plan)
 	return adding.error ? adding.error : TAKE_FD(fd);
 }
 
-static const char *layer_of(bool is_trapped)
+#define NO_LSM                                                                                     \
+	"no layer in the kernel decides on programs and files yet; Landlock knows trees only, and records nothing"
+
+static struct plan_layer layer_of_reads(const struct plan *plan)
 {
-	return is_trapped ? NOTIFY : "none";
+	if (!plan->filter.trap_reads)
+		return (struct plan_layer){
+			"path-read", "none", COST_NOTHING,
+			"no rule or default decides on reads: they are neither asked about nor recorded",
+			NULL};
+	return (struct plan_layer){"path-read", NOTIFY, COST_NOTIFY,
+				   "a rule or default decides on reads, or log_reads is set",
+				   NO_LSM};
+}
+
+static struct plan_layer layer_of_network(const struct plan *plan)
+{
+	const struct plan_part *net = &plan->parts[LAYER_BPF_NET];
+
+	if (net->is_there)
+		return (struct plan_layer){
+			"network", layer_name(LAYER_BPF_NET), COST_KERNEL,
+			"programs of the session's cgroup decide on connections and sends to IP addresses; bind, listen "
+			"and unix sockets are notified",
+			NULL};
+	return (struct plan_layer){"network", NOTIFY, COST_NOTIFY,
+				   "every connect, send, bind and listen is decided and recorded",
+				   net->why};
 }
 
 static struct plan_layer layer_of_signals(const struct plan *plan)
 {
 	if (plan->floor.scoped & LANDLOCK_SCOPE_SIGNALS)
-		return (struct plan_layer){"signals", LANDLOCK,
-					   "processes outside the session cannot be signalled"};
+		return (struct plan_layer){"signals", LANDLOCK, COST_FLOOR,
+					   "processes outside the session cannot be signalled",
+					   NULL};
 	return (struct plan_layer){
-		"signals", NOTIFY,
+		"signals", NOTIFY, COST_NOTIFY, "signals to others are looked at one by one",
 		plan->landlock_abi < LANDLOCK_SCOPES_ABI
 			? "this kernel's Landlock has no scope for signals (Linux 6.12 has)"
 			: "no policy refuses signals to processes outside the session; Holdfast's own are out of reach"};
@@ -158,68 +342,101 @@ static struct plan_layer layer_of_floor(const struct plan *plan)
 		reasons[f->bounds_changes][f->bounds_lists][f->bounds_connect || f->bounds_bind];
 
 	if (reason)
-		return (struct plan_layer){"floor", LANDLOCK, reason};
-	return (struct plan_layer){
-		"floor", "none",
-		"the policies allow or ask by default, grant mounts, or the kernel has no Landlock"};
+		return (struct plan_layer){"floor", LANDLOCK, COST_FLOOR, reason, NULL};
+	return (struct plan_layer){"floor", "none", COST_NOTHING,
+				   plan->parts[LAYER_LANDLOCK].is_there
+					   ? "the policies allow or ask by default, or grant mounts"
+					   : plan->parts[LAYER_LANDLOCK].why,
+				   NULL};
 }
 
 static struct plan_layer layer_of_capabilities(const struct plan *plan)
 {
 	if (plan->drops_caps)
 		return (struct plan_layer){
-			"capabilities", "dropped",
-			"all but a container's usual set and what the policies keep or grant"};
-	return (struct plan_layer){"capabilities", "none",
+			"capabilities", "dropped", COST_NOTHING,
+			"all but a container's usual set and what the policies keep or grant",
+			NULL};
+	return (struct plan_layer){"capabilities", "none", COST_NOTHING,
 				   plan->filter.trap_creds
 					   ? "the policies let the session keep what it has"
-					   : "the session begins without any"};
+					   : "the session begins without any",
+				   NULL};
+}
+
+static struct plan_layer layer_of_sight(const struct plan *plan)
+{
+	const struct plan_part *sight = &plan->parts[LAYER_SIGHT];
+
+	if (sight->is_there)
+		return (struct plan_layer){
+			"sight", "ebpf", "some 2 us a fork, exec and exit",
+			"the kernel tells of every process: how it began, what it executed, how it ended",
+			NULL};
+	return (struct plan_layer){"sight", "none", COST_NOTHING, sight->why, NULL};
 }
 
 static struct plan_layer layer_of_dumps(const struct plan *plan)
 {
 	if (plan->refuses_dumps)
 		return (struct plan_layer){
-			"core-files", "rlimit",
-			"the kernel would write them wherever a process stands, and ask nobody"};
-	return (struct plan_layer){"core-files", "none",
-				   "no policy refuses a change, or core_pattern is a program"};
+			"core-files", "rlimit", COST_NOTHING,
+			"the kernel would write them wherever a process stands, and ask nobody",
+			NULL};
+	return (struct plan_layer){"core-files", "none", COST_NOTHING,
+				   "no policy refuses a change, or core_pattern is a program",
+				   NULL};
 }
 
 static struct plan_layer layer_of_memory(const struct plan *plan)
 {
 	if (plan->filter.trap_hiding)
 		return (struct plan_layer){
-			"memory", NOTIFY,
-			"a program that asks not to be read stays readable to the supervisor; others of the session are refused"};
-	return (struct plan_layer){"memory", "none", "the supervisor may read every process"};
+			"memory", NOTIFY, COST_NOTIFY,
+			"a program that asks not to be read stays readable to the supervisor; others of the session are refused",
+			"the filter alone would have to refuse what programs rely on"};
+	return (struct plan_layer){"memory", "none", COST_NOTHING,
+				   "the supervisor may read every process", NULL};
 }
 
 void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLASSES])
 {
-	const struct filter_plan *f = &plan->filter;
 	const struct plan_layer layers[PLAN_CLASSES] = {
-		{"tool", NOTIFY, "every exec is decided and recorded"},
-		{"path-read", layer_of(f->trap_reads),
-		 f->trap_reads
-			 ? "a rule or default decides on reads, or log_reads is set"
-			 : "no rule or default decides on reads: they are neither asked about nor recorded"},
-		{"path-write", layer_of(f->trap_changes), "every change is decided and recorded"},
-		{"network", layer_of(f->trap_network),
-		 "every connect, send, bind and listen is decided and recorded"},
-		{"system", NOTIFY, "refused unless granted"},
+		{"tool", NOTIFY, COST_NOTIFY, "every exec is decided and recorded", NO_LSM},
+		layer_of_reads(plan),
+		{"path-write", NOTIFY, COST_NOTIFY, "every change is decided and recorded", NO_LSM},
+		layer_of_network(plan),
+		{"system", NOTIFY, COST_NOTIFY, "refused unless granted",
+		 "the filter alone could refuse them, and nobody would have a record of it"},
 		layer_of_signals(plan),
-		{"processes", NOTIFY,
-		 "limits, priorities and memory of processes outside the session are refused unless granted"},
+		{"processes", NOTIFY, COST_NOTIFY,
+		 "limits, priorities and memory of processes outside the session are refused unless granted",
+		 "which process is meant is not in a register"},
 		layer_of_floor(plan),
 		layer_of_capabilities(plan),
 		layer_of_dumps(plan),
 		layer_of_memory(plan),
-		{"sight", plan->sees_processes ? "ebpf" : "none",
-		 plan->sees_processes
-			 ? "the kernel tells of every process: how it began, what it executed, how it ended"
-			 : "not asked for with --layers"},
+		layer_of_sight(plan),
 	};
 
 	memcpy(ret, layers, sizeof(layers));
+}
+
+void plan_add_layers(struct json *j, const struct plan *plan)
+{
+	struct plan_layer layers[PLAN_CLASSES];
+
+	plan_layers(plan, layers);
+	json_begin_array(j);
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++) {
+		json_begin_object(j);
+		json_key_cstr(j, "class", layers[i].class);
+		json_key_cstr(j, "layer", layers[i].layer);
+		json_key_cstr(j, "cost", layers[i].cost);
+		json_key_cstr(j, "why", layers[i].why);
+		if (layers[i].not_cheaper)
+			json_key_cstr(j, "not_cheaper", layers[i].not_cheaper);
+		json_end_object(j);
+	}
+	json_end_array(j);
 }

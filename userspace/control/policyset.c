@@ -319,3 +319,11 @@ void policyset_fini(struct policyset *s)
 		entry_fini(&s->left_out[i]);
 	*s = (struct policyset){};
 }
+
+bool policyset_names_domains(const struct policyset *set)
+{
+	for (size_t i = 0; i < policy_stack_size(set->stack); i++)
+		if (policy_names_domains(policy_stack_get(set->stack, i)))
+			return true;
+	return false;
+}

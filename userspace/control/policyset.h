@@ -53,3 +53,5 @@ struct policyset_config {
 int policyset_load(const struct policyset_config *config, struct policyset *ret,
 		   struct diag *reterr_diag) _must_check_;
 void policyset_fini(struct policyset *s);
+/* Some policy that applies names hosts, or questions for them. */
+bool policyset_names_domains(const struct policyset *set);

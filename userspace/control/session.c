@@ -278,8 +278,7 @@ static int spawn(struct session *s)
 
 	if (!config.envp)
 		return fail_errno(s, "cannot make the command's environment", -ENOMEM);
-	s->plan = plan_of(s->config->policies->stack);
-	s->plan.sees_processes = s->sight != NULL;
+	config.cgroup = s->net ? net_cgroup(s->net) : -1;
 	config.drops_caps = s->plan.drops_caps;
 	config.kept_caps = s->plan.kept_caps;
 	config.n_limits = session_command_limits(s);
@@ -352,7 +351,7 @@ static void post_job(void *arg, struct receivers_job *job)
 #define HOSTS "/etc/hosts"
 
 /* The helper's sockets are ours from here on. */
-static int init_names(struct session *s)
+static int init_names(struct session *s, struct supervise_config *config)
 {
 	int r;
 
@@ -361,6 +360,8 @@ static int init_names(struct session *s)
 	s->names.helper = *s->config->names;
 	(void)pthread_mutex_init(&s->names.lock, NULL);
 	r = names_table_new(&s->names.table);
+	config->engine.names = s->names.table;
+	config->names = &s->names;
 	/* Without it, or past what is read of it, its addresses have no names. */
 	if (r == 0)
 		(void)names_learn_hosts(s->names.table, HOSTS);
@@ -395,6 +396,7 @@ static int start_deciding(struct session *s)
 			   .budget = s->budget,
 			   .grants = s->grants},
 		.command = s->command,
+		.records_kernel = s->net != NULL,
 		.post = post_job,
 		.hold_ended = session_hold_ended,
 		.stop = session_stop,
@@ -426,11 +428,9 @@ static int start_deciding(struct session *s)
 		e->protected_paths[e->n_protected++] = s->approvers_dir;
 	if (session_grants_dir(s) && e->n_protected < ENGINE_MAX_PROTECTED)
 		e->protected_paths[e->n_protected++] = session_grants_dir(s);
-	r = init_names(s);
+	r = init_names(s, &config);
 	if (r < 0)
 		return fail_errno(s, "cannot make the table of names", r);
-	config.engine.names = s->names.table;
-	config.names = s->config->names ? &s->names : NULL;
 	r = supervise_new(&config, &s->supervise);
 	if (r < 0)
 		return fail_errno(s, "cannot start deciding", r);
@@ -465,8 +465,8 @@ static int session_setup(struct session *s)
 	close_inherited(s);
 	/* A group of its own in the launcher's session: Ctrl-C and Ctrl-Z of the job pass by. */
 	(void)setpgid(0, 0);
-	/* Before this process adopts orphans: the loader is to be the keeper's child, not ours. */
-	r = session_sight_init(s);
+	/* Before this process adopts orphans: who loads is to be the keeper's child, not ours. */
+	r = session_plan(s);
 	if (r < 0)
 		return r;
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -508,6 +508,7 @@ static void session_teardown(struct session *s)
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
 		session_sight_end(s);
+		session_net_end(s);
 		session_budget_end(s);
 		session_sinks_finish(s);
 		control_server_tell_untold(s->server);
@@ -515,6 +516,7 @@ static void session_teardown(struct session *s)
 		control_server_tell_untold(s->approvers);
 		(void)session_record_end(s);
 	}
+	session_net_end(s); /* of a session that did not start */
 	/* The disk is not waited for before the shell has its prompt again. */
 	unsynced = audit_take_unsynced(s->audit);
 	audit_close(s->audit);

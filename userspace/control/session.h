@@ -8,6 +8,7 @@
 
 #include "audit/audit.h"
 #include "control/launch.h"
+#include "control/plan.h"
 #include "control/policyset.h"
 #include "engine/engine.h"
 #include "names/helper.h"
@@ -38,7 +39,7 @@ struct session_config {
 	const char *asker_name;           /* for records: "command:NAME"; NULL: there is none */
 	const struct names_helper *names; /* NULL: names are not learned */
 	pid_t launcher;
-	bool wants_sight; /* the kernel's account of processes, or nothing is run */
+	struct layer_wishes wishes;         /* of --layers */
 	const char *const *protected_paths; /* absolute, resolved; files or trees */
 	size_t n_protected;
 	const char *const *secret_paths; /* likewise: files that must not be read */

@@ -37,6 +37,7 @@ enum source {
 	SOURCE_SIGHT,
 	SOURCE_LOADER,
 	SOURCE_KEEPER,
+	SOURCE_NET,
 	_SOURCE_MAX,
 };
 
@@ -106,6 +107,8 @@ int session_loop_init(struct session *s)
 		r = watch(s, grants, SOURCE_GRANTS, EPOLLIN);
 	if (r == 0)
 		r = session_sight_watch(s, SOURCE_SIGHT, SOURCE_LOADER);
+	if (r == 0)
+		r = session_net_watch(s, SOURCE_NET);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -292,6 +295,7 @@ static void on_timer(struct session *s)
 	session_budget_tick(s);
 	session_grants_tick(s);
 	session_sight_tick(s);
+	session_net_tick(s);
 	if (s->next_reap_ns && now_ns >= s->next_reap_ns)
 		reap(s);
 }
@@ -316,6 +320,8 @@ static void set_timer(struct session *s)
 	next = MIN(next, supervise_delayed_next(s->supervise));
 	if (s->next_sight_ns)
 		next = MIN(next, s->next_sight_ns);
+	if (s->next_net_ns)
+		next = MIN(next, s->next_net_ns);
 	if (s->next_reap_ns)
 		next = MIN(next, s->next_reap_ns);
 	if (next != UINT64_MAX) {
@@ -428,6 +434,10 @@ static void session_event(struct session *s, enum source source)
 		return;
 	case SOURCE_SIGHT:
 		session_sight_wake(s);
+		return;
+	case SOURCE_NET:
+		session_net_wake(s);
+		session_net_tick(s);
 		return;
 	case SOURCE_LOADER:
 		session_sight_lose(s);

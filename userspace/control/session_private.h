@@ -17,6 +17,7 @@
 #include "control/server.h"
 #include "control/session.h"
 #include "loader/features.h"
+#include "loader/net.h"
 #include "loader/sight.h"
 #include "loader/spawn.h"
 #include "supervise/receivers.h"
@@ -63,6 +64,12 @@ struct session {
 	char *grants_dir;              /* protected whether or not it can be used */
 	struct diag grants_trouble;
 
+	struct plan_config plan_config;
+	struct plan_part parts[_LAYER_MAX];
+	char sight_reason[LAYERS_REASON_MAX]; /* what plan_part.why may point to */
+	char net_reason[LAYERS_REASON_MAX];
+	struct net *net;        /* NULL: the kernel does not decide on connections */
+	uint64_t next_net_ns;   /* when its records are read; 0: there are none */
 	struct sight *sight;    /* NULL: not asked for, or lost */
 	uint64_t next_sight_ns; /* when it is read; 0: there is nothing */
 
@@ -179,9 +186,9 @@ void session_ask_ended(struct session *s, const char *id);
 void session_ask_dispatch(struct session *s);
 
 /* session_sight.c: the kernel's account of the session's processes, where it is asked for. */
-/* While the session has no other child. Return: 0; -ECANCELED: it cannot be had, and that was told.
- */
-int session_sight_init(struct session *s);
+/* While the session has no other child: has it loaded, if it is wished for. What came of it is in
+ * s->parts. */
+void session_sight_init(struct session *s);
 /* Return: 0, -errno. */
 int session_sight_watch(struct session *s, uint32_t ring, uint32_t loader);
 /* There is something to read: session_sight_tick() is due at next_sight_ns. */
@@ -191,6 +198,20 @@ void session_sight_tick(struct session *s);
 void session_sight_lose(struct session *s);
 /* Records what there still is. */
 void session_sight_end(struct session *s);
+
+/* session_net.c: the plan, and the kernel's own verdicts on connections. */
+/*
+ * The session's plan, and what is loaded for it. Before the session has any other child. Return: 0;
+ * -ECANCELED: a layer that was forced cannot be had, and that was told.
+ */
+int session_plan(struct session *s);
+/* Return: 0, -errno. */
+int session_net_watch(struct session *s, uint32_t source);
+/* There is something to read: session_net_tick() is due at next_net_ns. */
+void session_net_wake(struct session *s);
+void session_net_tick(struct session *s);
+/* Records what there still is. Nobody may be left in the session. */
+void session_net_end(struct session *s);
 
 /* session_record.c */
 int session_record_start(struct session *s);

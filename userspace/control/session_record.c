@@ -43,24 +43,6 @@ static void add_policies(struct json *j, const struct policyset *set)
 	json_end_array(j);
 }
 
-/* The plan: which layer carries out each class of action, and why. */
-static void add_layers(struct json *j, const struct plan *plan)
-{
-	struct plan_layer layers[PLAN_CLASSES];
-
-	plan_layers(plan, layers);
-	json_key(j, "layers");
-	json_begin_array(j);
-	for (size_t i = 0; i < ARRAY_SIZE(layers); i++) {
-		json_begin_object(j);
-		json_key_cstr(j, "class", layers[i].class);
-		json_key_cstr(j, "layer", layers[i].layer);
-		json_key_cstr(j, "why", layers[i].why);
-		json_end_object(j);
-	}
-	json_end_array(j);
-}
-
 static void add_kernel(struct json *j, const struct features *f, const struct plan *plan)
 {
 	json_key(j, "kernel");
@@ -157,7 +139,8 @@ static void add_start(struct json *j, void *arg)
 	add_utc_offset(j);
 	add_policies(j, c->policies);
 	add_kernel(j, &s->features, &s->plan);
-	add_layers(j, &s->plan);
+	json_key(j, "layers");
+	plan_add_layers(j, &s->plan);
 }
 
 int session_record_start(struct session *s)

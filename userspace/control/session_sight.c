@@ -26,23 +26,13 @@ static const char *const kinds[_SIGHT_KIND_MAX] = {
 	[SIGHT_EXIT] = "exit",
 };
 
-int session_sight_init(struct session *s)
+void session_sight_init(struct session *s)
 {
-	char reason[LAYERS_REASON_MAX];
-	char text[LAYERS_REASON_MAX + 128];
-	int r;
+	struct plan_part *part = &s->parts[LAYER_SIGHT];
 
-	if (!s->config->wants_sight)
-		return 0;
-	r = sight_start(&s->sight, reason);
-	if (r == 0)
-		return 0;
-	(void)snprintf(text, sizeof(text),
-		       "--layers sight: %s; the command was not run. `holdfast doctor` says more",
-		       reason);
-	(void)launch_send(s->sock, LAUNCH_FAILED, RUN_EXIT_FAILED, "%s", text);
-	s->has_told = true;
-	return -ECANCELED;
+	if (layer_is_wished(&s->plan_config.wishes, LAYER_SIGHT, &part->why))
+		part->why = sight_start(&s->sight, s->sight_reason) < 0 ? s->sight_reason : "";
+	part->is_there = s->sight != NULL;
 }
 
 /*

@@ -102,3 +102,15 @@ bool policy_stack_bound_ports(const struct policy_stack *s, enum action_op op,
 	}
 	return false;
 }
+
+uint32_t policy_stack_required_layers(const struct policy_stack *s)
+{
+	uint32_t required = 0;
+
+	for (size_t i = 0; i < policy_stack_size(s); i++) {
+		const struct policy *p = policy_stack_enforcing(s, i);
+
+		required |= p ? p->required_layers : 0;
+	}
+	return required;
+}

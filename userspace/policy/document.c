@@ -231,6 +231,30 @@ static int parse_keep_capabilities(const struct loader *l, const struct node *n,
 	return r;
 }
 
+static int parse_require(const struct loader *l, const struct node *n, void *target)
+{
+	const struct node *item = NULL;
+	struct policy *p = target;
+	size_t count = 0;
+	int r = schema_list(l, n, "require", &count, &item);
+
+	for (; r == 0 && count; count--, item = item->next) {
+		struct bytes s = {};
+		enum kernel_layer layer;
+
+		r = schema_string(l, item, "require", &s);
+		if (r < 0)
+			return r;
+		if (layer_parse(s, &layer) < 0)
+			return loader_fail(l, item,
+					   "there is no layer '%.60s'; there are landlock, "
+					   "bpf-net and sight",
+					   s.p);
+		p->required_layers |= LAYER_BIT(layer);
+	}
+	return r;
+}
+
 /* Understood by source_gather() already. */
 static int parse_gathered(_unused_ const struct loader *l, _unused_ const struct node *n,
 			  _unused_ void *target)
@@ -251,6 +275,7 @@ static const struct field top_fields[] = {
 	{"rules", false, rules_check},
 	{"grant", false, parse_grant},
 	{"keep_capabilities", false, parse_keep_capabilities},
+	{"require", false, parse_require},
 	{"log_reads", false, parse_log_reads},
 	{"budget", false, budget_parse},
 	{"denials", false, denials_parse},
@@ -288,6 +313,11 @@ static void take_keep_capabilities(struct policy *to, const struct policy *from)
 	to->kept_capabilities = from->kept_capabilities;
 }
 
+static void take_require(struct policy *to, const struct policy *from)
+{
+	to->required_layers = from->required_layers;
+}
+
 static void take_log_reads(struct policy *to, const struct policy *from)
 {
 	to->logs_reads = from->logs_reads;
@@ -317,15 +347,11 @@ static const struct {
 	const char *key;
 	void (*take)(struct policy *to, const struct policy *from);
 } inherited[] = {
-	{"mode", take_mode},
-	{"default", take_default},
-	{"grant", take_grant},
-	{"keep_capabilities", take_keep_capabilities},
-	{"log_reads", take_log_reads},
-	{"budget", take_budget},
-	{"denials", take_denials},
-	{"questions", take_questions},
-	{"log", take_log},
+	{"mode", take_mode},           {"default", take_default},
+	{"grant", take_grant},         {"keep_capabilities", take_keep_capabilities},
+	{"require", take_require},     {"log_reads", take_log_reads},
+	{"budget", take_budget},       {"denials", take_denials},
+	{"questions", take_questions}, {"log", take_log},
 };
 
 static int check_decides(const struct loader *l, const struct node *root)

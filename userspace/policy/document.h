@@ -139,6 +139,7 @@ struct policy {
 	bool limits_sent;             /* some rule has a max_bytes_sent */
 	const struct policy_log *log; /* NULL: it says nothing of it */
 	uint32_t grants;              /* bits of enum grant */
+	uint32_t required_layers;     /* LAYER_BIT()s */
 	uint64_t kept_capabilities;   /* bits, as in policy/capability.h */
 	enum verdict defaults[_OP_MAX]; /* network operations: not on unix sockets */
 	bool has_resolve_default;       /* `default` says it itself */

@@ -38,6 +38,7 @@ static const struct top_key {
 	{"mode", MEANS_NATIVE},
 	{"grant", MEANS_NATIVE},
 	{"keep_capabilities", MEANS_NATIVE},
+	{"require", MEANS_NATIVE},
 	{"log_reads", MEANS_NATIVE},
 	{"log", MEANS_NATIVE},
 	{"budget", MEANS_BUDGET},

@@ -444,6 +444,8 @@ bool policy_stack_advises_grant(const struct policy_stack *s, enum grant g,
 /* The capabilities (bits, as in policy/capability.h) that every enforcing policy of the stack lets
  * a session of root keep, by `keep_capabilities` or for the groups that it grants. */
 uint64_t policy_stack_capabilities(const struct policy_stack *s);
+/* The layers (LAYER_BIT()s) without which some enforcing policy lets no session start. */
+uint32_t policy_stack_required_layers(const struct policy_stack *s);
 /* The policy of place @i, NULL when it only advises. */
 const struct policy *policy_stack_enforcing(const struct policy_stack *s, size_t i);
 /*

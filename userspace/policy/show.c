@@ -58,6 +58,20 @@ static void show_default(const struct policy *p, struct strbuf *out)
 	strbuf_add_str(out, "}\n");
 }
 
+static void show_required(const struct policy *p, struct strbuf *out)
+{
+	const char *separator = "require: [";
+
+	if (!p->required_layers)
+		return;
+	for (unsigned i = 0; i < _LAYER_MAX; i++)
+		if (p->required_layers & LAYER_BIT(i)) {
+			strbuf_add_fmt(out, "%s%s", separator, layer_name((enum kernel_layer)i));
+			separator = ", ";
+		}
+	strbuf_add_str(out, "]\n");
+}
+
 static void show_grants(const struct policy *p, struct strbuf *out)
 {
 	const char *separator = "grant: [";
@@ -287,6 +301,7 @@ void policy_show(const struct policy *p, struct strbuf *out)
 	strbuf_add_fmt(out, "mode: %s\n", p->mode == POLICY_MODE_AUDIT ? "audit" : "enforce");
 	show_default(p, out);
 	show_grants(p, out);
+	show_required(p, out);
 	show_kept_capabilities(p, out);
 	if (p->logs_reads)
 		strbuf_add_str(out, "log_reads: true\n");

@@ -24,6 +24,12 @@ static const char *const op_names[_OP_MAX] = {
 	[OP_RESOLVE] = "resolve",
 };
 
+static const char *const layer_names[_LAYER_MAX] = {
+	[LAYER_LANDLOCK] = "landlock",
+	[LAYER_BPF_NET] = "bpf-net",
+	[LAYER_SIGHT] = "sight",
+};
+
 static const char *const grant_names[_GRANT_MAX] = {
 	[GRANT_IO_URING] = "io_uring",
 	[GRANT_PTRACE] = "ptrace",
@@ -56,6 +62,11 @@ const char *kind_name(enum action_kind k)
 const char *op_name(enum action_op op)
 {
 	return (unsigned int)op < _OP_MAX ? op_names[op] : "unknown";
+}
+
+const char *layer_name(enum kernel_layer layer)
+{
+	return (unsigned int)layer < _LAYER_MAX ? layer_names[layer] : "unknown";
 }
 
 const char *grant_name(enum grant g)
@@ -98,6 +109,16 @@ int op_parse(struct bytes word, enum action_op *ret)
 	if (i < 0)
 		return i;
 	*ret = (enum action_op)i;
+	return 0;
+}
+
+int layer_parse(struct bytes word, enum kernel_layer *ret)
+{
+	int i = word_find(layer_names, _LAYER_MAX, word);
+
+	if (i < 0)
+		return i;
+	*ret = (enum kernel_layer)i;
 	return 0;
 }
 

@@ -89,14 +89,28 @@ enum grant {
 	_GRANT_MAX,
 };
 
+/* Layers that a policy (`require`) or a person (`--layers`) speaks of. Notification is under each
+ * session. */
+enum kernel_layer {
+	LAYER_LANDLOCK, /* a floor under files and ports, signals kept inside */
+	LAYER_BPF_NET,  /* verdicts on connections, by programs of the session's cgroup */
+	LAYER_SIGHT,    /* the kernel tells of each process */
+	_LAYER_MAX,
+};
+
+#define LAYER_BIT(layer) (UINT32_C(1) << (layer))
+#define LAYERS_EBPF      (LAYER_BIT(LAYER_BPF_NET) | LAYER_BIT(LAYER_SIGHT))
+
 /* The lower-case words used in policies and records ("allow", "path", "create", "io_uring"); never
  * NULL. */
 const char *verdict_name(enum verdict v);
 const char *kind_name(enum action_kind k);
 const char *op_name(enum action_op op);
 const char *grant_name(enum grant g);
+const char *layer_name(enum kernel_layer layer);
 /* Return: 0 and the value, -ENOENT when there is no such word. */
 int verdict_parse(struct bytes word, enum verdict *ret);
 int kind_parse(struct bytes word, enum action_kind *ret);
 int op_parse(struct bytes word, enum action_op *ret);
 int grant_parse(struct bytes word, enum grant *ret);
+int layer_parse(struct bytes word, enum kernel_layer *ret);

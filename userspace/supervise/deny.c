@@ -35,7 +35,7 @@ static void stop(struct supervise *s, const struct audit_record *r, unsigned n)
 	s->config.stop(s->config.arg, strbuf_str(&words));
 }
 
-void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
+uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r)
 {
 	struct denial denial;
 
@@ -45,8 +45,14 @@ void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record 
 		tell(s, r, denial.n);
 	if (denial.stops && s->config.stop)
 		stop(s, r, denial.n);
-	if (denial.delay_ns &&
-	    denials_delay(s->denials, id, error, clock_monotonic_ns() + denial.delay_ns))
+	return denial.delay_ns;
+}
+
+void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
+{
+	uint64_t delay_ns = supervise_note_denial(s, r);
+
+	if (delay_ns && denials_delay(s->denials, id, error, clock_monotonic_ns() + delay_ns))
 		return;
 	(void)supervise_answer_errno(s->config.listener, id, error);
 }

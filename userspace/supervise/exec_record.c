@@ -73,6 +73,9 @@ void supervise_carry_out_exec(struct context *c, const struct seccomp_notif *n,
 {
 	struct exec_ran ran _uninitialized_; /* set where something else ran */
 
+	if (c->supervise->images)
+		images_note(c->supervise->images, a->act.exec.image_ino,
+			    a->interpreter.p ? a->interpreter : a->object);
 	switch (execs_continue(c->supervise->execs, a, n->id, &ran)) {
 	case EXECS_FINE:
 		return;

@@ -48,6 +48,11 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 		if (!s->scratch)
 			goto fail;
 	}
+	if (config->records_kernel) {
+		r = supervise_kernel_init(s);
+		if (r < 0)
+			goto fail;
+	}
 	*ret = s;
 	return 0;
 fail:
@@ -59,6 +64,7 @@ struct supervise *supervise_free(struct supervise *s)
 {
 	if (!s)
 		return NULL;
+	supervise_kernel_fini(s);
 	redact_scratch_free(s->scratch);
 	execs_free(s->execs);
 	denials_free(s->denials);

@@ -34,7 +34,8 @@ struct supervise_config {
 	/* A log that cannot be written ends the session, by @stop; else it denies. */
 	bool stops_without_log;
 	struct engine_config engine;
-	pid_t command; /* the agent's first process */
+	pid_t command;       /* the agent's first process */
+	bool records_kernel; /* supervise_record_kernel() will be used */
 	/* Borrowed, with a table; NULL: the session's questions to the DNS go where they go. */
 	struct names_config *names;
 	/* Has @job run by a receiver thread, with a context of supervise_context_new(). */
@@ -83,6 +84,18 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
  */
 #define HOLD_SCAN_NS (100 * NS_PER_MSEC)
 void supervise_scan_holds(struct supervise *s);
+
+/* ---- what a program in the kernel decided (loader/net.h); main thread only */
+
+struct supervise_connection {
+	struct action_connection connection;
+	uint64_t time_ns;   /* CLOCK_MONOTONIC */
+	uint64_t exe_inode; /* of the process's image */
+	enum verdict
+		verdict; /* that was carried out; VERDICT_ASK: refused, as nobody can be asked */
+};
+
+void supervise_record_kernel(struct supervise *s, const struct supervise_connection *k);
 
 /* Answers the resolver about names, in a thread of its own, until supervise_names_stop(). Return:
  * 0, -errno. */

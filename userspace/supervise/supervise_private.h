@@ -9,6 +9,7 @@
 #include "behalf/domains.h"
 
 #include "supervise/execs.h"
+#include "supervise/images.h"
 #include "supervise/supervise.h"
 
 struct supervise {
@@ -26,6 +27,8 @@ struct supervise {
 	struct names_desk *names;       /* names.c; NULL: there is none */
 	struct looks_desk *looks;       /* looks.c; likewise */
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
+	struct context *kernel;         /* the main thread's own; NULL: no program decides */
+	struct images *images;          /* likewise */
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
 	char command_denial[512];
@@ -61,6 +64,12 @@ int supervise_record(struct supervise *s, const struct audit_record *r);
  * agent repeats itself. It is refused whether or not it can be recorded.
  */
 void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error);
+
+/* The same of what was refused already. Return: how long to wait with an answer. */
+uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r);
+/* Return: 0, -ENOMEM. */
+int supervise_kernel_init(struct supervise *s) _must_check_;
+void supervise_kernel_fini(struct supervise *s);
 
 /*
  * Answers. Both may fail with -ENOENT when the process died or was interrupted meanwhile; then

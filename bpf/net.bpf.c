@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The verdicts on the session's connections, from tables that user space has filled: an address's
+ * longest prefix and its port's class name the cell. What is judged is the kernel's own copy of the
+ * address, which nobody can change any more. The programs are attached to the session's cgroup, and
+ * meet the sockets that were made there.
+ */
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+
+#define AF_UNIX       1
+#define AF_INET       2
+#define AF_INET6      10
+#define SOCK_STREAM   1
+#define SOCK_DGRAM    2
+#define IPPROTO_TCP   6
+#define IPPROTO_UDP   17
+#define IPPROTO_MPTCP 262
+#define EACCES        13
+#define NAME_OFFSET   2   /* of sun_path */
+#define NAME_MAX      108 /* its size */
+#define LOOPBACK      bpf_htonl(0x7f000001)
+#define REFUSE        0
+#define PASS          1
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct net_config config;
+
+struct {
+	__u32 canary; /* a process that is refused everything, to see that somebody asks us */
+	__u32 padding;
+	struct net_lost lost;
+} state; /* alone in .bss, which user space maps */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NET_PREFIXES_MAX);
+	__type(key, struct net_key4);
+	__type(value, __u32);
+} prefixes4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NET_PREFIXES_MAX);
+	__type(key, struct net_key6);
+	__type(value, __u32);
+} prefixes6 SEC(".maps");
+
+/* One element each: an array's elements take eight bytes at least. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, NET_PORTS);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, NET_CELLS);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, NET_RING_BYTES);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, NET_REFUSED_BYTES);
+} refused SEC(".maps");
+
+struct look {
+	__u32 op, protocol, port; /* host order */
+};
+
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
+
+static __always_inline __u32 cell(const struct look *l, const __u32 *prefix)
+{
+	const __u32 zero = 0;
+	const __u8 *classes = bpf_map_lookup_elem(&ports, &zero);
+	const __u8 *cells = bpf_map_lookup_elem(&verdicts, &zero);
+	__u32 at;
+
+	if (!prefix || !classes || !cells)
+		return NET_DENY;
+	at = (l->op * NET_PROTOCOLS + l->protocol) * config.n_prefixes + *prefix;
+	at = at * config.n_port_classes + classes[l->port & (NET_PORTS - 1)];
+	return cells[at & (NET_CELLS - 1)];
+}
+
+static __always_inline __u32 judge4(const struct look *l, __u32 ip)
+{
+	struct net_key4 key = {.bits = 32};
+
+	/* As a destination, "any" is this machine. */
+	if (ip == 0 && l->op != NET_BIND)
+		ip = LOOPBACK;
+	__builtin_memcpy(key.ip, &ip, sizeof(ip));
+	return cell(l, bpf_map_lookup_elem(&prefixes4, &key));
+}
+
+static __always_inline __u32 stricter(__u32 a, __u32 b)
+{
+	return a > b ? a : b;
+}
+
+/* The IPv4 addresses inside to which a translator or a tunnel may carry it: policy/naming.c. */
+static __always_inline __u32 judge_embedded(const struct look *l, const __u32 *w)
+{
+	const __u32 w0 = bpf_ntohl(w[0]), w1 = bpf_ntohl(w[1]), w2 = bpf_ntohl(w[2]);
+	__u32 v = NET_ALLOW;
+
+	if (w0 == 0x0064ff9b && ((w1 == 0 && w2 == 0) || w1 >> 16 == 1))
+		v = stricter(v, judge4(l, w[3]));
+	if (w0 >> 16 == 0x2002)
+		v = stricter(v, judge4(l, bpf_htonl(w0 << 16 | w1 >> 16)));
+	if (w0 == 0x20010000) {
+		v = stricter(v, judge4(l, w[1]));
+		v = stricter(v, judge4(l, ~w[3]));
+	}
+	if ((w2 & 0xfdffffff) == 0x00005efe || (w0 == 0 && w1 == 0 && w2 == 0))
+		v = stricter(v, judge4(l, w[3]));
+	return v;
+}
+
+static __always_inline __u32 judge6(const struct look *l, const __u32 *w)
+{
+	struct net_key6 key = {.bits = 128};
+	__u32 last = w[3];
+	__u32 v;
+
+	if (w[0] == 0 && w[1] == 0 && w[2] == bpf_htonl(0xffff))
+		return judge4(l, w[3]);
+	if (w[0] == 0 && w[1] == 0 && w[2] == 0 && w[3] == 0 && l->op != NET_BIND)
+		last = bpf_htonl(1);
+	__builtin_memcpy(key.ip, w, 12);
+	__builtin_memcpy(key.ip + 12, &last, 4);
+	v = cell(l, bpf_map_lookup_elem(&prefixes6, &key));
+	if (l->op == NET_BIND || (w[0] == 0 && w[1] == 0 && w[2] == 0 && bpf_ntohl(w[3]) <= 1))
+		return v;
+	return stricter(v, judge_embedded(l, w));
+}
+
+static __always_inline void fill(struct net_event *e, __u32 op, __u32 verdict)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *exe;
+
+	e->time_ns = bpf_ktime_get_ns();
+	e->pid = task->tgid;
+	e->tid = task->pid;
+	e->parent = task->real_parent->tgid;
+	e->op = op;
+	e->verdict = verdict;
+	exe = task->mm->exe_file;
+	e->exe_inode = exe->f_inode->i_ino;
+	e->exe_device = exe->f_inode->i_sb->s_dev;
+}
+
+/* What cannot be recorded does not happen, except under audit. */
+static __always_inline int without_room(__u32 verdict)
+{
+	if (verdict >= NET_ASK) {
+		__sync_fetch_and_add(&state.lost.refused, 1);
+		return REFUSE;
+	}
+	if (!config.is_audit) {
+		__sync_fetch_and_add(&state.lost.unwritten, 1);
+		return REFUSE;
+	}
+	__sync_fetch_and_add(&state.lost.allowed, 1);
+	return PASS;
+}
+
+static __always_inline int answer(int result)
+{
+	if (result == REFUSE)
+		bpf_set_retval(-EACCES);
+	return result;
+}
+
+/* Return: whether this task's calls are none of our business; *ret has the answer. */
+static __always_inline int is_special(int *ret)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	*ret = pid == config.supervisor ? PASS : REFUSE;
+	return pid == config.supervisor || pid == state.canary;
+}
+
+static __always_inline int decide(struct bpf_sock_addr *ctx, __u32 op, const __u32 *w, __u32 family)
+{
+	struct look l = {.op = op, .port = bpf_ntohs(ctx->user_port)};
+	struct net_event *e;
+	__u32 verdict;
+	int result;
+
+	if (is_special(&result))
+		return answer(result);
+	if (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)
+		l.protocol = 1;
+	else if (ctx->type != SOCK_STREAM ||
+		 (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_MPTCP))
+		return answer(REFUSE); /* such sockets are not made without a grant */
+	verdict = family == AF_INET ? judge4(&l, w[0]) : judge6(&l, w);
+	result = verdict >= NET_ASK ? REFUSE : PASS;
+	e = verdict >= NET_ASK ? bpf_ringbuf_reserve(&refused, sizeof(*e), 0)
+			       : bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e)
+		return answer(without_room(verdict));
+	__builtin_memset(e, 0, sizeof(*e));
+	fill(e, op, verdict);
+	e->protocol = l.protocol;
+	e->family = family;
+	e->port = l.port;
+	__builtin_memcpy(e->ip, w, family == AF_INET ? 4 : 16);
+	bpf_ringbuf_submit(e, 0);
+	return answer(result);
+}
+
+static __always_inline int decide4(struct bpf_sock_addr *ctx, __u32 op)
+{
+	const __u32 w[4] = {ctx->user_ip4};
+
+	return decide(ctx, op, w, AF_INET);
+}
+
+static __always_inline int decide6(struct bpf_sock_addr *ctx, __u32 op)
+{
+	const __u32 w[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+
+	return decide(ctx, op, w, AF_INET6);
+}
+
+SEC("cgroup/connect4")
+int net_connect4(struct bpf_sock_addr *ctx)
+{
+	return decide4(ctx, NET_CONNECT);
+}
+
+SEC("cgroup/connect6")
+int net_connect6(struct bpf_sock_addr *ctx)
+{
+	return decide6(ctx, NET_CONNECT);
+}
+
+SEC("cgroup/sendmsg4")
+int net_send4(struct bpf_sock_addr *ctx)
+{
+	return decide4(ctx, NET_SEND);
+}
+
+SEC("cgroup/sendmsg6")
+int net_send6(struct bpf_sock_addr *ctx)
+{
+	return decide6(ctx, NET_SEND);
+}
+
+SEC("cgroup/bind4")
+int net_bind4(struct bpf_sock_addr *ctx)
+{
+	return decide4(ctx, NET_BIND);
+}
+
+SEC("cgroup/bind6")
+int net_bind6(struct bpf_sock_addr *ctx)
+{
+	return decide6(ctx, NET_BIND);
+}
+
+static __always_inline int decide_unix(struct bpf_sock_addr *ctx, __u32 op)
+{
+	struct bpf_sock_addr_kern *kernel = bpf_cast_to_kern_ctx(ctx);
+	const __u32 verdict = config.opens_unix ? NET_ALLOW : NET_DENY;
+	__u32 length = kernel->uaddrlen;
+	struct net_unix_event *e;
+	int result;
+
+	if (is_special(&result))
+		return answer(result);
+	e = config.opens_unix ? bpf_ringbuf_reserve(&events, sizeof(*e), 0)
+			      : bpf_ringbuf_reserve(&refused, sizeof(*e), 0);
+	if (!e)
+		return answer(without_room(verdict));
+	__builtin_memset(e, 0, sizeof(*e));
+	fill(&e->head, op, verdict);
+	e->head.family = AF_UNIX;
+	length = length > NAME_OFFSET ? length - NAME_OFFSET : 0;
+	if (length > NAME_MAX)
+		length = NAME_MAX;
+	e->head.port = length;
+	bpf_probe_read_kernel(e->name, length, (const char *)kernel->uaddr + NAME_OFFSET);
+	bpf_ringbuf_submit(e, 0);
+	return answer(config.opens_unix ? PASS : REFUSE);
+}
+
+/* Their kind of attachment is newer than the libbpf that this is built with: user space says it. */
+SEC("cgroup/connect4")
+int net_connect_unix(struct bpf_sock_addr *ctx)
+{
+	return decide_unix(ctx, NET_CONNECT);
+}
+
+SEC("cgroup/connect4")
+int net_send_unix(struct bpf_sock_addr *ctx)
+{
+	return decide_unix(ctx, NET_SEND);
+}
