@@ -162,7 +162,7 @@ user_session() {
 	chmod 755 "$T"
 	chown -R $USER_ID "$T/u"
 	chmod 644 "$POLICY"
-	cp -L /proc/self/fd/9 "$T/u/holdfast"
+	cp -L --remove-destination /proc/self/fd/9 "$T/u/holdfast" # that of an earlier session may still run
 	as_user timeout 60 "$T/u/holdfast" run --policy "$POLICY" --log "$T/u/log" --ask queue -- cat "$T/ask/file" >"$T/out" 2>"$T/err" 9<&- 3>&- 4>&- &
 	started $!
 	LOG=$T/u/log
@@ -170,10 +170,7 @@ user_session() {
 }
 
 @test "of a user's session, too; and a directory that somebody else made is not used" {
-	local top
-	for top in "$T" "$(dirname "$T")" "$(dirname "$(dirname "$T")")"; do
-		chmod o+x "$top"
-	done
+	let_others_in
 	rm -rf "/tmp/holdfast-approvers-$USER_ID"
 	user_session
 	assert_equal "$(stat -c '%u %a' "/tmp/holdfast-approvers-$USER_ID")" "$USER_ID 755"

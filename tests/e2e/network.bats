@@ -66,7 +66,7 @@ EOF
 	skip_unless_root
 	skip_without setpriv "$python"
 	policy_network
-	chmod 755 "$T" "$(dirname "$T")" "$(dirname "$(dirname "$T")")" "$(dirname "$(dirname "$(dirname "$T")")")"
+	let_others_in
 	cp "$HELPERS/peer.py" "$T/d/peer.py"
 	chmod 755 "$T/d" "$T/d/peer.py"
 	"$python" "$T/d/peer.py" serve "$T/d/s" >"$T/seen" &

@@ -57,6 +57,11 @@ started() {
 	HF_PIDS+=("$@")
 }
 
+# Other users may walk to $T: through what bats made, and nothing above it.
+let_others_in() {
+	chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"
+}
+
 # wait_for COMMAND...: until it succeeds; fails at the deadline.
 wait_for() {
 	local end=$((SECONDS + HF_DEADLINE)) _
