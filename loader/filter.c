@@ -322,12 +322,16 @@ static int filter_address_length(scmp_filter_ctx ctx, const struct trap_row *row
 _Static_assert(sizeof(struct sockaddr_in) == 16 && sizeof(struct sockaddr_in6) == 28,
 	       "the lengths above");
 
-/* Calls on sockets, where the kernel decides on IP addresses by itself. */
+/*
+ * Calls on sockets, where the kernel decides on IP addresses by itself. Not those with a struct
+ * msghdr: its control messages can hold a source route (IP_RETOPTS, IPV6_RTHDR), by which the
+ * packet goes elsewhere than to the address that the programs see.
+ */
 static int filter_passing_ip(scmp_filter_ctx ctx, const struct trap_row *row)
 {
-	if (row->shape == SHAPE_MSGHDR || row->shape == SHAPE_MMSGHDR)
-		return 0;
-	if (row->op == OP_CONNECT || row->op == OP_SEND)
+	const bool is_flat = row->shape == SHAPE_SOCKADDR;
+
+	if (is_flat && (row->op == OP_CONNECT || row->op == OP_SEND))
 		return filter_address_length(ctx, row, (unsigned int)row->path + 1);
 	return filter_trap(ctx, row->nr, 0, NULL);
 }

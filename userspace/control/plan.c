@@ -297,8 +297,8 @@ static struct plan_layer layer_of_network(const struct plan *plan)
 	if (net->is_there)
 		return (struct plan_layer){
 			"network", layer_name(LAYER_BPF_NET), COST_KERNEL,
-			"programs of the session's cgroup decide on connections and sends to IP addresses; bind, listen "
-			"and unix sockets are notified",
+			"programs of the session's cgroup decide on connections and sends to IP addresses; bind, listen, "
+			"sendmsg and unix sockets are notified",
 			NULL};
 	return (struct plan_layer){"network", NOTIFY, COST_NOTIFY,
 				   "every connect, send, bind and listen is decided and recorded",
