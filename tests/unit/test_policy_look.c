@@ -8,7 +8,7 @@
 	"- {name: sure, match: {domain: ['*.x'], port: 443, verify: sni}, action: allow}\n"        \
 	"- {name: read, match: {domain: r.y, http_method: [GET, HEAD], http_path: /p/**},"         \
 	" action: allow}\n"                                                                        \
-	"- {name: never, match: {domain: d.y, http_path: /s/**}, action: deny}\n"                     \
+	"- {name: never, match: {domain: d.y, http_path: /s/**}, action: deny}\n"                  \
 	"- {name: d, match: {domain: d.y}, action: allow}\n"
 
 static struct harness h;
