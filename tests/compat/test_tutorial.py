@@ -27,7 +27,7 @@ CHANGING = ((re.compile(r"\b(held|approve|deny) [a-z0-9]{8}\b"), r"\1 k3f9qz2m")
             (re.compile(r"^\d\d:\d\d:\d\d\.\d{3}", re.M), "14:03:27.518"),
             (re.compile(r"\b20\d{6}T\d{6}-[a-z0-9]{6}\b"), "20261121T140327-k3f9qz"),
             # As /proc/sys/kernel/core_pattern has it.
-            (re.compile(r"^core-files .*", re.M), "core-files   rlimit          the kernel would write them wherever a "
+            (re.compile(r"^core-files .*(\n +cost: .*)?", re.M), "core-files   rlimit          the kernel would write them wherever a "
                                                   "process stands, and ask nobody"))
 
 
