@@ -374,7 +374,7 @@ find_once() {
 		ln -s /nonexistent tree/dangling
 		mkfifo -m 640 tree/fifo
 		echo b >"tree/na me/$(printf 'x\377y')"
-		touch -d "2001-02-03 04:05:06.789" tree/a "tree/na me"
+		touch -d "2001-02-03 04:05:06.789" tree/a "tree/na me"/* "tree/na me"
 		touch -h -d "2002-03-04 05:06:07" tree/sub/soft
 		chmod 0500 tree/sub
 		touch -d "2003-04-05 06:07:08" tree/sub tree/fifo tree/dangling -h tree
