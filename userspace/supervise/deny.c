@@ -8,6 +8,7 @@
 #include "supervise/supervise_private.h"
 
 #define LOOP_SHOW_BYTES 200
+#define END_NS          (2 * NS_PER_SEC) /* far more than the end of a tree takes */
 
 static void describe(const struct audit_record *r, struct strbuf *out)
 {
@@ -48,13 +49,24 @@ uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r
 	return denial.delay_ns;
 }
 
-void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
+static void deny_after(struct supervise *s, uint64_t id, const struct audit_record *r, int error,
+		       uint64_t least_ns)
 {
-	uint64_t delay_ns = supervise_note_denial(s, r);
+	uint64_t delay_ns = MAX(supervise_note_denial(s, r), least_ns);
 
 	if (delay_ns && denials_delay(s->denials, id, error, clock_monotonic_ns() + delay_ns))
 		return;
 	(void)supervise_answer_errno(s->config.listener, id, error);
+}
+
+void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
+{
+	deny_after(s, id, r, error, 0);
+}
+
+void supervise_deny_ended(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
+{
+	deny_after(s, id, r, error, END_NS);
 }
 
 int supervise_delayed_fd(const struct supervise *s)

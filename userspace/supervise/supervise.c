@@ -265,10 +265,13 @@ static void handle_denied(struct context *c, const struct seccomp_notif *n, cons
 	note_command_denial(c->supervise, a, d);
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = d->deny_errno;
+	if (!d->is_stop || !config->stop) {
+		supervise_deny(c->supervise, n->id, r, d->deny_errno);
+		return;
+	}
 	/* First, so that the end of a command that this denies finds the reason there. */
-	if (d->is_stop && config->stop)
-		config->stop(config->arg, d->source.reason);
-	supervise_deny(c->supervise, n->id, r, d->deny_errno);
+	config->stop(config->arg, d->source.reason);
+	supervise_deny_ended(c->supervise, n->id, r, d->deny_errno);
 }
 
 /* Return: 0; -ESTALE as supervise_carry_out(). */

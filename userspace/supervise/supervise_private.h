@@ -64,6 +64,10 @@ int supervise_record(struct supervise *s, const struct audit_record *r);
  * agent repeats itself. It is refused whether or not it can be recorded.
  */
 void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error);
+/* The same where the session ends by it: the caller waits for that, and does nothing more before.
+ */
+void supervise_deny_ended(struct supervise *s, uint64_t id, const struct audit_record *r,
+			  int error);
 
 /* The same of what was refused already. Return: how long to wait with an answer. */
 uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r);
