@@ -32,7 +32,7 @@ int rights_take(struct rights *o, const struct act_creds *creds) _must_check_;
 /*
  * Of @creds that differ: whether a walk to a directory that is held without being opened (O_PATH)
  * ends the same without rights_take(), as with a root that keeps CAP_DAC_OVERRIDE: then it need not
- * be taken on, which makes credentials anew, twice (2.6 us measured on Linux 6.18). Not below
+ * be taken on, which makes credentials anew, twice. Not below
  * procfs, which asks for CAP_SYS_PTRACE on the way.
  */
 bool rights_walk_alike(const struct rights *o, const struct act_creds *creds);
