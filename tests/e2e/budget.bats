@@ -388,6 +388,23 @@ two_are_held() {
 	assert_equal "$(spend_end .spent)" 0.5
 }
 
+@test "an approved action that ends the session is not answered before it has ended" {
+	budget paid '{max_spend: 0.6, on_limit: stop}' '[{name: dear, match: {tool: ls}, action: ask, cost: 0.5}]'
+	# shellcheck disable=SC2016
+	hf --policy "$POLICY" -- bash -c 'for i in 1 2; do { ls /dev/null; echo "$?" >after.$i; } & done; wait' >/dev/null 2>&1 3>&- 4>&- &
+	started $!
+	local pid=$!
+	wait_for two_are_held
+	answer_all approve
+	status=0
+	wait "$pid" || status=$?
+	assert_equal "$status" 124
+	# One was paid for; the shell behind the other learned nothing.
+	run cat after.*
+	refute_output --partial 126
+	assert_logged '.event == "session_end" and (.ended | startswith("budget: max_spend 0.60 reached"))'
+}
+
 @test "a rule about the directory holds for files, too" {
 	policy dirs <<-END
 		default: {tool: allow, read: allow, write: allow, network: allow}

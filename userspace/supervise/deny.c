@@ -33,7 +33,15 @@ static void stop(struct supervise *s, const struct audit_record *r, unsigned n)
 
 	strbuf_add_fmt(&words, "denied %u times, and tried again: ", n);
 	describe(r, &words);
-	s->config.stop(s->config.arg, strbuf_str(&words));
+	supervise_stop(s, strbuf_str(&words));
+}
+
+void supervise_stop(struct supervise *s, const char *reason)
+{
+	if (!s->config.stop)
+		return;
+	atomic_store(&s->is_ending, true);
+	s->config.stop(s->config.arg, reason);
 }
 
 uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r)
@@ -44,16 +52,17 @@ uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r
 	(void)supervise_record(s, r); /* refused whether or not it can be recorded */
 	if (denial.tells && s->config.looping)
 		tell(s, r, denial.n);
-	if (denial.stops && s->config.stop)
+	if (denial.stops)
 		stop(s, r, denial.n);
 	return denial.delay_ns;
 }
 
-static void deny_after(struct supervise *s, uint64_t id, const struct audit_record *r, int error,
-		       uint64_t least_ns)
+void supervise_answer_denied(struct supervise *s, uint64_t id, int error, uint64_t delay_ns)
 {
-	uint64_t delay_ns = MAX(supervise_note_denial(s, r), least_ns);
-
+	/* A shell would begin its next command in the milliseconds that the end of the tree takes.
+	 */
+	if (atomic_load(&s->is_ending))
+		delay_ns = MAX(delay_ns, END_NS);
 	if (delay_ns && denials_delay(s->denials, id, error, clock_monotonic_ns() + delay_ns))
 		return;
 	(void)supervise_answer_errno(s->config.listener, id, error);
@@ -61,12 +70,7 @@ static void deny_after(struct supervise *s, uint64_t id, const struct audit_reco
 
 void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
 {
-	deny_after(s, id, r, error, 0);
-}
-
-void supervise_deny_ended(struct supervise *s, uint64_t id, const struct audit_record *r, int error)
-{
-	deny_after(s, id, r, error, END_NS);
+	supervise_answer_denied(s, id, error, supervise_note_denial(s, r));
 }
 
 int supervise_delayed_fd(const struct supervise *s)

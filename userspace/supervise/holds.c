@@ -195,8 +195,8 @@ static void end_question(struct supervise *s, struct held *h, enum hold_end end)
 	r->latency_ns = clock_monotonic_ns() - h->since_ns;
 	if (supervise_record(s, r) < 0)
 		is_allowed = false; /* what cannot be recorded does not happen */
-	if (answer.is_stop && s->config.stop)
-		s->config.stop(s->config.arg, answer.reason);
+	if (answer.is_stop)
+		supervise_stop(s, answer.reason);
 	supervise_answer_question(s, h->question, is_allowed);
 	held_free(h);
 }
@@ -245,10 +245,10 @@ static bool begin_approved(struct supervise *s, struct held *h, const struct act
 	r->latency_ns = clock_monotonic_ns() - h->since_ns;
 	if (supervise_record(s, r) < 0)
 		is_allowed = false; /* what cannot be recorded does not happen */
-	if (answer.is_stop && s->config.stop)
-		s->config.stop(s->config.arg, answer.reason);
+	if (answer.is_stop)
+		supervise_stop(s, answer.reason);
 	if (!is_allowed)
-		(void)supervise_answer_errno(s->config.listener, h->notif.id, EACCES);
+		supervise_answer_denied(s, h->notif.id, EACCES, 0);
 	return is_allowed;
 }
 

@@ -255,8 +255,8 @@ static void decide(struct names_desk *desk, const struct names_request *q, struc
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
 	ret->verdict = carry_out(desk, q, &d, &r);
 	ret->rcode = rcode_of(q, &d);
-	if (d.is_stop && s->config.stop)
-		s->config.stop(s->config.arg, d.source.reason);
+	if (d.is_stop)
+		supervise_stop(s, d.source.reason);
 }
 
 /* ---- the desk */

@@ -173,10 +173,10 @@ int supervise_record(struct supervise *s, const struct audit_record *r)
 	char reason[128];
 	int ret = audit_append(s->config.audit, r);
 
-	if (ret < 0 && s->config.stops_without_log && s->config.stop) {
+	if (ret < 0 && s->config.stops_without_log) {
 		(void)snprintf(reason, sizeof(reason), "the log cannot be written: %s",
 			       strerror(-ret));
-		s->config.stop(s->config.arg, reason);
+		supervise_stop(s, reason);
 	}
 	return ret;
 }
@@ -260,18 +260,13 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, struct 
 static void handle_denied(struct context *c, const struct seccomp_notif *n, const struct action *a,
 			  const struct decision *d, struct audit_record *r)
 {
-	const struct supervise_config *config = &c->supervise->config;
-
 	note_command_denial(c->supervise, a, d);
 	r->result = AUDIT_RESULT_REFUSED;
 	r->error = d->deny_errno;
-	if (!d->is_stop || !config->stop) {
-		supervise_deny(c->supervise, n->id, r, d->deny_errno);
-		return;
-	}
 	/* First, so that the end of a command that this denies finds the reason there. */
-	config->stop(config->arg, d->source.reason);
-	supervise_deny_ended(c->supervise, n->id, r, d->deny_errno);
+	if (d->is_stop)
+		supervise_stop(c->supervise, d->source.reason);
+	supervise_deny(c->supervise, n->id, r, d->deny_errno);
 }
 
 /* Return: 0; -ESTALE as supervise_carry_out(). */

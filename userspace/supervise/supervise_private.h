@@ -32,8 +32,9 @@ struct supervise {
 	/* Written by the receiver that denies the command's own exec, before that exec can fail and
 	 * be asked about. */
 	char command_denial[512];
-	uint64_t scan_cursor; /* main thread only: the ->seq after which the next scan of the holds
-				 goes on */
+	atomic_bool is_ending; /* by supervise_stop() */
+	uint64_t scan_cursor;  /* main thread only: the ->seq after which the next scan of the holds
+				  goes on */
 };
 
 /* A receiver's own state; one thread each. */
@@ -64,10 +65,11 @@ int supervise_record(struct supervise *s, const struct audit_record *r);
  * agent repeats itself. It is refused whether or not it can be recorded.
  */
 void supervise_deny(struct supervise *s, uint64_t id, const struct audit_record *r, int error);
-/* The same where the session ends by it: the caller waits for that, and does nothing more before.
- */
-void supervise_deny_ended(struct supervise *s, uint64_t id, const struct audit_record *r,
-			  int error);
+/* Answers what was denied and recorded, not before @delay_ns; while the session ends, the caller
+ * waits for that. */
+void supervise_answer_denied(struct supervise *s, uint64_t id, int error, uint64_t delay_ns);
+/* Has the session ended, where it can be. The call that led to it is answered after this. */
+void supervise_stop(struct supervise *s, const char *reason);
 
 /* The same of what was refused already. Return: how long to wait with an answer. */
 uint64_t supervise_note_denial(struct supervise *s, const struct audit_record *r);
