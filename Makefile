@@ -37,6 +37,7 @@ SEED ?= 1
 VERSION := 0.1.0
 BUILD ?= build$(if $(filter 1,$(SANITIZE)),-asan)$(if $(filter thread,$(SANITIZE)),-tsan)$(if $(filter 1,$(FUZZING)),-fuzz)
 
+comma := ,
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
 
@@ -172,6 +173,9 @@ $(call programs,$(UNIT_TESTS) $(COMPAT) $(BENCHES) $(FUZZERS)): $(BUILD)/%: $(BU
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(call programs,$(UNIT_TESTS)): private LDLIBS += -lcmocka
+# It is the kernel for what it measures, and stands between the parts.
+$(BUILD)/tests/bench/bench_notified: private LDFLAGS += $(addprefix -Wl$(comma)--wrap=,ioctl syscall clock_monotonic_ns \
+	action_decode engine_decide redact_record audit_append behalf_perform)
 $(call programs,$(FUZZERS)): private LDLIBS += -fsanitize=fuzzer
 
 $(call programs,$(TOOLS)): $(BUILD)/%: $(BUILD)/%.o
