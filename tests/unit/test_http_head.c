@@ -128,6 +128,28 @@ static ssize_t skipped(struct http_body body, const char *text)
 	return n == m && slow.state == body.state ? n : -EPROTO;
 }
 
+static void test_what_of_a_body_need_not_be_read(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n";
+	struct http_body chunks = {.state = HTTP_BODY_SIZE};
+
+	(void)state;
+	assert_int_equal(read_head(head), 0);
+	assert_int_equal(http_body_run(&h.body), 30000);
+	http_body_pass(&h.body, 29999);
+	assert_int_equal(http_body_run(&h.body), 1);
+	http_body_pass(&h.body, 1);
+	assert_int_equal(http_body_run(&h.body), 0);
+	assert_int_equal(h.body.state, HTTP_BODY_NONE);
+	assert_int_equal(http_body_run(&chunks), 0);
+	assert_int_equal(http_body_skip(&chunks, bytes_of("ff\r\nabc")), 7);
+	assert_int_equal(http_body_run(&chunks), 0xff - 3);
+	http_body_pass(&chunks, 0xff - 3);
+	assert_int_equal(http_body_run(&chunks), 0);
+	assert_int_equal(http_body_skip(&chunks, bytes_of("\r\n0\r\n\r\nGET")), 7);
+	assert_int_equal(chunks.state, HTTP_BODY_NONE);
+}
+
 static void test_where_the_body_ends(void **state)
 {
 	const struct http_body chunked = {.state = HTTP_BODY_SIZE};
@@ -183,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_no_request),
 		cmocka_unit_test(test_which_file_is_meant),
 		cmocka_unit_test(test_where_the_body_ends),
+		cmocka_unit_test(test_what_of_a_body_need_not_be_read),
 		cmocka_unit_test(test_limits),
 	};
 

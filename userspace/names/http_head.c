@@ -364,19 +364,28 @@ static int step(struct http_body *b, char c)
 	return -EBADMSG;
 }
 
+uint64_t http_body_run(const struct http_body *b)
+{
+	return b->state == HTTP_BODY_LENGTH || b->state == HTTP_BODY_CHUNK ? b->left : 0;
+}
+
+void http_body_pass(struct http_body *b, uint64_t n)
+{
+	b->left -= n;
+	if (b->left == 0)
+		b->state = b->state == HTTP_BODY_CHUNK ? HTTP_BODY_CHUNK_CR : HTTP_BODY_NONE;
+}
+
 ssize_t http_body_skip(struct http_body *b, struct bytes data)
 {
 	size_t at = 0;
 
 	while (at < data.len && b->state != HTTP_BODY_NONE) {
-		if (b->state == HTTP_BODY_LENGTH || b->state == HTTP_BODY_CHUNK) {
-			uint64_t n = MIN(b->left, (uint64_t)(data.len - at));
+		uint64_t n = MIN(http_body_run(b), (uint64_t)(data.len - at));
 
+		if (n) {
+			http_body_pass(b, n);
 			at += (size_t)n;
-			b->left -= n;
-			if (b->left == 0)
-				b->state = b->state == HTTP_BODY_CHUNK ? HTTP_BODY_CHUNK_CR
-								       : HTTP_BODY_NONE;
 		} else if (step(b, data.p[at++]) < 0) {
 			return -EBADMSG;
 		}

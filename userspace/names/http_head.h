@@ -62,3 +62,7 @@ int http_head_read(struct bytes data, struct http_head *ret) _must_check_;
  * ended there (state HTTP_BODY_NONE). Return: bytes; -EBADMSG.
  */
 ssize_t http_body_skip(struct http_body *b, struct bytes data) _must_check_;
+/* So many of the bytes that come next belong to the body whatever they are. */
+uint64_t http_body_run(const struct http_body *b);
+/* @n of them have come, at least one. */
+void http_body_pass(struct http_body *b, uint64_t n);

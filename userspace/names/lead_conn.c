@@ -11,6 +11,8 @@
 #define BUFFER_FIRST 2048
 /* One connection lets so much through before the others have their turn. */
 #define TURN_BYTES ((size_t)1 << 20)
+/* Bodies, or chunks of one, that are worth a pipe. */
+#define BODY_SPLICE_MIN ((uint64_t)16 * 1024)
 
 /* ---- the buffer of what is read */
 
@@ -126,6 +128,22 @@ int lead_flush(struct lead_conn *c)
 		c->size = 0;
 	}
 	return 0;
+}
+
+bool lead_has_body(const struct lead_conn *c)
+{
+	return c->to_up.in_pipe || (c->n_limits == 0 && http_body_run(&c->body) >= BODY_SPLICE_MIN);
+}
+
+int lead_pass_body(struct lead_conn *c)
+{
+	size_t budget = (size_t)MIN((uint64_t)TURN_BYTES, http_body_run(&c->body));
+	size_t before = budget;
+	int r = flow_run(&c->lead->pipes, &c->to_up, c->down, c->up, &budget);
+
+	if (budget < before)
+		http_body_pass(&c->body, before - budget);
+	return r;
 }
 
 /* ---- the server */

@@ -249,6 +249,21 @@ static bool take_part(struct lead_conn *c)
 	return true;
 }
 
+/* Return: whether to go on. */
+static bool let_body_through(struct lead_conn *c)
+{
+	int r = lead_pass_body(c);
+
+	/* An end in the middle of it is to be taken for one by nobody. */
+	if (r < 0 || c->to_up.is_eof)
+		lead_end(c, true);
+	else if (r == FLOW_MORE && lead_has_body(c))
+		lead_put(c, LIST_READY);
+	else
+		return r == FLOW_MORE;
+	return false;
+}
+
 void lead_http(struct lead_conn *c)
 {
 	while (!c->to_up.is_shut) {
@@ -264,6 +279,11 @@ void lead_http(struct lead_conn *c)
 			return;
 		if (r == 0 && c->pass)
 			continue;
+		if (r == 0 && lead_has_body(c)) {
+			if (!let_body_through(c))
+				return;
+			continue;
+		}
 		n = r < 0 ? r : lead_read(c, BODY_MAX);
 		if (n == -EAGAIN)
 			return;

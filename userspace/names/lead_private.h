@@ -98,6 +98,13 @@ void lead_http(struct lead_conn *c);
 ssize_t lead_read(struct lead_conn *c, size_t max);
 /* Sends what may go. Return: 0 all of it has; -EAGAIN, -errno. */
 int lead_flush(struct lead_conn *c) _must_check_;
+/*
+ * Lets through what comes of a body, unread: its length is known. Once lead_flush() has sent what
+ * is there. Return: FLOW_WAITS; FLOW_MORE: nothing of it waits here any more; -errno.
+ */
+int lead_pass_body(struct lead_conn *c) _must_check_;
+/* Whether that is for it to do now. */
+bool lead_has_body(const struct lead_conn *c);
 /* Ends it, because of what lead_flush() returned. -EDQUOT: there is more to be sent than may be,
  * and the supervisor is told. */
 void lead_broke(struct lead_conn *c, int error);
