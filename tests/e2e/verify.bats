@@ -113,7 +113,10 @@ udp PermissionError"
 
 @test "attacks on what is read of HTTP" {
 	run client http_good http_body_is_no_request http_half_closed http_other_host http_two_hosts http_absolute http_second_host \
-		http_folded http_bare_lf http_both_lengths http_two_lengths http_chunk_extension http_upgrade http_h2 http_connect
+		http_folded http_bare_lf http_both_lengths http_two_lengths http_chunk_extension http_upgrade http_h2 http_connect \
+		http_large_bodies http_other_after_body http_other_after_chunks http_cut_body http_nul http_lone_cr http_blank_before_colon \
+		http_signed_length http_listed_lengths http_odd_coding http_two_codings http_0_9 http_websocket http_huge_head \
+		http_many_headers http_no_host
 	assert_success
 	assert_output "http_good 2
 http_body_is_no_request 2
@@ -129,7 +132,23 @@ http_two_lengths 0 reset
 http_chunk_extension 0 reset
 http_upgrade 0 reset
 http_h2 0 reset
-http_connect 0 reset"
+http_connect 0 reset
+http_large_bodies 4
+http_other_after_body reset
+http_other_after_chunks reset
+http_cut_body reset
+http_nul 0 reset
+http_lone_cr 0 reset
+http_blank_before_colon 0 reset
+http_signed_length 0 reset
+http_listed_lengths 0 reset
+http_odd_coding 0 reset
+http_two_codings 0 reset
+http_0_9 0 reset
+http_websocket 0 reset
+http_huge_head 0 reset
+http_many_headers 0 reset
+http_no_host 0 reset"
 	run grep -E "evil|secret" "$T/seen"
 	assert_failure
 }

@@ -248,6 +248,88 @@ def http_body_is_no_request():
                 % len(SMUGGLED) + SMUGGLED + GET, 2)
 
 
+LARGE = b"GET /secret HTTP/1.1\r\n" + b"x" * 100000
+
+
+def post(headers, body):
+    return b"POST /public/a HTTP/1.1\r\nHost: good.example\r\n" + headers + b"\r\n\r\n" + body
+
+
+def sized(body):
+    return post(b"Content-Length: %d" % len(body), body)
+
+
+def chunked(*bodies):
+    return post(b"Transfer-Encoding: chunked",
+                b"".join(b"%x\r\n%s\r\n" % (len(body), body) for body in bodies + (b"",)))
+
+
+def http_large_bodies():
+    """Of those nothing is read, and the requests behind them are."""
+    return http(sized(LARGE) + chunked(LARGE, b"small", LARGE) + sized(LARGE) + GET, 4)
+
+
+def http_other_after_body():
+    return http(sized(LARGE) + GET.replace(b"good", b"evil"), 2).split()[-1]
+
+
+def http_other_after_chunks():
+    return http(chunked(LARGE) + GET.replace(b"good", b"evil"), 2).split()[-1]
+
+
+def http_cut_body():
+    return http(sized(LARGE)[:-1], 1, True).split()[-1]
+
+
+def http_nul():
+    return http(GET.replace(b"good.example", b"good.example\0.evil.example"))
+
+
+def http_lone_cr():
+    return http(GET.replace(b"Host", b"X: a\rHost: evil.example\r\nHost"))
+
+
+def http_blank_before_colon():
+    return http(GET.replace(b"Host:", b"Host : evil.example\r\nHost:"))
+
+
+def http_signed_length():
+    return http(post(b"Content-Length: +5", b"12345"))
+
+
+def http_listed_lengths():
+    return http(post(b"Content-Length: 5, 5", b"12345"))
+
+
+def http_odd_coding():
+    return http(post(b"Transfer-Encoding: xchunked", b"0\r\n\r\n" + SMUGGLED))
+
+
+def http_two_codings():
+    return http(post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", b"0\r\n\r\n" + SMUGGLED))
+
+
+def http_0_9():
+    return http(b"GET /public/a\r\n")
+
+
+def http_websocket():
+    return http(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"))
+
+
+def http_huge_head():
+    return http(GET.replace(b"Host", b"X: " + b"x" * 20000 + b"\r\nHost"))
+
+
+def http_many_headers():
+    return http(GET.replace(b"Host", b"X: x\r\n" * 200 + b"Host"))
+
+
+def http_no_host():
+    return http(b"GET /public/a HTTP/1.1\r\n\r\n")
+
+
 def http_upgrade():
     return http(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"))
 

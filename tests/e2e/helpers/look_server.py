@@ -32,9 +32,21 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.scheme = "http" if name is None else "https"
         seen(f"{self.scheme} connection {name or ''}".rstrip())
 
+    def body_size(self):
+        """Of what came. Return: None: it was cut."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            size = int(self.headers.get("Content-Length", 0))
+            return size if len(self.rfile.read(size)) == size else None
+        sizes = []
+        while not sizes or sizes[-1]:
+            sizes.append(int(self.rfile.readline() or b"-1", 16))
+            if sizes[-1] < 0 or len(self.rfile.read(sizes[-1] + 2)) < sizes[-1] + 2:
+                return None
+        return sum(sizes)
+
     def answer(self):
-        size = int(self.headers.get("Content-Length", 0))
-        if len(self.rfile.read(size)) < size:
+        size = self.body_size()
+        if size is None:
             self.close_connection = True
             return
         text = f"{self.command} {self.headers['Host']}{self.path} {size}"
