@@ -166,7 +166,7 @@ $(BUILD)/%.o: %.c $(BUILD)/.flags | have-libraries
 
 # Only cli/ may know where it is installed, so a change of PREFIX rebuilds no more than that.
 $(BUILD)/userspace/cli/%.o: private CPPFLAGS += $(DEFINES)
-$(BUILD)/userspace/cli/%.o: $(BUILD)/.prefix
+$(call objects,$(wildcard userspace/cli/*.c)): $(BUILD)/.prefix
 
 # One program for each unit test, comparison, benchmark of a part and fuzz target. Tools stand alone.
 $(call programs,$(UNIT_TESTS) $(COMPAT) $(BENCHES) $(FUZZERS)): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libholdfast.a
