@@ -11,8 +11,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
@@ -343,6 +345,19 @@ static int call_it(struct spot *s)
 	return s->result;
 }
 
+/* Return: as matrix_tell() has it. */
+static int make_pair(struct spot *s, const struct alias *a)
+{
+	int r = a->make(s);
+
+	if (r == 0 && !is_pair(s->call, a, s))
+		return EXDEV;
+	if (r == -EACCES)
+		return MATRIX_NO_NAME;
+	r = r < 0 ? r : call_it(s);
+	return r < 0 ? -r : 0;
+}
+
 /* In a process of its own: names need working directories and descriptors. */
 static int try_pair(struct spot *s, const struct alias *a)
 {
@@ -351,85 +366,169 @@ static int try_pair(struct spot *s, const struct alias *a)
 
 	if (pid < 0)
 		return errno;
-	if (pid == 0) {
-		int r = a->make(s);
-
-		if (r == 0 && !is_pair(s->call, a, s))
-			_exit(EXDEV);
-		if (r == -EACCES)
-			_exit(MATRIX_NO_NAME);
-		r = r < 0 ? r : call_it(s);
-		_exit(r < 0 ? -r : 0);
-	}
+	if (pid == 0)
+		_exit(make_pair(s, a));
 	if (waitpid(pid, &status, 0) < 0)
 		return errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* All calls by one alias. */
+static void try_alias(struct spot *spots, size_t n, const struct alias *a)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (size_t i = 0; i < n; i++)
+			matrix_tell(spots[i].number, make_pair(&spots[i], a));
+		(void)fflush(stdout);
+		_exit(0);
+	}
+	(void)waitpid(pid, &status, 0);
+}
+
 static int attack_with(const struct world *w, const struct matrix *m, const char *below)
 {
 	const struct calls *calls = calls_of(m);
+	size_t n_calls = m->n / ARRAY_SIZE(aliases);
+	static struct spot spots[MATRIX_PAIRS_MAX / ARRAY_SIZE(aliases)];
+	const char *base = in(w, "%s", below);
 
 	(void)fflush(stdout);
 	for (size_t i = 0; i < m->n; i++) {
-		struct spot s = {.number = i,
-				 .top = w->top,
-				 .base = in(w, "%s", below),
-				 .below = below,
-				 .decoy = w->decoy,
-				 .call = &calls->all[i / ARRAY_SIZE(aliases)]};
+		const struct alias *a = &aliases[i / n_calls];
+		struct spot *s = &spots[i % n_calls];
 
-		matrix_tell(i, try_pair(&s, &aliases[i % ARRAY_SIZE(aliases)]));
+		*s = (struct spot){.number = i,
+				   .top = w->top,
+				   .base = base,
+				   .below = below,
+				   .decoy = w->decoy,
+				   .call = &calls->all[i % n_calls]};
+		if (!calls->shares_process)
+			matrix_tell(i, try_pair(s, a));
+		else if (i % n_calls == n_calls - 1)
+			try_alias(spots, n_calls, a);
 	}
 	return -EACCES; /* each pair has its own result */
 }
 
-static void name_with(const struct calls *calls, size_t i, char out[static MATRIX_NAME_SIZE])
+static void name_with(const struct matrix *m, size_t i, char out[static MATRIX_NAME_SIZE])
 {
-	(void)snprintf(out, MATRIX_NAME_SIZE, "%s by %s", calls->all[i / ARRAY_SIZE(aliases)].name,
-		       aliases[i % ARRAY_SIZE(aliases)].name);
+	size_t n_calls = m->n / ARRAY_SIZE(aliases);
+
+	(void)snprintf(out, MATRIX_NAME_SIZE, "%s by %s", calls_of(m)->all[i % n_calls].name,
+		       aliases[i / n_calls].name);
 }
 
-static bool is_untold_with(const struct calls *calls, size_t i)
+static bool is_untold_with(const struct matrix *m, size_t i)
 {
-	return (calls->all[i / ARRAY_SIZE(aliases)].flags & CALL_UNTOLD) ||
-	       aliases[i % ARRAY_SIZE(aliases)].is_untold;
+	size_t n_calls = m->n / ARRAY_SIZE(aliases);
+
+	return (calls_of(m)->all[i % n_calls].flags & CALL_UNTOLD) ||
+	       aliases[i / n_calls].is_untold;
 }
 
-/* A file with the secret, a directory, and a name that is free, for each pair. */
-static int put_objects(const struct world *w, const struct matrix *m, const char *below)
-{
-	_cleanup_(strbuf_fini) struct strbuf secret = STRBUF_INIT(4096);
-	_cleanup_(fd_closep) int dir = open_dir(in(w, "%s", below), O_PATH);
-	int r = io_read_file_at(AT_FDCWD, in(w, "home/.ssh/id_rsa"), &secret);
+/* ---- sockets: three that listen, and a hard link to one of them for each pair */
 
+static int listeners[3] = {-1, -1, -1};
+
+static int listen_at(const char *path, int type)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	return type != SOCK_DGRAM && listen(fd, MATRIX_PAIRS_MAX) < 0 ? -errno : fd;
+}
+
+static int put_sockets(const struct world *w, const struct matrix *m, const char *below)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
+	static const char *const names[] = {"stream", "packets", "datagrams"};
+	size_t n_calls = m->n / ARRAY_SIZE(aliases);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(types); i++) {
+		listeners[i] = listen_at(in(w, "%s/%s", below, names[i]), types[i]);
+		r = MIN(listeners[i], 0);
+	}
 	for (size_t i = 0; r == 0 && i < m->n; i++) {
-		_cleanup_(fd_closep) int fd = -1;
-		char name[32];
+		unsigned int flags = calls_of(m)->all[i % n_calls].flags;
+		const char *name = names[flags & CALL_STREAM ? 0 : flags & CALL_PACKETS ? 1 : 2];
 
-		(void)snprintf(name, sizeof(name), MATRIX_TAG "%04zuf", i);
-		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-		r = fd < 0 ? -errno : calls_of(m)->fill(fd, strbuf_bytes(&secret));
-		(void)snprintf(name, sizeof(name), MATRIX_TAG "%04zud", i);
-		if (r == 0)
-			r = outcome(mkdirat(dir, name, 0755));
+		r = outcome(link(in(w, "%s/%s", below, name),
+				 in(w, "%s/" MATRIX_TAG "%04zuf", below, i)));
 	}
 	return r;
 }
 
-#define MATRIX(label, calls, below, at_least)                                                      \
+static bool is_socket_reached(const struct world *w)
+{
+	bool is_reached = false;
+
+	(void)w;
+	for (size_t i = 0; i < ARRAY_SIZE(listeners); i++) {
+		int client = accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC);
+		char byte;
+
+		is_reached = is_reached || client >= 0 || recv(listeners[i], &byte, 1, 0) >= 0;
+		(void)fd_close(client);
+		listeners[i] = fd_close(listeners[i]);
+	}
+	return is_reached;
+}
+
+/* A file with the secret, or what else the call has an object of. */
+static int put_object(const struct calls *calls, unsigned int flags, int dir, size_t i,
+		      const struct strbuf *secret)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	char name[32];
+
+	if (flags & CALL_DIR) {
+		(void)snprintf(name, sizeof(name), MATRIX_TAG "%04zud", i);
+		return outcome(mkdirat(dir, name, 0755));
+	}
+	(void)snprintf(name, sizeof(name), MATRIX_TAG "%04zuf", i);
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	return fd < 0 ? -errno : calls->fill(fd, strbuf_bytes(secret));
+}
+
+static int put_objects(const struct world *w, const struct matrix *m, const char *below)
+{
+	_cleanup_(strbuf_fini) struct strbuf secret = STRBUF_INIT(4096);
+	_cleanup_(fd_closep) int dir = open_dir(in(w, "%s", below), O_PATH);
+	const struct calls *calls = calls_of(m);
+	size_t n_calls = m->n / ARRAY_SIZE(aliases);
+	int r = io_read_file_at(AT_FDCWD, in(w, "home/.ssh/id_rsa"), &secret);
+
+	if (!calls->fill)
+		return put_sockets(w, m, below);
+	for (size_t i = 0; r == 0 && i < m->n; i++)
+		if (!(calls->all[i % n_calls].flags & CALL_FRESH))
+			r = put_object(calls, calls->all[i % n_calls].flags, dir, i, &secret);
+	return r;
+}
+
+#define MATRIX(label, calls, below, at_least, ...)                                                 \
+	static const struct matrix label##_matrix;                                                 \
 	static void label##_name(size_t i, char out[static MATRIX_NAME_SIZE])                      \
 	{                                                                                          \
-		name_with(&(calls), i, out);                                                       \
+		name_with(&label##_matrix, i, out);                                                \
 	}                                                                                          \
 	static bool label##_is_untold(size_t i)                                                    \
 	{                                                                                          \
-		return is_untold_with(&(calls), i);                                                \
+		return is_untold_with(&label##_matrix, i);                                         \
 	}                                                                                          \
 	static const struct matrix label##_matrix = {.n = (calls##_SIZE) * ARRAY_SIZE(aliases),    \
 						     .name = label##_name,                         \
 						     .is_untold = label##_is_untold,               \
-						     .least = at_least};                           \
+						     .least = at_least,                            \
+						     ##__VA_ARGS__};                               \
 	static int label##_attack(const struct world *w)                                           \
 	{                                                                                          \
 		return attack_with(w, &label##_matrix, below);                                     \
@@ -443,20 +542,30 @@ MATRIX(reads, matrix_reads, "home/.ssh", 200)
 MATRIX(changes, matrix_changes, "home/.ssh", 1100)
 MATRIX(hooks, matrix_changes, "w/.git/hooks", 1100)
 MATRIX(execs, matrix_execs, "evil", 110)
+MATRIX(sockets, matrix_sockets, "home/.docker/run", 200)
+#ifdef __x86_64__
+MATRIX(abis, matrix_abis, "home/.ssh", 600, .is_optional = true)
+#endif
 
 static const struct calls *calls_of(const struct matrix *m)
 {
 	if (m == &reads_matrix)
 		return &matrix_reads;
+	if (m == &sockets_matrix)
+		return &matrix_sockets;
+#ifdef __x86_64__
+	if (m == &abis_matrix)
+		return &matrix_abis;
+#endif
 	return m == &execs_matrix ? &matrix_execs : &matrix_changes;
 }
 
 /* Each pair counts its own records. */
-#define ROW(fact, label, ids, policies, effect)                                                    \
+#define ROW(fact, label, ids, policies, effect, ...)                                               \
 	{                                                                                          \
-		fact, ids, label##_attack, policies, 0, effect, .denies = DENIES_ANY,              \
-								.matrix = &label##_matrix,         \
-								.prepare = label##_prepare         \
+		fact, ids, label##_attack, policies, 0, effect,                                    \
+			.denies = DENIES_ANY, .matrix = &label##_matrix,                           \
+			.prepare = label##_prepare, ##__VA_ARGS__                                  \
 	}
 
 static const struct attack_row rows[] = {
@@ -467,6 +576,12 @@ static const struct attack_row rows[] = {
 	ROW("no_call_changes_a_hook_inside_the_project_by_any_name", hooks, "B1 K T096", SHIP,
 	    EFFECT_CHANGED),
 	ROW("no_call_runs_a_program_by_any_name", execs, "C1 C4 T028 T030", PW, EFFECT_RAN),
+	ROW("no_call_reaches_a_socket_by_any_name", sockets, "G8 G10 T020 T022 P18 P40",
+	    SHIP | READ_ONLY | PW, EFFECT_HOST, .look = is_socket_reached),
+#ifdef __x86_64__
+	ROW("no_call_of_another_abi_does_anything_by_any_name", abis, "E4 E5 T064 P12 P13", SHIP,
+	    EFFECT_CHANGED),
+#endif
 };
 
 const struct attack_group attack_group = {"matrix", rows, ARRAY_SIZE(rows), false, false};

@@ -36,17 +36,26 @@ int matrix_read(const struct host *h, struct matrix_run *ret)
 	return 0;
 }
 
+static void judge_pair(size_t i, struct matrix_run *run, bool seen[static MATRIX_PAIRS_MAX])
+{
+	if (i >= MATRIX_PAIRS_MAX || seen[i])
+		return;
+	seen[i] = true;
+	run->denies[i]++;
+}
+
 static void judge_text(const char *text, struct matrix_run *run, bool seen[static MATRIX_PAIRS_MAX])
 {
-	for (const char *p = text; p && (p = strstr(p, MATRIX_TAG));) {
-		unsigned int i;
+	const char *port = text ? strrchr(text, ':') : NULL;
+	unsigned int i;
 
+	for (const char *p = text; p && (p = strstr(p, MATRIX_TAG));) {
 		p += strlen(MATRIX_TAG);
-		if (sscanf(p, "%4u", &i) != 1 || i >= MATRIX_PAIRS_MAX || seen[i])
-			continue;
-		seen[i] = true;
-		run->denies[i]++;
+		if (sscanf(p, "%4u", &i) == 1)
+			judge_pair(i, run, seen);
 	}
+	if (port && sscanf(port, ":%u", &i) == 1 && i >= MATRIX_PORT)
+		judge_pair(i - MATRIX_PORT, run, seen);
 }
 
 /* A record counts once for a pair, however often its steps name it. */
@@ -86,8 +95,11 @@ bool matrix_compare(const struct matrix *m, const struct matrix_run *native,
 		int result = supervised->result[i];
 		char name[MATRIX_NAME_SIZE];
 
-		if (native->result[i] != 0 || result == MATRIX_NO_NAME ||
-		    (is_refused(result) && (supervised->denies[i] == 1 || m->is_untold(i))))
+		if (native->result[i] != 0
+			    ? result != 0
+			    : result == MATRIX_NO_NAME ||
+				      (is_refused(result) &&
+				       (supervised->denies[i] == 1 || m->is_untold(i))))
 			continue;
 		m->name(i, name);
 		if (n++ < SHOWN_MAX)

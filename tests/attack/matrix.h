@@ -2,10 +2,11 @@
 /*
  * A table of attacks in one session: each way to do a thing (another call of the family) under each
  * name of the object (another alias of the path). Each pair has objects of its own, whose names
- * hold its number, so that what the log says of it can be told.
+ * or ports hold its number, so that what the log says of it can be told.
  *
  * Natively every pair is tried, and those that work there are counted; supervised, each of these
- * must be refused with EACCES, EPERM or ENOSYS, and have exactly one record of a denial.
+ * must be refused with EACCES, EPERM or ENOSYS, and have exactly one record of a denial, and none
+ * of the others may work.
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 #define MATRIX_PAIRS_MAX 4096
 #define MATRIX_TAG       "kx" /* and four digits: in the names of a pair's objects */
 #define MATRIX_NAME_SIZE 96
+#define MATRIX_PORT      20000 /* and the pair's number: of pairs whose objects are addresses */
 
 struct matrix {
 	size_t n;
@@ -26,6 +28,7 @@ struct matrix {
 	/* So many pairs must work natively: fewer, and the table is broken. Kernels and file
 	 * systems differ in attributes. */
 	size_t least;
+	bool is_optional; /* or none at all: the kernel may be built without it */
 };
 
 /* A result: the policy refused what makes the name (a link, a descriptor of the directory), so

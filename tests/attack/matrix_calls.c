@@ -160,7 +160,7 @@ static const struct call reads[] = {
 	{"openat in vfork", read_in_child, CALL_DIRFD},
 };
 _Static_assert(ARRAY_SIZE(reads) == matrix_reads_SIZE, "as in the header");
-const struct calls matrix_reads = {reads, fill_secret};
+const struct calls matrix_reads = {.all = reads, .fill = fill_secret};
 
 /* ---- changing what is there */
 
@@ -344,13 +344,13 @@ static const struct call changes[] = {
 	{"openat to append", write_append, CALL_DIRFD},
 	{"openat2 for writing", write_by_openat2, CALL_DIRFD},
 	{"creat over it", write_creat, 0},
-	{"creat", create_creat, 0},
-	{"open and create", create_open, 0},
-	{"openat and create", create_openat, CALL_DIRFD},
-	{"openat2 and create", create_by_openat2, CALL_DIRFD},
+	{"creat", create_creat, CALL_FRESH},
+	{"open and create", create_open, CALL_FRESH},
+	{"openat and create", create_openat, CALL_DIRFD | CALL_FRESH},
+	{"openat2 and create", create_by_openat2, CALL_DIRFD | CALL_FRESH},
 	{"open for reading, truncating", truncating_open, CALL_DIRFD},
 	{"O_TMPFILE", temporary, CALL_DIRFD | CALL_DIR},
-	{"O_TMPFILE and linkat", put_temporary, CALL_DIRFD},
+	{"O_TMPFILE and linkat", put_temporary, CALL_DIRFD | CALL_FRESH},
 	{"truncate", do_truncate, 0},
 	{"unlink", do_unlink, CALL_ENTRY},
 	{"unlinkat", do_unlinkat, CALL_DIRFD | CALL_ENTRY},
@@ -361,18 +361,18 @@ static const struct call changes[] = {
 	{"renameat2", do_renameat2, CALL_DIRFD | CALL_ENTRY},
 	{"renameat of a directory", do_rename_dir, CALL_DIRFD | CALL_ENTRY | CALL_DIR},
 	{"renameat over it", rename_over, CALL_DIRFD | CALL_ENTRY},
-	{"rename into", rename_into, CALL_ENTRY},
+	{"rename into", rename_into, CALL_ENTRY | CALL_FRESH},
 	{"exchange", exchange, CALL_DIRFD | CALL_ENTRY},
 	{"link out", link_out, CALL_ENTRY},
-	{"link into", link_into, CALL_ENTRY},
-	{"linkat into", linkat_into, CALL_DIRFD | CALL_ENTRY},
-	{"symlink", do_symlink, CALL_ENTRY},
-	{"symlinkat", do_symlinkat, CALL_DIRFD | CALL_ENTRY},
-	{"mkdir", do_mkdir, CALL_ENTRY},
-	{"mkdirat", do_mkdirat, CALL_DIRFD | CALL_ENTRY},
-	{"mknod", do_mknod, CALL_ENTRY},
-	{"mknodat", do_mknodat, CALL_DIRFD | CALL_ENTRY},
-	{"bind", bind_socket, CALL_ENTRY},
+	{"link into", link_into, CALL_ENTRY | CALL_FRESH},
+	{"linkat into", linkat_into, CALL_DIRFD | CALL_ENTRY | CALL_FRESH},
+	{"symlink", do_symlink, CALL_ENTRY | CALL_FRESH},
+	{"symlinkat", do_symlinkat, CALL_DIRFD | CALL_ENTRY | CALL_FRESH},
+	{"mkdir", do_mkdir, CALL_ENTRY | CALL_FRESH},
+	{"mkdirat", do_mkdirat, CALL_DIRFD | CALL_ENTRY | CALL_FRESH},
+	{"mknod", do_mknod, CALL_ENTRY | CALL_FRESH},
+	{"mknodat", do_mknodat, CALL_DIRFD | CALL_ENTRY | CALL_FRESH},
+	{"bind", bind_socket, CALL_ENTRY | CALL_FRESH},
 	{"chmod", do_chmod, 0},
 	{"fchmod", do_fchmod, CALL_DIRFD},
 	{"fchmodat", do_fchmodat, CALL_DIRFD},
@@ -405,7 +405,7 @@ static const struct call changes[] = {
 	{"write to a path's name", magic_write, CALL_DIRFD},
 };
 _Static_assert(ARRAY_SIZE(changes) == matrix_changes_SIZE, "as in the header");
-const struct calls matrix_changes = {changes, fill_secret};
+const struct calls matrix_changes = {.all = changes, .fill = fill_secret};
 
 /* ---- executing */
 
@@ -460,7 +460,7 @@ static int run_in_child(struct spot *s)
 	return r < 0 ? r : -WEXITSTATUS(status);
 }
 
-static int fill_program(int fd, struct bytes secret)
+int matrix_fill_program(int fd, struct bytes secret)
 {
 	static const char text[] = "#!/bin/sh\nexit 0\n";
 
@@ -477,4 +477,4 @@ static const struct call execs[] = {
 	{"execve in vfork", run_in_child, 0},
 };
 _Static_assert(ARRAY_SIZE(execs) == matrix_execs_SIZE, "as in the header");
-const struct calls matrix_execs = {execs, fill_program};
+const struct calls matrix_execs = {.all = execs, .fill = matrix_fill_program};

@@ -29,7 +29,11 @@ enum call_flag {
 	CALL_DIRFD = 1 << 0,  /* takes a descriptor of a directory */
 	CALL_ENTRY = 1 << 1,  /* of a link in the last place it takes the link itself */
 	CALL_DIR = 1 << 2,    /* is done to the directory */
+	CALL_FRESH = 1 << 6,  /* makes a new one: no object of the pair is needed */
 	CALL_UNTOLD = 1 << 3, /* its record does not say on which object */
+	/* The socket that it wants to reach; without either it takes datagrams. */
+	CALL_STREAM = 1 << 4,
+	CALL_PACKETS = 1 << 5,
 };
 
 struct call {
@@ -41,13 +45,24 @@ struct call {
 
 struct calls {
 	const struct call *all;
-	/* Writes what a pair's file has in it to @fd. Return: 0, -errno. */
+	/* Writes what a pair's file has in it to @fd. Return: 0, -errno. NULL: it is no file. */
 	int (*fill)(int fd, struct bytes secret);
+	/* One process makes all the calls under one name, which is quicker; none of them takes it
+	 * along. */
+	bool shares_process;
 };
+
+/* A script that does nothing. */
+int matrix_fill_program(int fd, struct bytes secret);
 
 enum {
 	matrix_reads_SIZE = 9,
 	matrix_changes_SIZE = 64,
-	matrix_execs_SIZE = 6
+	matrix_execs_SIZE = 6,
+	matrix_sockets_SIZE = 12,
+	matrix_abis_SIZE = 76
 };
-extern const struct calls matrix_reads, matrix_changes, matrix_execs;
+extern const struct calls matrix_reads, matrix_changes, matrix_execs, matrix_sockets;
+#ifdef __x86_64__
+extern const struct calls matrix_abis;
+#endif

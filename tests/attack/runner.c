@@ -437,25 +437,33 @@ static void test_matrix_supervised(const struct attack_row *row, int policy,
 	say(is_ok, row->name, policy_names[policy], NULL, &run.why);
 }
 
+static void test_matrix_native(const struct attack_row *row, struct matrix_run *native)
+{
+	const struct matrix *m = row->matrix;
+	_cleanup_(run_end) struct run run;
+	bool is_made = matrix_once(row, -1, &run, native) == 0;
+	size_t n = is_made ? matrix_count(m, native) : 0;
+	bool is_none = is_made && n == 0 && m->is_optional;
+
+	(void)printf("# %zu of %zu pairs work natively, %zu should\n", n, m->n, m->least);
+	for (size_t i = 0; is_made && !is_none && n < m->least && i < m->n; i++) {
+		char name[MATRIX_NAME_SIZE];
+
+		m->name(i, name);
+		if (native->result[i] > 0)
+			strbuf_add_fmt(&run.why, "# %zu %s: %s\n", i, name,
+				       strerror(native->result[i]));
+	}
+	say(is_none || n >= m->least, row->name, "native",
+	    is_none ? "this kernel has nothing of it" : NULL, &run.why);
+}
+
 /* Natively all that works is found out once; each policy has to refuse just that. */
 static void test_matrix(const struct attack_row *row)
 {
 	static struct matrix_run native;
-	const struct matrix *m = row->matrix;
-	_cleanup_(run_end) struct run run;
-	bool is_ok = matrix_once(row, -1, &run, &native) == 0;
-	size_t n = is_ok ? matrix_count(m, &native) : 0;
 
-	(void)printf("# %zu of %zu pairs work natively, %zu should\n", n, m->n, m->least);
-	for (size_t i = 0; n < m->least && i < m->n; i++) {
-		char name[MATRIX_NAME_SIZE];
-
-		m->name(i, name);
-		if (native.result[i] > 0)
-			strbuf_add_fmt(&run.why, "# %zu %s: %s\n", i, name,
-				       strerror(native.result[i]));
-	}
-	say(n >= m->least, row->name, "native", NULL, &run.why);
+	test_matrix_native(row, &native);
 	for (int p = 0; p < _POLICY_MAX; p++)
 		if (row->policies & (1u << p))
 			test_matrix_supervised(row, p, &native);
