@@ -28,6 +28,9 @@ SHAREDIR = $(PREFIX)/share/holdfast
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/holdfast
 UNITDIR = $(PREFIX)/lib/systemd/user
+SYSTEM_UNITDIR = $(PREFIX)/lib/systemd/system
+USER_UNITS := $(wildcard tools/systemd/*.service tools/systemd/*.socket)
+SYSTEM_UNITS := $(wildcard tools/systemd/system/*)
 
 CFLAGS ?= -O2 -g
 PKG_CONFIG ?= pkg-config
@@ -294,6 +297,12 @@ soak-broker: all
 format:
 	clang-format -i $(wildcard bpf/*.[ch] userspace/*/*.[ch] loader/*.[ch] loader/*/*.[ch] tools/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
+define install_units
+install -d $(DESTDIR)$(2)
+	for unit in $(1); do to="$(DESTDIR)$(2)/$${unit##*/}"; \
+		sed 's|@BINDIR@|$(BINDIR)|; s|@LIBEXECDIR@|$(LIBEXECDIR)|' "$$unit" >"$$to" && chmod 644 "$$to" || exit 1; done
+endef
+
 install: all $(MANUALS)
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(BINDIR)/holdfast
 	$(if $(has_bpf),install -D -m 755 $(BUILD)/holdfast-loader $(DESTDIR)$(LIBEXECDIR)/holdfast-loader)
@@ -302,10 +311,8 @@ install: all $(MANUALS)
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/policies/templates policies/templates/*.yaml
 	install -D -m 644 -t $(DESTDIR)$(SHAREDIR) docs/policy.schema.json
 	install -D -m 644 tools/completions/holdfast.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
-	install -d $(DESTDIR)$(UNITDIR)
-	for unit in $(notdir $(wildcard tools/systemd/*)); do \
-		sed 's|@BINDIR@|$(BINDIR)|' "tools/systemd/$$unit" >"$(DESTDIR)$(UNITDIR)/$$unit" && \
-		chmod 644 "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
+	$(call install_units,$(USER_UNITS),$(UNITDIR))
+	$(if $(has_bpf),$(call install_units,$(SYSTEM_UNITS),$(SYSTEM_UNITDIR)))
 	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/man1/holdfast.1
 	install -D -m 644 $(BUILD)/holdfast-policy.5 $(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
@@ -314,7 +321,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/man1/holdfast.1 \
 		$(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
-	rm -f $(patsubst tools/systemd/%,$(DESTDIR)$(UNITDIR)/%,$(wildcard tools/systemd/*))
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(USER_UNITS))) $(addprefix $(DESTDIR)$(SYSTEM_UNITDIR)/,$(notdir $(SYSTEM_UNITS)))
 	rm -rf $(DESTDIR)$(SHAREDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 clean:

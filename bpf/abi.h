@@ -69,13 +69,25 @@ struct net_key6 {
 	__u8 ip[16];
 };
 
-/* What one session's programs are loaded with. */
+/*
+ * One session, as the programs find it with the cgroup that they are attached to. They are loaded
+ * once for many sessions; @slot is the place of this one's tables and rings in the maps of maps.
+ */
 struct net_config {
-	__u32 supervisor; /* its process id: what it does for the session was decided on */
+	__u32 slot;
+	__u32 is_set;     /* 0: not yet, and everything is refused */
+	__u32 supervisor; /* its process id: what it does for the session was decided on; 0: none */
+	__u32 canary;     /* a process that is refused everything, to see that somebody asks us */
 	__u32 n_prefixes; /* of verdicts */
 	__u32 n_port_classes;
 	__u32 is_audit;   /* what finds no room in the ring is let through all the same */
 	__u32 opens_unix; /* connections to unix sockets are let through; else refused */
+};
+
+/* The one element of a session's array of tables. */
+struct net_table {
+	__u8 ports[NET_PORTS]; /* the class of each port */
+	__u8 verdicts[NET_CELLS];
 };
 
 struct net_event {
@@ -109,6 +121,9 @@ struct net_lost {
 _Static_assert(sizeof(struct net_event) == 56, "no hidden padding");
 _Static_assert(sizeof(struct net_unix_event) == 168, "no hidden padding");
 _Static_assert(sizeof(struct net_lost) == 24, "no hidden padding");
+_Static_assert(sizeof(struct net_config) == 32, "no hidden padding");
+
+#define NET_SLOTS_MAX 1024 /* sessions of one loaded set of programs */
 
 #define NET_RING_BYTES    (512 * 1024) /* what was let through; as SIGHT_RING_BYTES */
 #define NET_REFUSED_BYTES (128 * 1024) /* a ring of its own, so that nothing crowds these out */

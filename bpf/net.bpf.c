@@ -7,6 +7,7 @@
  */
 #include "bpf/vmlinux.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -29,56 +30,73 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile struct net_config config;
-
+/* Which session it is: of the cgroup that a program is attached to, the same for all of them. */
 struct {
-	__u32 canary; /* a process that is refused everything, to see that somebody asks us */
-	__u32 padding;
-	struct net_lost lost;
-} state; /* alone in .bss, which user space maps */
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, struct net_config);
+} sessions SEC(".maps");
 
-struct {
+struct prefixes4 {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NET_PREFIXES_MAX);
-	__type(key, struct net_key4);
-	__type(value, __u32);
-} prefixes4 SEC(".maps");
+	__uint(key_size, sizeof(struct net_key4));
+	__uint(value_size, sizeof(__u32));
+};
 
-struct {
+struct prefixes6 {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NET_PREFIXES_MAX);
-	__type(key, struct net_key6);
-	__type(value, __u32);
-} prefixes6 SEC(".maps");
+	__uint(key_size, sizeof(struct net_key6));
+	__uint(value_size, sizeof(__u32));
+};
 
-/* One element each: an array's elements take eight bytes at least. */
-struct {
+/* One element: those of an array take eight bytes at least. */
+struct table {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, NET_PORTS);
-} ports SEC(".maps");
+	__uint(value_size, sizeof(struct net_table));
+};
 
-struct {
+struct counters {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, NET_CELLS);
-} verdicts SEC(".maps");
+	__uint(value_size, sizeof(struct net_lost));
+};
 
-struct {
+struct event_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NET_RING_BYTES);
-} events SEC(".maps");
+};
 
-struct {
+struct refused_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NET_REFUSED_BYTES);
-} refused SEC(".maps");
+};
+
+/* By slot. */
+#define OF_EACH_SESSION(what, name)                                                                \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                          \
+		__uint(max_entries, NET_SLOTS_MAX);                                                \
+		__uint(key_size, sizeof(__u32));                                                   \
+		__array(values, struct what);                                                      \
+	} name SEC(".maps")
+
+OF_EACH_SESSION(prefixes4, all_prefixes4);
+OF_EACH_SESSION(prefixes6, all_prefixes6);
+OF_EACH_SESSION(table, all_tables);
+OF_EACH_SESSION(counters, all_counters);
+OF_EACH_SESSION(event_ring, all_events);
+OF_EACH_SESSION(refused_ring, all_refused);
 
 struct look {
+	const struct net_config *config;
 	__u32 op, protocol, port; /* host order */
 };
 
@@ -87,26 +105,33 @@ extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 static __always_inline __u32 cell(const struct look *l, const __u32 *prefix)
 {
 	const __u32 zero = 0;
-	const __u8 *classes = bpf_map_lookup_elem(&ports, &zero);
-	const __u8 *cells = bpf_map_lookup_elem(&verdicts, &zero);
+	const struct net_table *table;
+	void *tables;
 	__u32 at;
 
-	if (!prefix || !classes || !cells)
+	tables = bpf_map_lookup_elem(&all_tables, &l->config->slot);
+	if (!prefix || !tables)
 		return NET_DENY;
-	at = (l->op * NET_PROTOCOLS + l->protocol) * config.n_prefixes + *prefix;
-	at = at * config.n_port_classes + classes[l->port & (NET_PORTS - 1)];
-	return cells[at & (NET_CELLS - 1)];
+	table = bpf_map_lookup_elem(tables, &zero);
+	if (!table)
+		return NET_DENY;
+	at = (l->op * NET_PROTOCOLS + l->protocol) * l->config->n_prefixes + *prefix;
+	at = at * l->config->n_port_classes + table->ports[l->port & (NET_PORTS - 1)];
+	return table->verdicts[at & (NET_CELLS - 1)];
 }
 
 static __always_inline __u32 judge4(const struct look *l, __u32 ip)
 {
 	struct net_key4 key = {.bits = 32};
+	void *prefixes = bpf_map_lookup_elem(&all_prefixes4, &l->config->slot);
 
+	if (!prefixes)
+		return NET_DENY;
 	/* As a destination, "any" is this machine. */
 	if (ip == 0 && l->op != NET_BIND)
 		ip = LOOPBACK;
 	__builtin_memcpy(key.ip, &ip, sizeof(ip));
-	return cell(l, bpf_map_lookup_elem(&prefixes4, &key));
+	return cell(l, bpf_map_lookup_elem(prefixes, &key));
 }
 
 static __always_inline __u32 stricter(__u32 a, __u32 b)
@@ -137,6 +162,7 @@ static __always_inline __u32 judge6(const struct look *l, const __u32 *w)
 {
 	struct net_key6 key = {.bits = 128};
 	__u32 last = w[3];
+	void *prefixes;
 	__u32 v;
 
 	if (w[0] == 0 && w[1] == 0 && w[2] == bpf_htonl(0xffff))
@@ -145,41 +171,71 @@ static __always_inline __u32 judge6(const struct look *l, const __u32 *w)
 		last = bpf_htonl(1);
 	__builtin_memcpy(key.ip, w, 12);
 	__builtin_memcpy(key.ip + 12, &last, 4);
-	v = cell(l, bpf_map_lookup_elem(&prefixes6, &key));
+	prefixes = bpf_map_lookup_elem(&all_prefixes6, &l->config->slot);
+	if (!prefixes)
+		return NET_DENY;
+	v = cell(l, bpf_map_lookup_elem(prefixes, &key));
 	if (l->op == NET_BIND || (w[0] == 0 && w[1] == 0 && w[2] == 0 && bpf_ntohl(w[3]) <= 1))
 		return v;
 	return stricter(v, judge_embedded(l, w));
 }
 
+/*
+ * By bpf_probe_read_kernel(), all of it: of each pointer that a program follows by itself the
+ * verifier searches all names of the kernel's BTF, which takes some milliseconds a program.
+ */
 static __always_inline void fill(struct net_event *e, __u32 op, __u32 verdict)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct file *exe;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const __u64 id = bpf_get_current_pid_tgid();
+	struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
 
 	e->time_ns = bpf_ktime_get_ns();
-	e->pid = task->tgid;
-	e->tid = task->pid;
-	e->parent = task->real_parent->tgid;
+	e->pid = id >> 32;
+	e->tid = (__u32)id;
+	e->parent = BPF_CORE_READ(task, real_parent, tgid);
 	e->op = op;
 	e->verdict = verdict;
-	exe = task->mm->exe_file;
-	e->exe_inode = exe->f_inode->i_ino;
-	e->exe_device = exe->f_inode->i_sb->s_dev;
+	e->exe_inode = BPF_CORE_READ(inode, i_ino);
+	e->exe_device = BPF_CORE_READ(inode, i_sb, s_dev);
+}
+
+static __always_inline void count(const struct net_config *c, __u64 which)
+{
+	const __u32 zero = 0;
+	void *counters = bpf_map_lookup_elem(&all_counters, &c->slot);
+	void *lost = counters ? bpf_map_lookup_elem(counters, &zero) : 0;
+
+	if (lost)
+		__sync_fetch_and_add((__u64 *)(lost + which), 1);
 }
 
 /* What cannot be recorded does not happen, except under audit. */
-static __always_inline int without_room(__u32 verdict)
+static __always_inline int without_room(const struct net_config *c, __u32 verdict)
 {
 	if (verdict >= NET_ASK) {
-		__sync_fetch_and_add(&state.lost.refused, 1);
+		count(c, offsetof(struct net_lost, refused));
 		return REFUSE;
 	}
-	if (!config.is_audit) {
-		__sync_fetch_and_add(&state.lost.unwritten, 1);
+	if (!c->is_audit) {
+		count(c, offsetof(struct net_lost, unwritten));
 		return REFUSE;
 	}
-	__sync_fetch_and_add(&state.lost.allowed, 1);
+	count(c, offsetof(struct net_lost, allowed));
 	return PASS;
+}
+
+/* A place in the ring for what was refused, or for what was let through. */
+static __always_inline void *reserve(const struct net_config *c, __u32 verdict, __u64 size)
+{
+	void *ring;
+
+	if (verdict >= NET_ASK) {
+		ring = bpf_map_lookup_elem(&all_refused, &c->slot);
+		return ring ? bpf_ringbuf_reserve(ring, size, 0) : 0;
+	}
+	ring = bpf_map_lookup_elem(&all_events, &c->slot);
+	return ring ? bpf_ringbuf_reserve(ring, size, 0) : 0;
 }
 
 static __always_inline int answer(int result)
@@ -190,22 +246,23 @@ static __always_inline int answer(int result)
 }
 
 /* Return: whether this task's calls are none of our business; *ret has the answer. */
-static __always_inline int is_special(int *ret)
+static __always_inline int is_special(const struct net_config *c, int *ret)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-	*ret = pid == config.supervisor ? PASS : REFUSE;
-	return pid == config.supervisor || pid == state.canary;
+	*ret = c->is_set && pid == c->supervisor ? PASS : REFUSE;
+	return !c->is_set || pid == c->supervisor || pid == c->canary;
 }
 
 static __always_inline int decide(struct bpf_sock_addr *ctx, __u32 op, const __u32 *w, __u32 family)
 {
-	struct look l = {.op = op, .port = bpf_ntohs(ctx->user_port)};
+	const struct net_config *c = bpf_get_local_storage(&sessions, 0);
+	struct look l = {.config = c, .op = op, .port = bpf_ntohs(ctx->user_port)};
 	struct net_event *e;
 	__u32 verdict;
 	int result;
 
-	if (is_special(&result))
+	if (is_special(c, &result))
 		return answer(result);
 	if (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)
 		l.protocol = 1;
@@ -214,10 +271,9 @@ static __always_inline int decide(struct bpf_sock_addr *ctx, __u32 op, const __u
 		return answer(REFUSE); /* such sockets are not made without a grant */
 	verdict = family == AF_INET ? judge4(&l, w[0]) : judge6(&l, w);
 	result = verdict >= NET_ASK ? REFUSE : PASS;
-	e = verdict >= NET_ASK ? bpf_ringbuf_reserve(&refused, sizeof(*e), 0)
-			       : bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	e = reserve(c, verdict, sizeof(*e));
 	if (!e)
-		return answer(without_room(verdict));
+		return answer(without_room(c, verdict));
 	__builtin_memset(e, 0, sizeof(*e));
 	fill(e, op, verdict);
 	e->protocol = l.protocol;
@@ -280,18 +336,18 @@ int net_bind6(struct bpf_sock_addr *ctx)
 
 static __always_inline int decide_unix(struct bpf_sock_addr *ctx, __u32 op)
 {
+	const struct net_config *c = bpf_get_local_storage(&sessions, 0);
 	struct bpf_sock_addr_kern *kernel = bpf_cast_to_kern_ctx(ctx);
-	const __u32 verdict = config.opens_unix ? NET_ALLOW : NET_DENY;
-	__u32 length = kernel->uaddrlen;
+	const __u32 verdict = c->opens_unix ? NET_ALLOW : NET_DENY;
+	__u32 length = BPF_CORE_READ(kernel, uaddrlen);
 	struct net_unix_event *e;
 	int result;
 
-	if (is_special(&result))
+	if (is_special(c, &result))
 		return answer(result);
-	e = config.opens_unix ? bpf_ringbuf_reserve(&events, sizeof(*e), 0)
-			      : bpf_ringbuf_reserve(&refused, sizeof(*e), 0);
+	e = reserve(c, verdict, sizeof(*e));
 	if (!e)
-		return answer(without_room(verdict));
+		return answer(without_room(c, verdict));
 	__builtin_memset(e, 0, sizeof(*e));
 	fill(&e->head, op, verdict);
 	e->head.family = AF_UNIX;
@@ -299,9 +355,10 @@ static __always_inline int decide_unix(struct bpf_sock_addr *ctx, __u32 op)
 	if (length > NAME_MAX)
 		length = NAME_MAX;
 	e->head.port = length;
-	bpf_probe_read_kernel(e->name, length, (const char *)kernel->uaddr + NAME_OFFSET);
+	bpf_probe_read_kernel(e->name, length,
+			      (const char *)BPF_CORE_READ(kernel, uaddr) + NAME_OFFSET);
 	bpf_ringbuf_submit(e, 0);
-	return answer(config.opens_unix ? PASS : REFUSE);
+	return answer(verdict == NET_ALLOW ? PASS : REFUSE);
 }
 
 /* Their kind of attachment is newer than the libbpf that this is built with: user space says it. */

@@ -39,17 +39,20 @@ static int find_mount(const char *mountinfo, char *ret, size_t size)
 	return -ENOENT;
 }
 
-int cgroup_own(char *ret_path, size_t size)
+int cgroup_of(pid_t pid, char *ret_path, size_t size)
 {
+	char file[32] = "/proc/self/cgroup";
 	_cleanup_(strbuf_fini) struct strbuf mountinfo = STRBUF_INIT(PROC_FILE_MAX);
 	_cleanup_(strbuf_fini) struct strbuf own = STRBUF_INIT(PROC_FILE_MAX);
 	char mount[PATH_MAX];
 	const char *line;
 	int r;
 
+	if (pid)
+		(void)snprintf(file, sizeof(file), "/proc/%d/cgroup", pid);
 	r = io_read_file_at(AT_FDCWD, "/proc/self/mountinfo", &mountinfo);
 	if (r == 0)
-		r = io_read_file_at(AT_FDCWD, "/proc/self/cgroup", &own);
+		r = io_read_file_at(AT_FDCWD, file, &own);
 	if (r == 0)
 		r = find_mount(strbuf_str(&mountinfo), mount, sizeof(mount));
 	if (r < 0)
@@ -67,19 +70,21 @@ int cgroup_own(char *ret_path, size_t size)
 	return r < (int)size ? 0 : -ENAMETOOLONG;
 }
 
-int cgroup_make(const char *what, char *ret_path, size_t size)
+int cgroup_make(pid_t pid, const char *what, char *ret_path, size_t size)
 {
-	char own[PATH_MAX];
+	char parent[PATH_MAX];
 	int fd;
-	int r = cgroup_own(own, sizeof(own));
+	int r = cgroup_of(pid, parent, sizeof(parent));
 
 	if (r < 0)
 		return r;
-	r = snprintf(ret_path, size, "%s%sholdfast-%s-%d", own,
-		     own[strlen(own) - 1] == '/' ? "" : "/", what, getpid());
+	r = snprintf(ret_path, size, "%s%sholdfast-%s-%d", parent,
+		     parent[strlen(parent) - 1] == '/' ? "" : "/", what, getpid());
 	if (r >= (int)size)
 		return -ENAMETOOLONG;
-	if (mkdir(ret_path, 0755) < 0)
+	/* One of this name is that of a process that had our number, and is no more. */
+	if (mkdir(ret_path, 0755) < 0 &&
+	    (errno != EEXIST || rmdir(ret_path) < 0 || mkdir(ret_path, 0755) < 0))
 		return -errno;
 	fd = open(ret_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
@@ -90,11 +95,12 @@ int cgroup_make(const char *what, char *ret_path, size_t size)
 	return fd;
 }
 
-int cgroup_join(int cgroup)
+int cgroup_join(int cgroup, pid_t pid)
 {
 	_cleanup_(fd_closep) int fd = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	char text[16];
 
 	if (fd < 0)
 		return -errno;
-	return io_write_all(fd, "0", 1);
+	return io_write_all(fd, text, (size_t)snprintf(text, sizeof(text), "%d", pid));
 }

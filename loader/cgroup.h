@@ -10,14 +10,14 @@
 
 #include "base/util.h"
 
-/* The directory of the caller's own cgroup v2. Return: 0; -ENOENT: not mounted; -ENAMETOOLONG,
- * -errno. */
-int cgroup_own(char *ret_path, size_t size);
+/* The directory of the cgroup v2 of process @pid (0: the caller). Return: 0; -ENOENT: not mounted;
+ * -ENAMETOOLONG, -errno. */
+int cgroup_of(pid_t pid, char *ret_path, size_t size);
 /*
- * Makes a cgroup below the caller's own; its name is "holdfast-@what-" and the caller's process id.
- * Return: a descriptor of the directory (O_CLOEXEC) and its path; -ENOENT: no cgroup v2;
- * -EACCES/-EROFS: not delegated; -errno.
+ * Makes a cgroup below that of @pid (0: the caller); its name is "holdfast-@what-" and the caller's
+ * process id. Return: a descriptor of the directory (O_CLOEXEC) and its path; -ENOENT: no cgroup
+ * v2; -EACCES/-EROFS: not delegated; -errno.
  */
-int cgroup_make(const char *what, char *ret_path, size_t size);
-/* Moves the calling process into @cgroup. Return: 0, -errno. */
-int cgroup_join(int cgroup);
+int cgroup_make(pid_t pid, const char *what, char *ret_path, size_t size);
+/* Moves process @pid (0: the caller) into @cgroup. Return: 0, -errno. */
+int cgroup_join(int cgroup, pid_t pid);

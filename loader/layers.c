@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/dirs.h"
 
+#include "loader/caps.h"
 #include "loader/layers.h"
 
 #define LOADER_NAME "holdfast-loader"
+#define HELLO_MS    30000 /* the service may be just starting, and loads programs first */
 
 int layers_find(char *ret_path, size_t size)
 {
@@ -52,27 +56,6 @@ static int spawn_detached(const char *path, int socket)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
-}
-
-int layers_start(bool is_detached, struct layers *ret)
-{
-	char path[PATH_MAX];
-	int pair[2];
-	pid_t pid = 0;
-	int r = layers_find(path, sizeof(path));
-
-	if (r < 0)
-		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	r = is_detached ? spawn_detached(path, pair[1]) : spawn_loader(path, pair[1], &pid);
-	(void)fd_close(pair[1]);
-	if (r < 0) {
-		(void)fd_close(pair[0]);
-		return r;
-	}
-	*ret = (struct layers){.fd = pair[0], .pid = pid};
-	return 0;
 }
 
 void layers_stop(struct layers *layers)
@@ -156,20 +139,14 @@ ssize_t layers_receive(int socket, void *ret, size_t size, int *ret_fds, size_t 
 	return packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : n;
 }
 
-int layers_ask_fds(const struct layers *layers, const struct layers_header *message, int fd,
-		   uint32_t type, void *ret, size_t size, int timeout_ms, int *ret_fds,
-		   size_t n_fds)
+static int receive_answer(const struct layers *layers, uint32_t type, void *ret, size_t size,
+			  int timeout_ms, int *ret_fds, size_t n_fds)
 {
 	struct pollfd pollfd = {.fd = layers->fd, .events = POLLIN};
 	const struct layers_header *answer = ret;
 	ssize_t n;
 	int r;
 
-	for (size_t i = 0; i < n_fds; i++)
-		ret_fds[i] = -1;
-	r = layers_send(layers->fd, message, &fd, fd >= 0);
-	if (r < 0)
-		return r;
 	do
 		r = poll(&pollfd, 1, timeout_ms);
 	while (r < 0 && errno == EINTR);
@@ -184,8 +161,131 @@ int layers_ask_fds(const struct layers *layers, const struct layers_header *mess
 	return 0;
 }
 
+int layers_ask_fds(const struct layers *layers, const struct layers_header *message, int fd,
+		   uint32_t type, void *ret, size_t size, int timeout_ms, int *ret_fds,
+		   size_t n_fds)
+{
+	int r;
+
+	for (size_t i = 0; i < n_fds; i++)
+		ret_fds[i] = -1;
+	r = layers_send(layers->fd, message, &fd, fd >= 0);
+	return r < 0 ? r : receive_answer(layers, type, ret, size, timeout_ms, ret_fds, n_fds);
+}
+
+/* What an answer says. Return: 0, -errno. */
+static int take_error(struct layers_started *answer, char reterr_reason[static LAYERS_REASON_MAX])
+{
+	if (!answer->error)
+		return 0;
+	answer->reason[sizeof(answer->reason) - 1] = '\0';
+	(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s", answer->reason);
+	return answer->error < 0 ? answer->error : -EPROTO;
+}
+
+int layers_ask_started(const struct layers *layers, const struct layers_header *message, int fd,
+		       uint32_t type, int timeout_ms, int *ret_fds, size_t n_fds,
+		       char reterr_reason[static LAYERS_REASON_MAX])
+{
+	struct layers_started answer = {};
+	int r = layers_ask_fds(layers, message, fd, type, &answer, sizeof(answer), timeout_ms,
+			       ret_fds, n_fds);
+
+	*reterr_reason = '\0';
+	if (r == 0)
+		r = take_error(&answer, reterr_reason);
+	for (size_t i = 0; r < 0 && i < n_fds; i++)
+		ret_fds[i] = fd_close(ret_fds[i]);
+	return r;
+}
+
 int layers_ask(const struct layers *layers, const struct layers_header *message, int fd,
 	       uint32_t type, void *ret, size_t size, int timeout_ms)
 {
 	return layers_ask_fds(layers, message, fd, type, ret, size, timeout_ms, NULL, 0);
+}
+
+static int start_own(bool is_detached, struct layers *ret)
+{
+	char path[PATH_MAX];
+	int pair[2];
+	pid_t pid = 0;
+	int r = layers_find(path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	r = is_detached ? spawn_detached(path, pair[1]) : spawn_loader(path, pair[1], &pid);
+	(void)fd_close(pair[1]);
+	if (r < 0) {
+		(void)fd_close(pair[0]);
+		return r;
+	}
+	*ret = (struct layers){.fd = pair[0], .pid = pid};
+	return 0;
+}
+
+/* Return: -EPERM: it is not root's. */
+static int connect_service(const char *path, struct layers *ret)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	if (peer.uid != 0)
+		return -EPERM;
+	*ret = (struct layers){.fd = TAKE_FD(fd)};
+	return 0;
+}
+
+static void explain(char reterr_reason[static LAYERS_REASON_MAX], const char *service, int r)
+{
+	if (*reterr_reason)
+		return;
+	if (service && r == -EPERM)
+		(void)snprintf(reterr_reason, LAYERS_REASON_MAX,
+			       "who listens at %s is not root, and not asked", service);
+	else if (service && (r == -ENOENT || r == -ECONNREFUSED))
+		(void)snprintf(
+			reterr_reason, LAYERS_REASON_MAX,
+			"needs root, or the service holdfast-loader.socket, which does not listen at %s",
+			service);
+	else if (service)
+		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s: %s", service, strerror(-r));
+	else
+		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s",
+			       r == -ENOENT ? "this build has no holdfast-loader" : strerror(-r));
+}
+
+int layers_start(bool is_detached, struct layers *ret, char reterr_reason[static LAYERS_REASON_MAX])
+{
+	const char *service = getenv(LAYERS_SOCKET_VARIABLE);
+	struct layers_started hello;
+	int r;
+
+	*reterr_reason = '\0';
+	*ret = (struct layers){.fd = -1};
+	if (!service && !(caps_permitted() & CAP_BIT(CAP_BPF)))
+		service = LAYERS_SOCKET;
+	r = service ? connect_service(service, ret) : start_own(is_detached, ret);
+	if (r == 0)
+		r = receive_answer(ret, LAYERS_HELLO, &hello, sizeof(hello), HELLO_MS, NULL, 0);
+	if (r == 0)
+		r = take_error(&hello, reterr_reason);
+	if (r == 0)
+		return 0;
+	explain(reterr_reason, service, r);
+	layers_stop(ret);
+	return r;
 }

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The protocol of holdfast-loader, the program that loads eBPF (loader/bpf/): `holdfast` itself is
- * not linked with libbpf. Over a SOCK_SEQPACKET connection, one message a packet, each a fixed
- * structure that begins with struct layers_header; both sides refuse what is of another version,
- * type or size, and the loader then ends. What it loaded lasts as long as its process, which ends
- * when the connection does.
+ * not linked with libbpf. docs/loader.md says who may ask for what. Over a SOCK_SEQPACKET
+ * connection, one message a packet, each a fixed structure that begins with struct layers_header;
+ * both sides refuse what is of another version, type or size, and the loader then ends the
+ * connection. The loader speaks first:
  *
+ *                       LAYERS_HELLO    or why it will not serve this client
  *   LAYERS_PROBE    ->  LAYERS_PROBED   each mechanism loaded, attached, tried and taken away
- *   LAYERS_START    ->  LAYERS_STARTED  with a pidfd of the supervisor, which is marked as the
- *                                       session's, and with it what it starts; the answer has
- *                                       descriptors of the event ring and its counters
- *   LAYERS_SEAL     ->  LAYERS_SEALED   the command has been started: the supervisor's mark goes
- *   LAYERS_NET      ->  LAYERS_NETTED   with a file of tables (struct layers_net): verdicts on
- *                                       connections, attached to a cgroup that is made for them;
- *                                       the answer has descriptors of the rings, the counters and
- *                                       the cgroup. They stay when the loader ends, and go with the
- *                                       cgroup, which whoever has it last removes
+ *   LAYERS_START    ->  LAYERS_STARTED  the client is marked as the session's, and with it what it
+ *                                       starts; the answer has descriptors of the event ring and
+ *                                       its counters
+ *   LAYERS_SEAL     ->  LAYERS_SEALED   the command has been started: the client's mark goes
+ *   LAYERS_NET      ->  LAYERS_NETTED   with a sealed file of tables (struct layers_net): verdicts
+ *                                       on connections, attached to a cgroup that is made for them
+ *                                       below the client's; the answer has descriptors of the
+ *                                       rings, the counters and the cgroup. They bind it as long as
+ *                                       it is there, also when the loader has ended
+ *   LAYERS_JOIN     ->  LAYERS_JOINED   with a pidfd of a child of the client's, which is moved
+ *                                       into that cgroup
  *
- * START is taken once, SEAL once after it; NET once. One that failed says why and leaves nothing.
+ * The client is the process that connected, as the kernel says it, whoever holds the connection. It
+ * comes once: START, then SEAL; NET, then JOIN. One that failed says why and leaves nothing. What
+ * was loaded for a session goes when the connection ends. PROBE is for root, by itself.
  */
 #pragma once
 
@@ -25,7 +30,7 @@
 
 #include "base/util.h"
 
-#define LAYERS_VERSION    2
+#define LAYERS_VERSION    3
 #define LAYERS_REASON_MAX 200
 
 enum layers_type {
@@ -37,6 +42,9 @@ enum layers_type {
 	LAYERS_SEALED,
 	LAYERS_NET,
 	LAYERS_NETTED,
+	LAYERS_HELLO,
+	LAYERS_JOIN,
+	LAYERS_JOINED,
 };
 
 /* What is probed. Numbers of the protocol: never reused. */
@@ -72,11 +80,10 @@ struct layers_probed {
 	struct layers_finding findings[_LAYERS_PROBE_MAX];
 };
 
-/* Of LAYERS_STARTED and LAYERS_NETTED. */
+/* Of LAYERS_HELLO, LAYERS_STARTED, LAYERS_NETTED and LAYERS_JOINED. */
 struct layers_started {
 	struct layers_header header;
-	int32_t error; /* 0, or a negative errno: nothing was loaded, and there are no descriptors
-			*/
+	int32_t error; /* 0, or a negative errno: nothing was done, and there are no descriptors */
 	char reason[LAYERS_REASON_MAX];
 };
 
@@ -88,18 +95,17 @@ enum layers_fd {
 };
 
 /*
- * The file has, one after the other: @n_prefixes of struct layers_prefix, the class of each port
- * (65536 bytes), and a verdict (a byte) for each operation, protocol, prefix and class of ports, in
- * this order (policy/netmap.h). A prefix's number is its place.
+ * The file is a memfd that is sealed against everything (F_SEAL_SEAL, _SHRINK, _GROW, _WRITE), and
+ * has, one after the other and nothing else: @n_prefixes of struct layers_prefix, the class of each
+ * port (65536 bytes), and a verdict (a byte) for each operation, protocol, prefix and class of
+ * ports, in this order (policy/netmap.h). A prefix's number is its place.
  */
 struct layers_net {
 	struct layers_header header;
 	uint32_t n_prefixes;
 	uint32_t n_port_classes;
-	uint32_t supervisor; /* process id */
 	uint32_t is_audit;   /* 0 or 1: as struct net_config in bpf/abi.h */
 	uint32_t opens_unix; /* likewise */
-	uint32_t reserved;
 };
 
 struct layers_prefix {
@@ -112,8 +118,8 @@ struct layers_prefix {
 enum layers_net_fd {
 	LAYERS_NET_FD_EVENTS,  /* ring of struct net_event and struct net_unix_event: let through */
 	LAYERS_NET_FD_REFUSED, /* likewise: refused */
-	LAYERS_NET_FD_COUNTERS, /* array that can be mapped: 8 bytes, then struct net_lost */
-	LAYERS_NET_FD_CGROUP,   /* for the session to be moved into */
+	LAYERS_NET_FD_COUNTERS, /* array of one struct net_lost that can be mapped */
+	LAYERS_NET_FD_CGROUP,   /* for JOIN */
 	_LAYERS_NET_FD_MAX,
 };
 
@@ -121,7 +127,7 @@ enum layers_net_fd {
 
 _Static_assert(sizeof(struct layers_started) == 16 + 4 + LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_header) == 16, "of the protocol");
-_Static_assert(sizeof(struct layers_net) == 16 + 24, "of the protocol");
+_Static_assert(sizeof(struct layers_net) == 16 + 16, "of the protocol");
 _Static_assert(sizeof(struct layers_prefix) == 18, "of the protocol");
 _Static_assert(sizeof(struct layers_finding) == LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_probed) == 16 + 5 * LAYERS_REASON_MAX, "of the protocol");
@@ -137,12 +143,21 @@ struct layers {
  * Return: 0, -ENOENT (this build has none), -errno.
  */
 int layers_find(char *ret_path, size_t size);
+
+/* Where the service listens, unless LAYERS_SOCKET_VARIABLE names another place. */
+#define LAYERS_SOCKET          "/run/holdfast/loader.sock"
+#define LAYERS_SOCKET_VARIABLE "HOLDFAST_LOADER_SOCKET"
+
 /*
- * Starts it: as a child, or, when it @is_detached, as a grandchild whose parent ends at once, for
- * which the caller must be single-threaded: so it is no child of a supervisor, whose children are
- * the session's. Return: 0, as layers_find(). layers_stop() ends it, and reaps a child.
+ * Gets us a loader. Root starts one of its own, of which @is_detached makes a grandchild whose
+ * parent ends at once, for which the caller must be single-threaded: so it is no child of a
+ * supervisor, whose children are the session's. Others connect to the service, which must be
+ * root's; so does root where LAYERS_SOCKET_VARIABLE names it. Return: 0; -ENOENT: this build has no
+ * such program, or there is no service; -errno; always with words for people in @reterr_reason.
  */
-int layers_start(bool is_detached, struct layers *ret);
+int layers_start(bool is_detached, struct layers *ret,
+		 char reterr_reason[static LAYERS_REASON_MAX]);
+/* Ends it, or what it does for us, and reaps a child. */
 void layers_stop(struct layers *layers);
 /* Sends @message, with @fd unless that is -1, and waits for an answer of @type and @size into @ret,
  * at most @timeout_ms. Return: 0, -EPROTO (not what is expected), -ETIMEDOUT, -errno. */
@@ -153,6 +168,12 @@ int layers_ask(const struct layers *layers, const struct layers_header *message,
 int layers_ask_fds(const struct layers *layers, const struct layers_header *message, int fd,
 		   uint32_t type, void *ret, size_t size, int timeout_ms, int *ret_fds,
 		   size_t n_fds);
+
+/* What is said in the answer of @type, all of whose @fds are closed if it is an error. Return: 0;
+ * its error, with words for people in @reterr_reason; -errno. */
+int layers_ask_started(const struct layers *layers, const struct layers_header *message, int fd,
+		       uint32_t type, int timeout_ms, int *ret_fds, size_t n_fds,
+		       char reterr_reason[static LAYERS_REASON_MAX]);
 
 /* One packet, with descriptors; for both sides. Return: 0, -errno. */
 int layers_send(int socket, const struct layers_header *message, const int *fds, size_t n_fds);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "base/io.h"
 
@@ -14,17 +15,11 @@
 #define PATIENCE_MS 30000
 #define NET_PROBE   "ebpf-net" /* in PROBE_WITHOUT */
 
-/* What the programs keep in .bss. */
-struct counters {
-	uint64_t canary;
-	struct net_lost lost;
-};
-
 struct net {
 	struct layers layers;
 	int fds[_LAYERS_NET_FD_MAX];
 	struct ring rings[_NET_RING_MAX];
-	const struct counters *counters;
+	const struct net_lost *counters;
 	struct net_lost told;
 };
 
@@ -39,7 +34,7 @@ static const struct {
 /* Return: a file with the tables, as struct layers_net has it; -errno. */
 static int write_tables(const struct net_tables *t)
 {
-	_cleanup_(fd_closep) int fd = memfd_create("holdfast-net", MFD_CLOEXEC);
+	_cleanup_(fd_closep) int fd = memfd_create("holdfast-net", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r = fd < 0 ? -errno : 0;
 
 	if (r == 0)
@@ -49,6 +44,9 @@ static int write_tables(const struct net_tables *t)
 		r = io_write_all(fd, (const char *)t->port_classes, NET_PORTS);
 	if (r == 0)
 		r = io_write_all(fd, (const char *)t->verdicts, t->n_verdicts);
+	if (r == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		r = -errno;
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
@@ -73,20 +71,14 @@ static int start(struct net *n, const struct net_tables *t, struct layers_net *r
 		 char reterr_reason[static LAYERS_REASON_MAX])
 {
 	_cleanup_(fd_closep) int tables = write_tables(t);
-	struct layers_started netted = {};
 	int r;
 
 	if (tables < 0)
 		return tables;
 	request->header = (struct layers_header){
 		.version = LAYERS_VERSION, .type = LAYERS_NET, .size = sizeof(*request)};
-	r = layers_ask_fds(&n->layers, &request->header, tables, LAYERS_NETTED, &netted,
-			   sizeof(netted), PATIENCE_MS, n->fds, ARRAY_SIZE(n->fds));
-	if (r == 0 && netted.error) {
-		netted.reason[sizeof(netted.reason) - 1] = '\0';
-		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s", netted.reason);
-		r = netted.error < 0 ? netted.error : -EPROTO;
-	}
+	r = layers_ask_started(&n->layers, &request->header, tables, LAYERS_NETTED, PATIENCE_MS,
+			       n->fds, ARRAY_SIZE(n->fds), reterr_reason);
 	return r < 0 ? r : map(n);
 }
 
@@ -95,7 +87,6 @@ int net_start(const struct net_tables *t, bool is_audit, bool opens_unix, struct
 {
 	struct layers_net request = {.n_prefixes = (uint32_t)t->n_prefixes,
 				     .n_port_classes = (uint32_t)t->n_port_classes,
-				     .supervisor = (uint32_t)getpid(),
 				     .is_audit = is_audit,
 				     .opens_unix = opens_unix};
 	struct net *n = calloc(1, sizeof(*n));
@@ -105,7 +96,8 @@ int net_start(const struct net_tables *t, bool is_audit, bool opens_unix, struct
 	if (r == 0) {
 		n->layers.fd = -1;
 		memset(n->fds, -1, sizeof(n->fds));
-		r = probe_is_taken_away(NET_PROBE) ? -EOPNOTSUPP : layers_start(true, &n->layers);
+		r = probe_is_taken_away(NET_PROBE) ? -EOPNOTSUPP
+						   : layers_start(true, &n->layers, reterr_reason);
 	}
 	if (r == 0)
 		r = start(n, t, &request, reterr_reason);
@@ -115,11 +107,21 @@ int net_start(const struct net_tables *t, bool is_audit, bool opens_unix, struct
 	}
 	if (!*reterr_reason)
 		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s",
-			       r == -ENOENT       ? "this build has no holdfast-loader"
-			       : r == -EOPNOTSUPP ? "taken away by " PROBE_WITHOUT
-						  : strerror(-r));
+			       r == -EOPNOTSUPP ? "taken away by " PROBE_WITHOUT : strerror(-r));
 	(void)net_free(n);
 	return r;
+}
+
+int net_join(const struct net *n, char reterr_reason[static LAYERS_REASON_MAX])
+{
+	const struct layers_header request = {
+		.version = LAYERS_VERSION, .type = LAYERS_JOIN, .size = sizeof(request)};
+	_cleanup_(fd_closep) int self = (int)syscall(SYS_pidfd_open, getpid(), 0U);
+
+	if (self < 0)
+		return -errno;
+	return layers_ask_started(&n->layers, &request, self, LAYERS_JOINED, PATIENCE_MS, NULL, 0,
+				  reterr_reason);
 }
 
 int net_cgroup_path(const struct net *n, char *ret, size_t size)
@@ -127,7 +129,7 @@ int net_cgroup_path(const struct net *n, char *ret, size_t size)
 	char link[32];
 	ssize_t length;
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", net_cgroup(n));
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", n->fds[LAYERS_NET_FD_CGROUP]);
 	length = readlink(link, ret, size);
 	if (length < 0 || (size_t)length == size)
 		return length < 0 ? -errno : -ENAMETOOLONG;
@@ -135,7 +137,8 @@ int net_cgroup_path(const struct net *n, char *ret, size_t size)
 	return 0;
 }
 
-/* The loader removes it as well, in case that we are killed; here for the case that it was. */
+/* The loader removes it as well, in case that we are killed or may not; here for the case that it
+ * was. */
 static void remove_cgroup(const struct net *n)
 {
 	char path[PATH_MAX];
@@ -159,11 +162,6 @@ struct net *net_free(struct net *n)
 		(void)fd_close(n->fds[i]);
 	free(n);
 	return NULL;
-}
-
-int net_cgroup(const struct net *n)
-{
-	return n->fds[LAYERS_NET_FD_CGROUP];
 }
 
 int net_ring_fd(const struct net *n, enum net_ring which)
@@ -229,9 +227,9 @@ static __u64 grown(const __u64 *counter, __u64 *told)
 bool net_take_lost(struct net *n, struct net_lost *ret)
 {
 	*ret = (struct net_lost){
-		.refused = grown(&n->counters->lost.refused, &n->told.refused),
-		.unwritten = grown(&n->counters->lost.unwritten, &n->told.unwritten),
-		.allowed = grown(&n->counters->lost.allowed, &n->told.allowed),
+		.refused = grown(&n->counters->refused, &n->told.refused),
+		.unwritten = grown(&n->counters->unwritten, &n->told.unwritten),
+		.allowed = grown(&n->counters->allowed, &n->told.allowed),
 	};
 	return ret->refused || ret->unwritten || ret->allowed;
 }

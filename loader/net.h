@@ -24,15 +24,18 @@ struct net_tables {
  * Has the programs loaded with @tables, for a cgroup of the session's own: what runs in it and
  * makes its sockets there is decided on, but for what the calling process does. @opens_unix:
  * connections to unix sockets are let through and told of; else they are refused. Return: 0;
- * -ENOENT: there is no loader; -errno; with words for people in @reterr_reason.
+ * -errno, always with words for people in @reterr_reason.
  */
 int net_start(const struct net_tables *tables, bool is_audit, bool opens_unix, struct net **ret,
 	      char reterr_reason[static LAYERS_REASON_MAX]) _must_check_;
 /* Removes the cgroup, in which nobody may be left. NULL-safe. Return: NULL. */
 struct net *net_free(struct net *n);
 
-/* For the command to join before it is anything else. Borrowed. */
-int net_cgroup(const struct net *n);
+/*
+ * A child of the process that called net_start() joins the cgroup, before it is anything else but
+ * PR_SET_NO_NEW_PRIVS. Async-signal-safe but for snprintf(3). Return: 0, -errno.
+ */
+int net_join(const struct net *n, char reterr_reason[static LAYERS_REASON_MAX]);
 /* Where it is. Return: 0, -errno. */
 int net_cgroup_path(const struct net *n, char *ret, size_t size);
 /* To be watched for EPOLLIN. Borrowed. */

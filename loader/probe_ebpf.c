@@ -25,7 +25,7 @@ void probe_cgroup_v2(struct probe_context *context _unused_, struct probe_result
 {
 	char path[PATH_MAX];
 	char text[PROBE_TEXT_MAX];
-	int r = cgroup_own(path, sizeof(path));
+	int r = cgroup_of(0, path, sizeof(path));
 
 	if (r < 0)
 		return probe_set(ret, PROBE_NO,
@@ -39,7 +39,7 @@ void probe_cgroup_v2(struct probe_context *context _unused_, struct probe_result
 void probe_cgroup_delegation(struct probe_context *context _unused_, struct probe_result *ret)
 {
 	char path[PATH_MAX];
-	int fd = cgroup_make("doctor", path, sizeof(path));
+	int fd = cgroup_make(0, "doctor", path, sizeof(path));
 
 	if (fd < 0)
 		return probe_set(ret, PROBE_NO,
@@ -86,8 +86,9 @@ static int ask_loader(struct layers_probed *ret)
 {
 	const struct layers_header request = {
 		.version = LAYERS_VERSION, .type = LAYERS_PROBE, .size = sizeof(request)};
+	char reason[LAYERS_REASON_MAX];
 	struct layers layers;
-	int r = layers_start(false, &layers);
+	int r = layers_start(false, &layers, reason);
 
 	if (r < 0)
 		return r;

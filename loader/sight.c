@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "loader/ring.h"
 #include "loader/sight.h"
@@ -36,21 +35,11 @@ static int start(struct sight *s, char reterr_reason[static LAYERS_REASON_MAX])
 {
 	const struct layers_header request = {
 		.version = LAYERS_VERSION, .type = LAYERS_START, .size = sizeof(request)};
-	_cleanup_(fd_closep) int self = (int)syscall(SYS_pidfd_open, getpid(), 0U);
-	struct layers_started started = {};
 	int fds[_LAYERS_FD_MAX];
-	int r;
+	int r = layers_ask_started(&s->layers, &request, -1, LAYERS_STARTED, PATIENCE_MS, fds,
+				   ARRAY_SIZE(fds), reterr_reason);
 
-	if (self < 0)
-		return -errno;
-	r = layers_ask_fds(&s->layers, &request, self, LAYERS_STARTED, &started, sizeof(started),
-			   PATIENCE_MS, fds, ARRAY_SIZE(fds));
 	s->fd = fds[LAYERS_FD_RING];
-	if (r == 0 && started.error) {
-		started.reason[sizeof(started.reason) - 1] = '\0';
-		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s", started.reason);
-		r = started.error < 0 ? started.error : -EPROTO;
-	}
 	if (r == 0)
 		r = map(s, fds[LAYERS_FD_COUNTERS]);
 	(void)fd_close(fds[LAYERS_FD_COUNTERS]);
@@ -66,14 +55,12 @@ int sight_start(struct sight **ret, char reterr_reason[static LAYERS_REASON_MAX]
 		return -ENOMEM;
 	*s = (struct sight){.layers.fd = -1, .fd = -1, .page = (size_t)sysconf(_SC_PAGESIZE)};
 	*reterr_reason = '\0';
-	r = layers_start(true, &s->layers);
+	r = layers_start(true, &s->layers, reterr_reason);
 	if (r == 0)
 		r = start(s, reterr_reason);
 	if (r < 0) {
 		if (!*reterr_reason)
-			(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s",
-				       r == -ENOENT ? "this build has no holdfast-loader"
-						    : strerror(-r));
+			(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s", strerror(-r));
 		(void)sight_free(s);
 		return r;
 	}

@@ -13,7 +13,7 @@ struct sight;
 /*
  * Has the programs loaded, and the calling process marked: what it starts from here on is the
  * session's, until sight_seal(). Before there are threads or other children. Return: 0;
- * -ENOENT: there is no loader; -errno, with words for people in @reterr_reason.
+ * -errno, with words for people in @reterr_reason.
  */
 int sight_start(struct sight **ret, char reterr_reason[static LAYERS_REASON_MAX]);
 /* The command has been started: nothing else of ours is the session's. Return: 0, -errno. */

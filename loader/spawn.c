@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 
 #include "loader/caps.h"
-#include "loader/cgroup.h"
 #include "loader/landlock.h"
+#include "loader/net.h"
 
 #include "loader/spawn.h"
 
@@ -106,12 +106,13 @@ static void child_exec(const struct spawn_config *c)
 /* Everything that binds the command, before any of its code runs. Return: 0, -errno. */
 static int child_confine(const struct spawn_config *c, struct spawn_report *report)
 {
-	int r = c->cgroup >= 0 ? cgroup_join(c->cgroup) : 0;
+	char reason[LAYERS_REASON_MAX];
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
+	if (c->net && net_join(c->net, reason) < 0)
+		return -ENOLINK;
 	if (c->drops_caps)
 		r = caps_keep(c->kept_caps);
 	if (r == 0 && c->ruleset >= 0)

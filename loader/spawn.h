@@ -22,6 +22,8 @@ struct spawn_limit {
 	struct rlimit value;
 };
 
+struct net;
+
 struct spawn_config {
 	char *path; /* resolved image; never changed, but exec(3) has it so */
 	char *const *argv;
@@ -33,9 +35,9 @@ struct spawn_config {
 	const struct spawn_limit *limits;
 	size_t n_limits;
 	const struct filter *filter;
-	int ruleset;     /* Landlock's, borrowed; -1: none */
-	int cgroup;      /* joined before anything else, borrowed; -1: that of the caller */
-	bool drops_caps; /* all but @kept_caps */
+	int ruleset;           /* Landlock's, borrowed; -1: none */
+	const struct net *net; /* whose cgroup is joined first, borrowed; NULL: none */
+	bool drops_caps;       /* all but @kept_caps */
 	uint64_t kept_caps;
 };
 
@@ -49,6 +51,6 @@ struct spawn_result {
 
 /*
  * Return: 0; -EBUSY (another supervisor's listener is active), -EINVAL/-EACCES/... from the filter;
- * -errno. On failure the child is gone and reaped.
+ * -ENOLINK: net_join() failed; -errno. On failure the child is gone and reaped.
  */
 int spawn_agent(const struct spawn_config *config, struct spawn_result *ret) _must_check_;

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The programs are attached without links (BPF_PROG_ATTACH): so they bind the cgroup as long as it
- * is there, also when this process has died, rather than let everything through from then on.
+ * is there, also when this process has died, rather than let everything through from then on. The
+ * maps of maps live as long as the programs do, and hold the tables meanwhile.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
-#include "bpf/abi.h"
 #include "bpf/net.skel.h"
 
 #include "loader/cgroup.h"
+#include "loader/request.h"
 
 #include "loader/bpf/canary.h"
 #include "loader/bpf/loader.h"
@@ -28,9 +32,7 @@
 #define END_ROUNDS          1000
 #define END_ROUND_NS        10000000L
 #define PLACES              9 /* of the programs below, and the end */
-
-_Static_assert(sizeof(((struct net_bpf *)NULL)->bss->state) == 8 + sizeof(struct net_lost),
-	       "as user space maps it");
+#define SEALS               (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct place {
 	struct bpf_program *program;
@@ -53,15 +55,194 @@ static void list_places(const struct net_bpf *b, struct place ret[static PLACES]
 	memcpy(ret, places, sizeof(places));
 }
 
-/* ---- the tables */
+/* ---- the programs */
 
-static int read_whole(int fd, void *ret, size_t size, off_t at)
+/* The numbers of processes that programs see are those of the first namespace. */
+static bool has_own_pid_namespace(void)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t n = pread(fd, (char *)ret + done, size - done, at + (off_t)done);
+	struct stat st;
 
-		if (n < 0 && errno == EINTR)
-			continue;
+	return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INIT_PID_NAMESPACE;
+}
+
+static int explain(char *ret, const char *words, int r)
+{
+	(void)snprintf(ret, LAYERS_REASON_MAX, "%s", words);
+	return r;
+}
+
+static int load(struct net_programs *p)
+{
+	struct place places[PLACES];
+	struct net_bpf *b;
+	int r;
+
+	if (has_own_pid_namespace())
+		return explain(p->reason, "in a PID namespace of its own", -EOPNOTSUPP);
+	words_reset();
+	b = net_bpf__open();
+	r = b ? 0 : -errno;
+	if (r == 0) {
+		list_places(b, places);
+		for (size_t i = 0; places[i].program; i++)
+			(void)bpf_program__set_expected_attach_type(places[i].program,
+								    places[i].type);
+		r = net_bpf__load(b);
+	}
+	if (r == 0) {
+		p->bpf = b;
+		return 0;
+	}
+	words_explain(p->reason, sizeof(p->reason), -r);
+	net_bpf__destroy(b);
+	return r;
+}
+
+int net_programs_load(struct net_programs *p)
+{
+	if (!p->is_tried)
+		p->error = load(p);
+	p->is_tried = true;
+	return p->error;
+}
+
+static const struct {
+	enum bpf_map_type type;
+	uint32_t key, value, entries, flags; /* as the programs have them */
+} parts[_NET_PART_MAX] = {
+	[NET_PREFIXES4] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct net_key4), sizeof(uint32_t),
+			   NET_PREFIXES_MAX, BPF_F_NO_PREALLOC},
+	[NET_PREFIXES6] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct net_key6), sizeof(uint32_t),
+			   NET_PREFIXES_MAX, BPF_F_NO_PREALLOC},
+	[NET_TABLE] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct net_table), 1, 0},
+	[NET_COUNTERS] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct net_lost), 1,
+			  BPF_F_MMAPABLE},
+	[NET_EVENTS] = {BPF_MAP_TYPE_RINGBUF, 0, 0, NET_RING_BYTES, 0},
+	[NET_REFUSED] = {BPF_MAP_TYPE_RINGBUF, 0, 0, NET_REFUSED_BYTES, 0},
+};
+
+/* The map of all sessions' maps. */
+static int outer_map(const struct net_programs *p, enum net_part part)
+{
+	const struct bpf_map *const maps[_NET_PART_MAX] = {
+		[NET_PREFIXES4] = p->bpf->maps.all_prefixes4,
+		[NET_PREFIXES6] = p->bpf->maps.all_prefixes6,
+		[NET_TABLE] = p->bpf->maps.all_tables,
+		[NET_COUNTERS] = p->bpf->maps.all_counters,
+		[NET_EVENTS] = p->bpf->maps.all_events,
+		[NET_REFUSED] = p->bpf->maps.all_refused,
+	};
+
+	return bpf_map__fd(maps[part]);
+}
+
+/* ---- slots */
+
+/* What is put into a map of maps, or with no map taken out. */
+struct change {
+	const struct net_layers *n;
+	enum net_part part;
+	int error;
+};
+
+static void *change(void *arg)
+{
+	struct change *c = arg;
+	const struct net_layers *n = c->n;
+	const int outer = outer_map(n->programs, c->part);
+
+	c->error = n->maps[c->part] < 0
+			   ? bpf_map_delete_elem(outer, &n->slot)
+			   : bpf_map_update_elem(outer, &n->slot, &n->maps[c->part], 0);
+	return NULL;
+}
+
+/* All at once, in threads, so that the kernel's waiting is done once and not six times. */
+static int change_slot(const struct net_layers *n)
+{
+	struct change changes[_NET_PART_MAX];
+	pthread_t threads[_NET_PART_MAX];
+	bool is_thread[_NET_PART_MAX];
+	int r = 0;
+
+	for (unsigned i = 0; i < _NET_PART_MAX; i++) {
+		changes[i] = (struct change){.n = n, .part = (enum net_part)i};
+		is_thread[i] = pthread_create(&threads[i], NULL, change, &changes[i]) == 0;
+		if (!is_thread[i])
+			(void)change(&changes[i]);
+	}
+	for (unsigned i = 0; i < _NET_PART_MAX; i++) {
+		if (is_thread[i])
+			(void)pthread_join(threads[i], NULL);
+		r = r ? r : changes[i].error;
+	}
+	return r;
+}
+
+static void close_maps(struct net_layers *n)
+{
+	for (unsigned i = 0; i < _NET_PART_MAX; i++)
+		n->maps[i] = fd_close(n->maps[i]);
+}
+
+static int make_maps(struct net_layers *n)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < _NET_PART_MAX && r == 0; i++) {
+		LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = parts[i].flags);
+
+		n->maps[i] = bpf_map_create(parts[i].type, "holdfast", parts[i].key, parts[i].value,
+					    parts[i].entries, &options);
+		r = MIN(n->maps[i], 0);
+	}
+	return r;
+}
+
+int net_prepare(struct net_layers *n)
+{
+	int r = net_programs_load(n->programs);
+
+	if (r == 0)
+		r = make_maps(n);
+	n->place->has_maps = r == 0;
+	if (r == 0)
+		r = change_slot(n);
+	if (r < 0)
+		close_maps(n);
+	return r;
+}
+
+/* ---- tables */
+
+static int add_prefix(const int maps[static _NET_PART_MAX], const struct layers_prefix *p,
+		      uint32_t place)
+{
+	struct net_key4 key4 = {.bits = p->bits};
+	struct net_key6 key6 = {.bits = p->bits};
+
+	memcpy(key4.ip, p->ip, sizeof(key4.ip));
+	memcpy(key6.ip, p->ip, sizeof(key6.ip));
+	return p->is_v4 ? bpf_map_update_elem(maps[NET_PREFIXES4], &key4, &place, 0)
+			: bpf_map_update_elem(maps[NET_PREFIXES6], &key6, &place, 0);
+}
+
+/*
+ * The whole file. Only memory that nobody can change or cut any more: a read of any other file may
+ * wait for whom it pleases. Return: 0, -EPROTO, -errno.
+ */
+static int read_tables(int fd, size_t size, uint8_t *ret)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	size_t done = 0;
+
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
+	    (size_t)st.st_size != size)
+		return -EPROTO;
+	while (done < size) {
+		ssize_t n = pread(fd, ret + done, size - done, (off_t)done);
+
 		if (n <= 0)
 			return n < 0 ? -errno : -EPROTO;
 		done += (size_t)n;
@@ -69,68 +250,20 @@ static int read_whole(int fd, void *ret, size_t size, off_t at)
 	return 0;
 }
 
-static int add_prefix(const struct net_bpf *b, const struct layers_prefix *p, uint32_t place)
+static int fill(const int maps[static _NET_PART_MAX], const struct layers_net *request, int tables)
 {
-	struct net_key4 key4 = {.bits = p->bits};
-	struct net_key6 key6 = {.bits = p->bits};
-
-	if (p->is_v4 > 1 || p->bits > (p->is_v4 ? 32 : 128))
-		return -EPROTO;
-	memcpy(key4.ip, p->ip, sizeof(key4.ip));
-	memcpy(key6.ip, p->ip, sizeof(key6.ip));
-	return p->is_v4 ? bpf_map_update_elem(bpf_map__fd(b->maps.prefixes4), &key4, &place, 0)
-			: bpf_map_update_elem(bpf_map__fd(b->maps.prefixes6), &key6, &place, 0);
-}
-
-/* A byte that is too large would be a place outside: the programs cut it, and so do we refuse it.
- */
-static bool are_below(const uint8_t *bytes, size_t n, unsigned limit)
-{
-	for (size_t i = 0; i < n; i++)
-		if (bytes[i] >= limit)
-			return false;
-	return true;
-}
-
-static int fill(const struct net_bpf *b, const struct layers_net *request, int tables)
-{
-	const size_t n_cells =
-		(size_t)_NET_OP_MAX * NET_PROTOCOLS * request->n_prefixes * request->n_port_classes;
-	const off_t ports_at = (off_t)(request->n_prefixes * sizeof(struct layers_prefix));
-	_cleanup_(freep) uint8_t *bytes = calloc(1, MAX(NET_PORTS, NET_CELLS));
+	const size_t size = request_tables_size(request);
+	_cleanup_(freep) uint8_t *file = calloc(1, MAX(size, (size_t)1));
+	_cleanup_(freep) struct net_table *table = calloc(1, sizeof(*table));
+	const struct layers_prefix *prefixes;
 	const uint32_t zero = 0;
-	int r = bytes ? 0 : -ENOMEM;
+	int r = file && table ? read_tables(tables, size, file) : -ENOMEM;
 
-	for (uint32_t i = 0; r == 0 && i < request->n_prefixes; i++) {
-		struct layers_prefix p;
-
-		r = read_whole(tables, &p, sizeof(p), (off_t)(i * sizeof(p)));
-		if (r == 0)
-			r = add_prefix(b, &p, i);
-	}
 	if (r == 0)
-		r = read_whole(tables, bytes, NET_PORTS, ports_at);
-	if (r == 0 && !are_below(bytes, NET_PORTS, request->n_port_classes))
-		r = -EPROTO;
-	if (r == 0)
-		r = bpf_map_update_elem(bpf_map__fd(b->maps.ports), &zero, bytes, 0);
-	if (r == 0)
-		memset(bytes, NET_DENY, NET_CELLS);
-	if (r == 0)
-		r = read_whole(tables, bytes, n_cells, ports_at + NET_PORTS);
-	if (r == 0 && !are_below(bytes, n_cells, NET_DENY + 1))
-		r = -EPROTO;
-	if (r == 0)
-		r = bpf_map_update_elem(bpf_map__fd(b->maps.verdicts), &zero, bytes, 0);
-	return r;
-}
-
-static bool is_possible(const struct layers_net *q)
-{
-	return q->n_prefixes >= 1 && q->n_prefixes <= NET_PREFIXES_MAX && q->n_port_classes >= 1 &&
-	       q->n_port_classes <= 255 && q->reserved == 0 && q->is_audit <= 1 &&
-	       q->opens_unix <= 1 &&
-	       (size_t)_NET_OP_MAX * NET_PROTOCOLS * q->n_prefixes * q->n_port_classes <= NET_CELLS;
+		r = request_read_tables(request, file, size, &prefixes, table);
+	for (uint32_t i = 0; r == 0 && i < request->n_prefixes; i++)
+		r = add_prefix(maps, &prefixes[i], i);
+	return r < 0 ? r : bpf_map_update_elem(maps[NET_TABLE], &zero, table, 0);
 }
 
 /* ---- the canary */
@@ -173,55 +306,48 @@ static int attempt_all(const void *argument)
 	const int *cgroup = argument;
 	enum canary r = CANARY_REFUSED;
 
-	if (cgroup_join(*cgroup) < 0)
+	if (cgroup_join(*cgroup, 0) < 0)
 		return CANARY_FAILED;
 	for (size_t i = 0; r == CANARY_REFUSED && i < ARRAY_SIZE(attempts); i++)
 		r = attempt(&attempts[i]);
 	return (int)r;
 }
 
-static int see_canary(const struct net_layers *n)
+/* ---- */
+
+/* The programs find @config with the cgroup, whose number the key is. */
+static int set_config(const struct net_layers *n, const struct net_config *config)
+{
+	struct stat st;
+	uint64_t key;
+
+	if (fstat(n->cgroup, &st) < 0)
+		return -errno;
+	key = st.st_ino;
+	return bpf_map_update_elem(bpf_map__fd(n->programs->bpf->maps.sessions), &key, config, 0);
+}
+
+static int see_canary(const struct net_layers *n, struct net_config config)
 {
 	int go;
 	pid_t pid = canary_start(attempt_all, &n->cgroup, &go);
+	int r;
 
 	if (pid < 0)
 		return pid;
-	n->programs->bss->state.canary = (uint32_t)pid;
-	return canary_finish(pid, go) == CANARY_REFUSED ? 0 : -ENOTRECOVERABLE;
+	config.canary = (uint32_t)pid;
+	r = set_config(n, &config);
+	if (canary_finish(pid, go) != CANARY_REFUSED && r == 0)
+		r = -ENOTRECOVERABLE;
+	return r;
 }
 
-/* ---- */
-
-/* The numbers of processes that programs see are those of the first namespace. */
-static bool has_own_pid_namespace(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INIT_PID_NAMESPACE;
-}
-
-static int load(struct net_layers *n, const struct layers_net *q, int tables)
+static int attach(const struct net_layers *n)
 {
 	struct place places[PLACES];
-	struct net_bpf *b = n->programs = net_bpf__open();
-	int r;
+	int r = 0;
 
-	if (!b)
-		return -errno;
-	b->rodata->config = (struct net_config){
-		.supervisor = q->supervisor,
-		.n_prefixes = q->n_prefixes,
-		.n_port_classes = q->n_port_classes,
-		.is_audit = q->is_audit,
-		.opens_unix = q->opens_unix,
-	};
-	list_places(b, places);
-	for (size_t i = 0; places[i].program; i++)
-		(void)bpf_program__set_expected_attach_type(places[i].program, places[i].type);
-	r = net_bpf__load(b);
-	if (r == 0)
-		r = fill(b, q, tables);
+	list_places(n->programs->bpf, places);
 	for (size_t i = 0; r == 0 && places[i].program; i++)
 		/* Others' programs, above and beside, are asked as well. */
 		r = bpf_prog_attach(bpf_program__fd(places[i].program), n->cgroup, places[i].type,
@@ -229,54 +355,108 @@ static int load(struct net_layers *n, const struct layers_net *q, int tables)
 	return r;
 }
 
-static int explain(char *ret, const char *words, int r)
-{
-	(void)snprintf(ret, LAYERS_REASON_MAX, "%s", words);
-	return r;
-}
-
-int net_start(struct net_layers *n, const struct layers_net *request, int tables,
-	      int ret_fds[static _LAYERS_NET_FD_MAX], char reterr_reason[static LAYERS_REASON_MAX])
+static int begin(struct net_layers *n, const struct peer *peer, const struct layers_net *request,
+		 int tables, char reterr_reason[static LAYERS_REASON_MAX])
 {
 	int r;
 
-	if (!is_possible(request))
-		return explain(reterr_reason, "the tables are out of bounds", -EPROTO);
-	if (has_own_pid_namespace())
-		return explain(reterr_reason, "in a PID namespace of its own", -EOPNOTSUPP);
-	n->cgroup = cgroup_make("session", n->path, sizeof(n->path));
+	n->config = (struct net_config){
+		.slot = n->slot,
+		.is_set = 1,
+		.supervisor = (uint32_t)peer->pid,
+		.n_prefixes = request->n_prefixes,
+		.n_port_classes = request->n_port_classes,
+		.is_audit = request->is_audit,
+		.opens_unix = request->opens_unix,
+	};
+	words_reset();
+	r = fill(n->maps, request, tables);
+	if (r < 0)
+		return explain(reterr_reason,
+			       r == -EPROTO ? "the tables are out of bounds"
+					    : "the tables do not fit into the maps",
+			       r);
+	r = attach(n);
+	if (r < 0) {
+		words_explain(reterr_reason, LAYERS_REASON_MAX, -r);
+		return r;
+	}
+	r = see_canary(n, n->config);
+	if (r < 0)
+		return explain(reterr_reason, "attached, but what it refuses went through", r);
+	return set_config(n, &n->config);
+}
+
+int net_start(struct net_layers *n, const struct peer *peer, const struct layers_net *request,
+	      int tables, int ret_fds[static _LAYERS_NET_FD_MAX],
+	      char reterr_reason[static LAYERS_REASON_MAX])
+{
+	int r;
+
+	if (net_programs_load(n->programs) < 0)
+		return explain(reterr_reason, n->programs->reason, n->programs->error);
+	r = n->maps[0] < 0 ? net_prepare(n) : 0;
+	if (r < 0)
+		return explain(reterr_reason, "the session's maps cannot be made", r);
+	n->cgroup = cgroup_make(peer->pid, "session", n->place->path, sizeof(n->place->path));
 	if (n->cgroup < 0) {
+		*n->place->path = '\0';
 		(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "no cgroup can be made: %s",
 			       n->cgroup == -ENOENT ? "cgroup v2 is not mounted"
 						    : strerror(-n->cgroup));
 		return n->cgroup;
 	}
-	words_reset();
-	r = load(n, request, tables);
-	if (r < 0)
-		words_explain(reterr_reason, LAYERS_REASON_MAX, -r);
-	else if ((r = see_canary(n)) < 0)
-		(void)explain(reterr_reason, "attached, but what it refuses went through", r);
-	if (r < 0) {
-		net_end(n);
-		return r;
+	r = begin(n, peer, request, tables, reterr_reason);
+	if (r == 0) {
+		ret_fds[LAYERS_NET_FD_EVENTS] = TAKE_FD(n->maps[NET_EVENTS]);
+		ret_fds[LAYERS_NET_FD_REFUSED] = TAKE_FD(n->maps[NET_REFUSED]);
+		ret_fds[LAYERS_NET_FD_COUNTERS] = TAKE_FD(n->maps[NET_COUNTERS]);
+		ret_fds[LAYERS_NET_FD_CGROUP] = fcntl(n->cgroup, F_DUPFD_CLOEXEC, 0);
 	}
-	ret_fds[LAYERS_NET_FD_EVENTS] = bpf_map__fd(n->programs->maps.events);
-	ret_fds[LAYERS_NET_FD_REFUSED] = bpf_map__fd(n->programs->maps.refused);
-	ret_fds[LAYERS_NET_FD_COUNTERS] = bpf_map__fd(n->programs->maps.bss);
-	ret_fds[LAYERS_NET_FD_CGROUP] = n->cgroup;
-	return 0;
+	close_maps(n); /* the slot holds them */
+	if (r < 0)
+		net_end(n);
+	return r;
+}
+
+int net_join(const struct net_layers *n, const struct peer *peer, int pidfd,
+	     char reterr_reason[static LAYERS_REASON_MAX])
+{
+	pid_t pid;
+	int r = peer_check_child(peer, pidfd, n->place->path, &pid, reterr_reason);
+
+	if (r < 0)
+		return r;
+	r = cgroup_join(n->cgroup, pid);
+	return r < 0 ? explain(reterr_reason, strerror(-r), r) : 0;
+}
+
+bool net_clear_slot(struct net_programs *programs, uint32_t slot, struct net_place *place)
+{
+	struct net_layers none = NET_LAYERS_NONE;
+
+	if (*place->path && rmdir(place->path) < 0 && errno != ENOENT)
+		return false;
+	*place->path = '\0';
+	none.programs = programs;
+	none.slot = slot;
+	if (place->has_maps)
+		(void)change_slot(&none);
+	place->has_maps = false;
+	return true;
 }
 
 void net_end(struct net_layers *n)
 {
 	const struct timespec round = {.tv_nsec = END_ROUND_NS};
 
-	if (n->cgroup < 0)
-		return;
-	for (int i = 0; i < END_ROUNDS && rmdir(n->path) < 0 && errno == EBUSY; i++)
+	close_maps(n);
+	if (n->cgroup >= 0) {
+		/* Its number may become another's. */
+		n->config.supervisor = 0;
+		(void)set_config(n, &n->config);
+	}
+	for (int i = 0; i < END_ROUNDS && !net_clear_slot(n->programs, n->slot, n->place); i++)
 		(void)nanosleep(&round, NULL);
 	n->cgroup = fd_close(n->cgroup);
-	net_bpf__destroy(n->programs);
-	n->programs = NULL;
 }

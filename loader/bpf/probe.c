@@ -64,7 +64,7 @@ static int connect_from(const void *argument)
 	const int *cgroup = argument;
 	int fd;
 
-	if (cgroup_join(*cgroup) < 0)
+	if (cgroup_join(*cgroup, 0) < 0)
 		return CANARY_FAILED;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -95,7 +95,7 @@ static void probe_cgroup(struct layers_finding *ret)
 
 	if (!skeleton)
 		return refused(ret, errno);
-	cgroup = cgroup_make("probe", path, sizeof(path));
+	cgroup = cgroup_make(0, "probe", path, sizeof(path));
 	if (cgroup < 0) {
 		(void)snprintf(ret->reason, sizeof(ret->reason), "no cgroup can be made: %s",
 			       cgroup == -ENOENT ? "cgroup v2 is not mounted" : strerror(-cgroup));

@@ -55,3 +55,10 @@ int session_seal(struct session_layers *s)
 	s->supervisor = fd_close(s->supervisor);
 	return r < 0 ? -errno : 0;
 }
+
+void session_end(struct session_layers *s)
+{
+	sight_bpf__destroy(s->sight);
+	s->sight = NULL;
+	s->supervisor = fd_close(s->supervisor);
+}

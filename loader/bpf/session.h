@@ -19,3 +19,5 @@ int session_start(struct session_layers *s, int supervisor, int ret_fds[static _
 		  char reterr_reason[static LAYERS_REASON_MAX]);
 /* Takes the supervisor's mark away. Return: 0, -errno. */
 int session_seal(struct session_layers *s);
+/* The client has gone: the programs go, before what else is to be waited for. */
+void session_end(struct session_layers *s);

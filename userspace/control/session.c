@@ -86,6 +86,10 @@ static int explain_spawn(struct session *s, int r)
 			"another supervisor is active: a seccomp listener already watches this process tree, and "
 			"the kernel allows one. Start the command outside of it (e.g. not inside another "
 			"`holdfast run`)");
+	if (r == -ENOLINK)
+		return fail(
+			s,
+			"holdfast-loader has not taken the command into the session's cgroup; the command was not run");
 	return fail_errno(s, "cannot load the seccomp filter", r);
 }
 
@@ -278,7 +282,7 @@ static int spawn(struct session *s)
 
 	if (!config.envp)
 		return fail_errno(s, "cannot make the command's environment", -ENOMEM);
-	config.cgroup = s->net ? net_cgroup(s->net) : -1;
+	config.net = s->net;
 	config.drops_caps = s->plan.drops_caps;
 	config.kept_caps = s->plan.kept_caps;
 	config.n_limits = session_command_limits(s);
