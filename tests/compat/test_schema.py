@@ -91,6 +91,9 @@ GOOD = [
     match("domain: '*.example.com', port: 443"), match("domain: [a.org, b.org], port: [80, 8000-8999]"),
     match("domain: a.org, verify: sni"), match("domain: a.org, verify: outer-sni, port: 443"),
     ANY + "rules:\n- {name: r, match: {domain: a.org, verify: sni}, action: allow, max_bytes_sent: 10M}\n",
+    ANY + "rules:\n- {name: r, match: {domain: a.org, verify: sni}, action: allow, max_bytes_sent: 1K, "
+    "max_bytes_sent_per: domain}\n",
+    match("path: /run/x, listener: [x, '/usr/**'], listener_user: [root, self, 107]"), match("listener_user: 0"),
     match("domain: a.org, http_method: GET"), match("domain: a.org, http_method: [GET, M-SEARCH], http_path: [/a, '/b/**']"),
     match("address: 10.0.0.0/8, protocol: [tcp, udp]"), match("cidr: ['::1', 1.2.3.4], port: 0"),
     match("protocol: unix"), match("tool: git, agent: 'c*', cwd: /x/**, parent: bash, time: 'mon-fri 09:00-17:30'"),
@@ -171,7 +174,8 @@ BAD = [
     match("domain: a.org, verify: yes"), match("domain: a.org, verify: [sni]"), match("domain: a.org, http_method: get"),
     match("domain: a.org, http_method: []"), match("domain: a.org, http_path: []"),
     match("address: 1.2.3.4, cidr: 1.2.3.4"), match("time: []"), match("cwd: {}"), match("agent: ''"),
-    match("parent: [true]"),
+    match("parent: [true]"), match("listener: []"), match("listener_user: alice"), match("listener_user: -1"),
+    match("listener_user: 4294967295"), match("listener_user: []"), rule("max_bytes_sent_per: port"),
 ]
 
 GOOD_FRAGMENTS = ["rules:\n- {name: r, match: {tool: git}, action: deny}\n", "vars: {a: b}\n"]

@@ -302,3 +302,16 @@ is_held() {
 	session_ended
 	log_has '.event == "notice" and (.note | startswith("The connections of rule '\''good'\'' of policy '\''names'\'' have sent the 102400 bytes that they may"))'
 }
+
+@test "and what those to one name may, each by itself" {
+	sed -i '/name: good/s/action: allow/action: allow, max_bytes_sent: 100K, max_bytes_sent_per: domain/' "$POLICY"
+	head -c 60000 /dev/urandom >"$T/data"
+	run hf_world bash -c "for host in good api.good good api.good; do curl -sS -m 20 -H 'Expect:' --data-binary @$T/data http://\$host.example/up 2>$T/err || echo \$? \$host; done"
+	assert_line --index 0 "POST good.example/up 60000"
+	assert_line --index 1 "POST api.good.example/up 60000"
+	assert_line --index 2 --regexp '^(55|56) good$'
+	assert_line --index 3 --regexp '^(55|56) api.good$'
+	session_ended
+	log_has '.event == "notice" and (.note | startswith("The connections of rule '\''good'\'' of policy '\''names'\'' to good.example have sent the 102400 bytes that they may"))'
+	log_has '.event == "notice" and (.note | contains(" to api.good.example have sent "))'
+}

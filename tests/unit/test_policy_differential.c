@@ -46,6 +46,7 @@ static const char *const times[] = {"09:00-17:00", "mon-fri 08:00-18:00", "sat,s
 
 static const char *const verify[] = {"sni", "outer-sni"};
 static const char *const methods[] = {"GET", "POST"};
+static const char *const users[] = {"root", "self", "107"};
 
 struct key {
 	const char *name;
@@ -54,8 +55,9 @@ struct key {
 	unsigned weight; /* of a hundred rules */
 };
 
-#define KEY_DOMAIN 5  /* in keys; without it nothing is looked at */
-#define KEY_LOOK   13 /* and this one and those after it are no rule */
+#define KEY_DOMAIN   5  /* in keys; without it nothing is looked at */
+#define KEY_LOOK     13 /* and this one and the next two are no rule */
+#define KEY_LISTENER 16
 
 #define KEY(name, table, weight)                                                                   \
 	{                                                                                          \
@@ -68,7 +70,7 @@ static const struct key keys[] = {
 	KEY("address", ranges, 10),  KEY("port", ports, 12),        KEY("protocol", protocols, 10),
 	KEY("agent", agents, 10),    KEY("cwd", cwds, 10),          KEY("parent", parents, 10),
 	KEY("time", times, 10),      KEY("verify", verify, 12),     KEY("http_method", methods, 12),
-	KEY("http_path", paths, 12),
+	KEY("http_path", paths, 12), KEY("listener", parents, 8),   KEY("listener_user", users, 8),
 };
 
 static uint64_t seed = UNIT_SEED;
@@ -100,7 +102,8 @@ static uint32_t write_matcher(struct strbuf *b)
 	while (!given)
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
 			if (below(100) < keys[k].weight)
-				given |= UINT32_C(1) << k | (k >= KEY_LOOK) << KEY_DOMAIN;
+				given |= UINT32_C(1) << k | (k >= KEY_LOOK && k < KEY_LISTENER)
+								    << KEY_DOMAIN;
 	strbuf_add_str(b, "{");
 	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 		size_t n = 1 + below(MAX_VALUES);
@@ -166,6 +169,7 @@ static uint32_t draw_rule(struct strbuf *ret, size_t number)
 		/* Nothing else may be wrong with it. */
 		if (!strstr(diag.message, "never match") &&
 		    !strstr(diag.message, "something else") &&
+		    !strstr(diag.message, "what is none") &&
 		    !strstr(diag.message, "need 'domain'") &&
 		    !strstr(diag.message, "this 'protocol' leaves none"))
 			fail_msg("%s: %s", strbuf_str(&b), diag.message);
@@ -215,6 +219,7 @@ struct drawn_query {
 	struct policy_address address;
 	struct bytes argv[3];
 	struct bytes domains[3];
+	struct policy_listener listener;
 };
 
 /* Longer than any subject of a regular expression may be: a limit that costs no time. */
@@ -282,10 +287,16 @@ static void draw_network(struct drawn_query *d)
 	d->q.n_names = 1;
 	d->q.names = d->names;
 	d->names[0].name = BYTES_LIT("fetch");
-	if (below(8) == 0) {
+	if (below(3) == 0) {
 		d->q.path = DRAW("/a", "/a/b", "@x/c");
 		d->address.protocol = POLICY_PROTO_UNIX;
 		d->q.address = below(2) ? &d->address : NULL;
+		d->listener = (struct policy_listener){
+			.is_ahead = below(4) == 0, .is_own = below(2), .uid = below(2) ? 107 : 0};
+		if (below(4))
+			d->listener.exe = DRAW("/bin/sh", "/usr/bin/make", "/bin/ls");
+		if (below(4))
+			d->q.listener = &d->listener;
 		return;
 	}
 	d->q.domains = d->domains;

@@ -113,7 +113,11 @@ struct act_network {
 	bool is_question; /* connect: as of a message */
 	/* A TCP connection: its first bytes decide, so it goes to the helper. Not the decoder's. */
 	bool is_led;
-	bool is_approved;     /* with it: somebody approved of it */
+	bool is_approved; /* with it: somebody approved of it */
+	/* connect: the connection by which was seen who listens. Not the decoder's. */
+	bool has_met;
+	int met;              /* borrowed: it becomes the agent's; -1: it failed, with met_error */
+	int met_error;        /* errno */
 	int family, type;     /* of it: SO_DOMAIN, SO_TYPE */
 	struct bytes address; /* connect, bind, listen: our copy of the sockaddr */
 	bool is_pinned; /* connect: the address is a path, struct act's pin the socket there; bind:

@@ -300,6 +300,8 @@ static void clear(struct action *a)
 	a->domains = NULL;
 	a->n_domains = a->n_aliases = 0;
 	a->look = NULL;
+	a->listener = NULL;
+	a->has_met = false;
 	a->n_steps = 0;
 	a->act.kind = ACT_CONTINUE;
 	a->act.notif_id = 0;

@@ -101,6 +101,10 @@ struct action {
 	const struct bytes *domains;
 	size_t n_domains, n_aliases;
 
+	/* A unix socket is connected to, and somebody was met there: who. NULL: nobody knows. */
+	const struct policy_listener *listener;
+	bool has_met; /* whoever could be met was, or could not be */
+
 	const struct action_look *look; /* a connection that was made before; NULL: none */
 
 	bool moves_directory; /* rename: one of the two was a directory when it was looked at */

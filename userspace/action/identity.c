@@ -199,6 +199,10 @@ void action_identify(struct action_decoder *d, struct action *a, struct action_i
 		add_string(ret, a->steps[i].object);
 		add_string(ret, a->steps[i].args);
 	}
+	if (a->listener) {
+		add_numbers(ret, (const uint64_t[]){a->listener->is_ahead, a->listener->uid}, 2);
+		add_string(ret, a->listener->exe);
+	}
 	if (a->kind == KIND_TOOL)
 		add_images(ret, a);
 	add_file(ret, a->act.pin.parent);

@@ -243,6 +243,7 @@ int held_table_add(struct held_table *t, const struct held_request *q,
 	e->held.ask = q->ask;
 	e->held.charge = q->charge;
 	e->held.is_led = q->is_led;
+	e->held.has_met = q->has_met;
 	e->held.since_ns = clock_monotonic_ns();
 	if (__builtin_add_overflow(e->held.since_ns, timeout_ns, &e->held.deadline_ns))
 		e->held.deadline_ns = UINT64_MAX;
@@ -379,6 +380,7 @@ static struct held *copy(struct entry *from)
 	e->held.ask = h->ask;
 	e->held.charge = h->charge;
 	e->held.is_led = h->is_led;
+	e->held.has_met = h->has_met;
 	e->held.is_first = h->is_first;
 	e->held.n_same = h->n_same;
 	e->held.n_before = h->n_before;

@@ -37,6 +37,7 @@ struct held {
 	struct audit_record record;
 	const struct policy_ask *ask; /* of the rule; belongs to the policy stack. NULL: none */
 	struct budget_action charge;  /* when it is approved */
+	bool has_met;                 /* who listens there was seen */
 	bool is_led;                  /* a connection that is looked into when it is approved */
 	struct grant_subject subject; /* its strings belong to this struct; n_objects 0: none */
 	/*
@@ -62,7 +63,8 @@ struct held_request {
 	const struct policy_ask *ask; /* outlives the table; NULL: the table's timeout, and no
 					 approvers */
 	struct budget_action charge;
-	bool is_led; /* a connection that is looked into once it is approved */
+	bool has_met; /* who listens there was seen */
+	bool is_led;  /* a connection that is looked into once it is approved */
 	const struct grant_subject *subject; /* NULL: it is like no other, and no grant covers it */
 	/*
 	 * Called, unless NULL, with the id and the table locked, before anybody else can see the

@@ -18,6 +18,7 @@ static const size_t record_strings[] = {
 	offsetof(struct audit_record, reason),      offsetof(struct audit_record, approver),
 	offsetof(struct audit_record, note),        offsetof(struct audit_record, suggest),
 	offsetof(struct audit_record, steps),       offsetof(struct audit_record, domains),
+	offsetof(struct audit_record, listener),
 };
 
 static struct bytes string_at(const struct audit_record *r, size_t offset)

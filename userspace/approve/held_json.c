@@ -182,6 +182,7 @@ void held_to_json(const struct held *h, uint64_t now_ns, size_t max_bytes, struc
 	key_cut_str(&c, "asked", r->asked);
 	key_cut_str(&c, "object2", r->object2);
 	add_names(h, j);
+	key_cut_str(&c, "listener", r->listener);
 	key_cut_str(&c, "interpreter", r->interpreter);
 	add_argv(&c, r);
 	json_key_u64(j, "argc", r->argc_total);

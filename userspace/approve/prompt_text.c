@@ -61,6 +61,7 @@ void prompt_write_text(const struct held *h, uint64_t now_ns, struct strbuf *out
 		add_row(out, "asked as", r->asked, SHOW_STRING_BYTES);
 	for (size_t i = 0; r->op != OP_RESOLVE && i < h->subject.n_names; i++)
 		add_row(out, "known as", h->subject.names[i], SHOW_STRING_BYTES);
+	add_row(out, "listens", r->listener, SHOW_STRING_BYTES);
 	add_row(out, "other", r->object2, SHOW_STRING_BYTES);
 	add_row(out, "runs by", r->interpreter, SHOW_STRING_BYTES);
 	add_row(out, "in", r->cwd, SHOW_STRING_BYTES);

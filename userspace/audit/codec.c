@@ -91,7 +91,8 @@ void codec_plan_record(const struct audit_record *r, struct codec_plan *ret)
 			    [WIRE_NOTE] = r->note,
 			    [WIRE_SUGGEST] = r->suggest,
 			    [WIRE_STEPS] = r->steps,
-			    [WIRE_DOMAINS] = r->domains},
+			    [WIRE_DOMAINS] = r->domains,
+			    [WIRE_LISTENER] = r->listener},
 	};
 	sum = plan_cut(ret, max);
 	while (sum > AUDIT_RECORD_MAX - CODEC_ARGV_SHARE - sizeof(struct wire_record)) {
@@ -275,6 +276,7 @@ static bool view_record(struct bytes in, struct codec_view *v)
 		.suggest = s[WIRE_SUGGEST],
 		.steps = s[WIRE_STEPS],
 		.domains = s[WIRE_DOMAINS],
+		.listener = s[WIRE_LISTENER],
 		.redacted = w.redacted,
 		.n_aliases = w.n_aliases,
 		.cost = w.cost,
@@ -444,6 +446,7 @@ static void add_action(struct json *j, const struct codec_view *v)
 	add_list(j, "domains", r->domains);
 	if (r->n_aliases)
 		json_key_u64(j, "aliases", r->n_aliases);
+	add_str(j, "listener", r->listener);
 	add_argv(j, r);
 	add_str(j, "interpreter", r->interpreter);
 	add_str(j, "cwd", r->cwd);

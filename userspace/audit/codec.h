@@ -55,6 +55,7 @@ enum wire_string {
 	WIRE_SUGGEST,
 	WIRE_STEPS,   /* JSON */
 	WIRE_DOMAINS, /* likewise */
+	WIRE_LISTENER,
 	_WIRE_STRING_MAX,
 };
 

@@ -32,6 +32,7 @@ static const struct {
 	KEY("asked", ASKED),
 	KEY("domains", DOMAINS),
 	KEY("aliases", ALIASES),
+	KEY("listener", LISTENER),
 	KEY("argv", ARGV),
 	KEY("argc", ARGC),
 	KEY("argv_truncated", ARGV_TRUNCATED),

@@ -64,11 +64,12 @@ struct audit_record {
 	struct bytes steps;    /* JSON, of action_steps_add(); .p NULL: they follow from the rest.
 				  Whoever hides a part of a record hides this as well: "null" */
 	struct bytes
-		domains;    /* JSON list of strings: the names that stand for the address; likewise
-			     */
-	uint32_t n_aliases; /* so many of them, the last, are what the others are aliases of */
-	uint32_t redacted;  /* how many places redact_record() replaced */
-	bool is_redacted;   /* it has looked at this record */
-	double cost;        /* charged for it, or KIND_SPEND: the amount; 0: nothing */
-	double spent;       /* by the session with it; only if @cost is not 0 */
+		domains; /* JSON list of strings: the names that stand for the address; likewise
+			  */
+	struct bytes listener; /* who listens: policy_listener_format() */
+	uint32_t n_aliases;    /* so many of them, the last, are what the others are aliases of */
+	uint32_t redacted;     /* how many places redact_record() replaced */
+	bool is_redacted;      /* it has looked at this record */
+	double cost;           /* charged for it, or KIND_SPEND: the amount; 0: nothing */
+	double spent;          /* by the session with it; only if @cost is not 0 */
 };

@@ -567,6 +567,7 @@ void redact_record(const struct redact *r, struct redact_scratch *s, struct audi
 	} strings[] = {
 		{&record->object2, object},
 		{&record->exe, UINT32_C(1) << POLICY_LOG_OBJECT},
+		{&record->listener, UINT32_C(1) << POLICY_LOG_OBJECT},
 		{&record->interpreter, UINT32_C(1) << POLICY_LOG_OBJECT},
 		{&record->cwd, UINT32_C(1) << POLICY_LOG_CWD},
 		{&record->reason, PART_TEXT},

@@ -218,6 +218,25 @@ static int read_domains(const struct line *l, struct arena *mem, struct action *
 	return r;
 }
 
+/* Who listened; a record without that was made where nobody was to be met, or nobody there. */
+static int read_listener(const struct line *l, struct arena *mem, struct action *a)
+{
+	struct policy_listener *who;
+	struct bytes text = BYTES_NULL;
+	int r = line_string(l, LINE_LISTENER, mem, &text);
+
+	a->has_met = true;
+	a->listener = NULL;
+	if (r < 0 || !text.p)
+		return r;
+	who = arena_alloc(mem, sizeof(*who));
+	if (!who)
+		return -ENOMEM;
+	if (policy_listener_parse(text, who) == 0)
+		a->listener = who;
+	return 0;
+}
+
 /* "GET http://name/path", as supervise/looks.c writes it. */
 static void read_request(struct bytes asked, struct bytes name, struct action_look *look)
 {
@@ -281,6 +300,8 @@ int replay_action(const struct line *l, struct arena *mem, struct action *ret,
 		r = read_domains(l, mem, ret);
 	if (r == 0)
 		r = read_look(l, mem, ret);
+	if (r == 0)
+		r = read_listener(l, mem, ret);
 	if (r < 0)
 		return r;
 	ret->argv_truncated = line_has(l, LINE_ARGV_TRUNCATED);

@@ -6,7 +6,7 @@
 
 #include "audit/ring.h"
 
-#define RING_VERSION 7
+#define RING_VERSION 8
 #define RING_RETRIES 16
 
 static const char ring_magic[8] = "HFRING1";

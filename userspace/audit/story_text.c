@@ -247,6 +247,7 @@ void story_show(const json_t *story, struct strbuf *out)
 	add_title(story, record, out);
 	add_when(story, record, out);
 	add_line("asked as", record, "asked", STORY_OBJECT_MAX, out);
+	add_line("listens", record, "listener", STORY_OBJECT_MAX, out);
 	add_line("directory", record, "cwd", STORY_OBJECT_MAX, out);
 	add_ancestry(story, out);
 	add_rule(story, record, out);

@@ -61,6 +61,23 @@ int behalf_call(struct behalf *b, const struct action *a, behalf_fn *fn, void *a
 	return r;
 }
 
+int behalf_meet(struct behalf *b, const struct action *a, struct behalf_met *ret)
+{
+	int r;
+
+	ret->fd = -1;
+	ret->error = 0;
+	ret->is_known = false;
+	ret->who = (struct policy_listener){};
+	r = b->config.domains ? domains_get(b->config.domains, a, &b->domain) : 0;
+	if (r < 0)
+		return r;
+	r = network_meet(b, a, ret);
+	domains_put(b->config.domains, b->domain);
+	b->domain = NULL;
+	return r;
+}
+
 int behalf_perform(struct behalf *b, const struct action *a, struct behalf_result *ret)
 {
 	static int (*const performers[_ACT_KIND_MAX])(struct behalf *, const struct action *,

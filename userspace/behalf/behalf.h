@@ -46,6 +46,15 @@ struct behalf_result {
 	bool is_cloexec; /* of the injected descriptor */
 };
 
+/* Who listens on the unix socket that a call connects to. */
+struct behalf_met {
+	int fd;    /* the connection, which is the caller's; -1: there is none */
+	int error; /* errno with which it failed: there is nobody; 0 */
+	bool is_known;
+	struct policy_listener who; /* if is_known; exe points into @exe */
+	char exe[PATH_MAX];
+};
+
 /* In the thread that will use it. Return: 0, -errno. */
 int behalf_new(const struct behalf_config *config, struct behalf **ret) _must_check_;
 struct behalf *behalf_free(struct behalf *b);
@@ -67,3 +76,10 @@ struct behalf *behalf_free(struct behalf *b);
 int behalf_note(struct behalf *b, const struct action *a) _must_check_;
 int behalf_perform(struct behalf *b, const struct action *a,
 		   struct behalf_result *ret) _must_check_;
+/*
+ * Makes the connection of @a, a connect of a unix socket that does not send datagrams, with a
+ * socket that the agent does not have: nothing can be sent by it until that is put in the place of
+ * the agent's (act_network.met). Blocks and returns as behalf_perform(); 0 also where there is
+ * nobody.
+ */
+int behalf_meet(struct behalf *b, const struct action *a, struct behalf_met *ret) _must_check_;

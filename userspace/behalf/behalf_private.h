@@ -49,6 +49,8 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 int behalf_change(struct behalf *b, const struct action *a, struct behalf_result *ret) _must_check_;
 int behalf_network(struct behalf *b, const struct action *a,
 		   struct behalf_result *ret) _must_check_;
+/* network_meet.c: behalf_meet(). */
+int network_meet(struct behalf *b, const struct action *a, struct behalf_met *ret) _must_check_;
 
 /* tty.c */
 

@@ -38,7 +38,7 @@ static const struct sockaddr *address_of(struct bytes b)
 	return (const struct sockaddr *)b.p;
 }
 
-static int perform_connect(const struct behalf *b, const struct action *a)
+int network_connect(const struct behalf *b, const struct action *a, int fd)
 {
 	const struct act_network *net = &a->act.network;
 	const struct act_pin *pin = &a->act.pin;
@@ -50,14 +50,14 @@ static int perform_connect(const struct behalf *b, const struct action *a)
 		struct bytes to = net->is_question ? network_where_led(b, a, net->address, &led)
 						   : net->address;
 
-		return connect(net->socket, address_of(to), (socklen_t)to.len) < 0 ? -errno : 0;
+		return connect(fd, address_of(to), (socklen_t)to.len) < 0 ? -errno : 0;
 	}
 	if (pin->object < 0)
 		return pin->error ? -pin->error : -ENOENT;
 	if (pin->wants_directory && fstat(pin->object, &st) == 0 && !S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	return connect(net->socket, (const struct sockaddr *)&un,
-		       network_pinned_address(pin->object, &un)) < 0
+	return connect(fd, (const struct sockaddr *)&un, network_pinned_address(pin->object, &un)) <
+			       0
 		       ? -errno
 		       : 0;
 }
@@ -188,7 +188,7 @@ static int perform_other(struct behalf *b, const struct action *a, void *arg)
 	if (row->shape == SHAPE_LISTEN)
 		return perform_listen(b, a);
 	if (row->op == OP_CONNECT)
-		return perform_connect(b, a);
+		return network_connect(b, a, a->act.network.socket);
 	return perform_bind(b, a);
 }
 
@@ -197,6 +197,8 @@ static int connect_led(struct behalf *b, const struct action *a)
 	const struct act_network *net = &a->act.network;
 	int r = 0;
 
+	if (net->has_met)
+		return net->met < 0 ? -net->met_error : network_replace(b, a, net->met);
 	if (net->is_led)
 		r = network_lead_look(b, a, net->address);
 	else if (!net->is_pinned)

@@ -23,6 +23,9 @@
 socklen_t network_pinned_address(int object, struct sockaddr_un *ret);
 /* With the agent's rights on: its IDs as well, where a peer is shown them. Return: 0, -errno. */
 int network_identify(struct behalf *b, const struct action *a);
+/* Connects @fd to where the act's socket is to be connected, with the agent's rights on. Return: 0,
+ * -errno. */
+int network_connect(const struct behalf *b, const struct action *a, int fd);
 /* network_message.c: sends one message, with the supervisor's rights on. Return: the bytes sent,
  * -errno. */
 ssize_t network_send(struct behalf *b, const struct action *a, const struct act_message *m,

@@ -137,6 +137,7 @@ void held_text_entry(const json_t *o, const json_t *status, bool is_detailed, st
 	add_command(out, o);
 	add_row(out, "object", o, "object");
 	add_names(out, o);
+	add_row(out, "listens", o, "listener");
 	add_row(out, "to", o, "object2");
 	add_row(out, "in", o, "cwd");
 	strbuf_add_fmt(out, "  %-8s %" PRIu64 " ", "process", get_u64(o, "pid"));

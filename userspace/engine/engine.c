@@ -12,6 +12,7 @@
  * Audit mode turns 1, 3, 4 and 5 into advice. It does not turn off 2: an agent under audit must not
  * be able to stop its auditor or to edit what the auditor wrote.
  */
+#include <sys/socket.h>
 #include <time.h>
 
 #include "action/steps.h"
@@ -40,6 +41,7 @@ struct engine {
 	struct grant_answer grant; /* likewise, if one covered it */
 	struct engine_limit limits[POLICY_MAX_STACK];
 	size_t n_limits;
+	struct bytes sent_to;        /* the name that a limit on it is about */
 	struct names_found names[2]; /* of the first step's address, and of another's */
 };
 
@@ -232,23 +234,63 @@ static void add_limit(void *ctx, const struct policy_match *match)
 {
 	struct engine *e = ctx;
 
-	if (!match->is_deciding || !match->source.max_bytes_sent ||
+	if (!match->is_deciding || !match->source.sent.max ||
 	    !policy_stack_enforcing(e->config.stack, match->policy))
 		return;
 	e->limits[e->n_limits++] = (struct engine_limit){
 		.policy = match->source.policy,
 		.rule = match->source.rule,
-		.max_bytes_sent = match->source.max_bytes_sent,
+		.domain = match->source.sent.is_per_domain ? e->sent_to : BYTES_NULL,
+		.max_bytes_sent = match->source.sent.max,
 	};
 }
 
 static void find_limits(struct engine *e, const struct policy_query *q, struct decision *d)
 {
 	e->n_limits = 0;
+	/* The name that was seen is the first, and the only one where it is verified. */
+	e->sent_to = q->n_domains ? q->domains[0] : BYTES_LIT("");
 	if (policy_stack_limits_sent(e->config.stack))
 		policy_stack_each(e->config.stack, e->scratch, q, add_limit, e);
 	d->limits = e->limits;
 	d->n_limits = e->n_limits;
+}
+
+static void add_step(const struct action *a, const struct action_step *s, struct policy_query *q)
+{
+	q->kind = s->kind;
+	q->op = s->op;
+	q->names = s->names;
+	q->n_names = s->n_names;
+	q->args = s->args;
+	if (s->op == OP_RESOLVE)
+		q->path = BYTES_NULL;
+	else
+		q->path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
+	q->address = s->address;
+	q->listener = a->listener;
+}
+
+/*
+ * Somebody is met only where it matters who it is: to meet is to connect, which a service may be
+ * started by, and its server sees. A datagram socket meets nobody.
+ */
+static bool wants_listener(const struct engine *e, const struct action *a)
+{
+	static const struct policy_listener ahead = {.is_ahead = true};
+	const struct action_step *s = &a->steps[0];
+	struct policy_query q = query_of(e, a);
+	struct policy_result r;
+
+	if (a->has_met || a->act.kind != ACT_NETWORK || a->op != OP_CONNECT || a->n_steps != 1 ||
+	    a->act.network.family != AF_UNIX || a->act.network.type == SOCK_DGRAM)
+		return false;
+	add_step(a, s, &q);
+	q.listener = &ahead;
+	if (!policy_stack_wants_listener(e->config.stack, &q))
+		return false;
+	policy_stack_eval(e->config.stack, e->scratch, &q, &r);
+	return r.verdict != VERDICT_DENY;
 }
 
 /* Keeps the strictest of the steps; the first of equals, so that the record names the action's main
@@ -263,16 +305,7 @@ static void decide_steps(struct engine *e, const struct action *a, const struct 
 		const struct action_step *s = &a->steps[i];
 		struct policy_result r;
 
-		q.kind = s->kind;
-		q.op = s->op;
-		q.names = s->names;
-		q.n_names = s->n_names;
-		q.args = s->args;
-		if (s->op == OP_RESOLVE)
-			q.path = BYTES_NULL;
-		else
-			q.path = s->kind == KIND_NETWORK ? action_unix_name(s->object) : s->object;
-		q.address = s->address;
+		add_step(a, s, &q);
 		engine_add_domains(e->config.names, a, i, now->monotonic_ns, &e->names[i > 0], &q);
 		if (i == 0 && e->names[0].n)
 			d->names = &e->names[0];
@@ -479,6 +512,10 @@ static void decide_policy(struct engine *e, const struct action *a, const struct
 	policy_scratch_reset(e->scratch);
 	e->asked = 0;
 	(void)minute_of_week(e, now->realtime_ns);
+	if (wants_listener(e, a)) {
+		d->wants_listener = true;
+		return;
+	}
 	if (a->kind == KIND_SYSTEM)
 		decide_system(e, a, d);
 	else

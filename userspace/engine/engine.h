@@ -67,6 +67,9 @@ struct engine; /* one per receiver thread: holds the policy scratch */
 /* Of a rule that let a connection through. */
 struct engine_limit {
 	const char *policy, *rule; /* borrowed from the stack: one rule, one pair of pointers */
+	/* What is sent to it counts by itself; .p NULL: all of the rule's counts together. Valid
+	 * until the next decision. */
+	struct bytes domain;
 	uint64_t max_bytes_sent;
 };
 
@@ -90,6 +93,9 @@ struct decision {
 	/* Of what a connection said: what it may send. Valid until the next decision. */
 	const struct engine_limit *limits;
 	size_t n_limits;
+	/* Nothing is decided yet: it depends on who listens (action.listener), who is to be met
+	 * first. DENY for whoever cannot. */
+	bool wants_listener;
 	bool is_led;  /* ALLOW, FLAG, ASK: what its first bytes say is decided on again */
 	bool is_stop; /* DENY by a budget that wants the session ended; source.reason says why */
 };

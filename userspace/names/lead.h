@@ -19,8 +19,8 @@
 #define LEAD_PORTS_MAX 64
 /* s from its making until a connection has said what it wants. */
 #define LEAD_SILENCE_S 60
-/* Rules of a session with a limit on what is sent. */
-#define LEAD_LIMITS_MAX 256
+/* Limits of a session on what is sent: rules, or names of rules that count each by itself. */
+#define LEAD_LIMITS_MAX 4096
 
 /* One end of a connection as the agent's socket has it. */
 struct lead_end {

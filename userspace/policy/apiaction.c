@@ -15,7 +15,7 @@ struct given {
 	const struct value *tool, *args, *kind, *name, *cost, *approved, *metadata, *url, *source,
 		*fields, *argv, *path, *cwd, *op, *address, *port, *domain, *protocol, *action,
 		*resource, *context, *agent, *tags, *tier, *org, *parent, *time, *tool_name,
-		*action_type, *record;
+		*action_type, *record, *listener;
 };
 
 enum want {
@@ -58,10 +58,8 @@ struct form {
 	int (*read)(const struct reading *r, const struct given *g);
 };
 
-static int refuse(const struct reading *r, const struct value *at, const char *fmt, ...)
-	_printf_(3, 4);
-
-static int refuse(const struct reading *r, const struct value *at, const char *fmt, ...)
+_printf_(3, 4) static int refuse(const struct reading *r, const struct value *at, const char *fmt,
+				 ...)
 {
 	char text[512];
 	va_list ap;
@@ -394,6 +392,7 @@ static const struct key connect_keys[] = {
 	KEY(protocol, WANT_TEXT),
 	KEY(op, WANT_TEXT),
 	KEY(record, WANT_TEXT),
+	KEY(listener, WANT_TEXT),
 	KERNEL_KEYS,
 	{},
 };
@@ -483,12 +482,14 @@ static int read_connect(const struct reading *r, const struct given *g)
 			       g->port ? (uint16_t)g->port->number : 0);
 	if (e == 0)
 		r->a->queries[0].record = record;
+	if (e == 0 && g->listener)
+		e = apiaction_set_listener(r->a->queries, r->mem, g->listener, r->d);
 	if (e < 0 || !address.p || protocol == POLICY_PROTO_UNIX)
 		return e;
 	if (!r->a->queries[0].address->has_ip)
 		return refuse(
 			r, g->address,
-			"'address' must be an IP address, or unix:PATH; a name goes into 'domain'");
+			"'address' must be an IP address or unix:PATH; names go into 'domain'");
 	for (size_t i = 0; e == 0 && domain.p && i < r->a->n; i++)
 		e = apiaction_add_domain(&r->a->queries[i], r->mem, domain);
 	return e;

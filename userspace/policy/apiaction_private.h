@@ -19,6 +19,9 @@ int apiaction_add_tool(struct apiaction *a, struct arena *mem, struct bytes tool
 int apiaction_add_host(struct apiaction *a, struct arena *mem, enum action_op op,
 		       enum policy_protocol protocol, struct bytes host,
 		       uint16_t port) _must_check_;
+/* @text: as policy_listener_format() writes it. Return: 0, -EINVAL, -ENOMEM. */
+int apiaction_set_listener(struct policy_query *q, struct arena *mem, const struct value *text,
+			   struct diag *d) _must_check_;
 /* A name that stands for the address of @q, beside those it has. */
 int apiaction_add_domain(struct policy_query *q, struct arena *mem,
 			 struct bytes domain) _must_check_;

@@ -175,6 +175,21 @@ int apiaction_add_domain(struct policy_query *q, struct arena *mem, struct bytes
 	return q->args.p ? 0 : -ENOMEM;
 }
 
+int apiaction_set_listener(struct policy_query *q, struct arena *mem, const struct value *text,
+			   struct diag *d)
+{
+	struct policy_listener *who = arena_alloc(mem, sizeof(*who));
+
+	if (!who)
+		return -ENOMEM;
+	if (policy_listener_parse(text->text, who) < 0)
+		return diag_set(d, NULL, text->line, text->column,
+				"'listener' must be who listens, as in the log: 'uid 0 "
+				"/usr/bin/dockerd', 'uid 1000 (self)'");
+	q->listener = who;
+	return 0;
+}
+
 /* A query of its own for each IPv4 address in an IPv6 one, as a session has steps of its own for
  * them. @a's last query is of the whole. */
 static int add_embedded(struct apiaction *a, struct arena *mem, const struct policy_address *whole,

@@ -237,7 +237,7 @@ bool covers_atom(const struct matcher *a, const struct atom *atom, struct regex_
 		return false;
 	/* Patterns on circumstances, and on what is only seen later, are not compared. */
 	if (a->verify || a->n_methods || a->http_paths || a->agents || a->cwds || a->n_parents ||
-	    a->n_times)
+	    a->n_times || matcher_is_on_listener(a))
 		return false;
 	return path_covers(a, atom) && address_covers(a, atom) && ports_cover(a, atom->of) &&
 	       domain_covers(a, atom) && tools_cover(a, atom, scratch) && args_cover(a, atom->of) &&

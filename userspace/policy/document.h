@@ -76,15 +76,27 @@ struct matcher {
 	const struct bytes *methods; /* of HTTP */
 	size_t n_methods;
 	const struct glob *http_paths; /* a list */
+	const struct tool_pattern *listeners;
+	size_t n_listeners;
+	const int64_t *listener_users; /* user IDs, or LISTENER_SELF */
+	size_t n_listener_users;
 };
+
+#define LISTENER_SELF (-1) /* the session's own user */
+
+/* Speaks of who listens on a unix socket. */
+static inline bool matcher_is_on_listener(const struct matcher *m)
+{
+	return m->n_listeners || m->n_listener_users;
+}
 
 struct rule {
 	const char *name;
 	const char *reason;           /* NULL: none given */
 	const char *suggest;          /* what to do instead; NULL: none given */
 	const struct policy_ask *ask; /* NULL: the session's settings hold */
-	uint64_t max_bytes_sent;      /* by its connections together; 0: no limit */
-	double cost;                  /* to charge when it decides; 0: nothing */
+	struct policy_sent sent;
+	double cost; /* to charge when it decides; 0: nothing */
 	enum verdict action;
 	int64_t priority;
 	const char *file; /* in which it stands: the policy's, a fragment's or a base's */
@@ -93,6 +105,7 @@ struct rule {
 	unsigned layer;          /* 0: the document's own and its fragments'; 1: those of what it
 				    extends; and so on */
 	bool looks;              /* decides by what a connection's first bytes say */
+	bool meets;              /* decides by who listens */
 	bool is_replaced;        /* by a rule of the same name in a lower layer: dropped */
 	const char *match_text;  /* `match` as YAML, its variables replaced */
 	const char *unless_text; /* likewise; NULL: none */
@@ -136,6 +149,7 @@ struct policy {
 	enum policy_mode mode;
 	bool logs_reads;
 	bool has_looks;               /* some rule decides by what a connection's first bytes say */
+	bool has_meets;               /* some rule decides by who listens on a unix socket */
 	bool limits_sent;             /* some rule has a max_bytes_sent */
 	const struct policy_log *log; /* NULL: it says nothing of it */
 	uint32_t grants;              /* bits of enum grant */
@@ -193,7 +207,14 @@ int match_parse_verify(const struct loader *l, const struct node *n, void *match
 int match_parse_methods(const struct loader *l, const struct node *n, void *matcher) _must_check_;
 int match_parse_http_paths(const struct loader *l, const struct node *n,
 			   void *matcher) _must_check_;
+/* listener.c */
+int match_parse_listeners(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+int match_parse_listener_users(const struct loader *l, const struct node *n,
+			       void *matcher) _must_check_;
 int match_parse_times(const struct loader *l, const struct node *n, void *matcher) _must_check_;
+/* A list of names and paths of programs. */
+int match_parse_programs(const struct loader *l, const struct node *n, const char *key,
+			 const struct tool_pattern **ret, size_t *ret_n) _must_check_;
 /* Compiles @pattern and keeps it. */
 int match_regex(const struct loader *l, const struct node *n, const char *key, struct bytes pattern,
 		const struct regex **ret) _must_check_;

@@ -78,6 +78,8 @@ static enum key_answer match_keys(const struct key_context *c, const struct matc
 		a = key_argv(c, m);
 	if (a != KEY_NO && m->n_parents)
 		a = key_and(a, key_parents(c, m));
+	if (a != KEY_NO && matcher_is_on_listener(m))
+		a = key_and(a, key_listeners(c, m));
 	if (a != KEY_NO && m->n_tools && !settled.tools)
 		a = key_and(a, key_tools(c, m));
 	if (a != KEY_NO && m->n_args)

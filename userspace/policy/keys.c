@@ -67,20 +67,49 @@ enum key_answer key_tools(const struct key_context *c, const struct matcher *m)
 	return a;
 }
 
-enum key_answer key_parents(const struct key_context *c, const struct matcher *m)
+/* Patterns on a program that runs. */
+static enum key_answer match_image(const struct key_context *c, const struct tool_pattern *patterns,
+				   size_t n, struct bytes image)
 {
-	struct bytes parent = c->q->parent;
 	enum key_answer a = KEY_NO;
 
-	if (!parent.p)
+	if (!image.p)
 		return key_of(c->takes_doubt);
-	for (size_t i = 0; a != KEY_YES && i < m->n_parents; i++) {
-		const struct tool_pattern *t = &m->parents[i];
+	for (size_t i = 0; a != KEY_YES && i < n; i++) {
+		const struct tool_pattern *t = &patterns[i];
 
-		a = key_or(a, t->type == TOOL_IMAGE ? key_of(any_glob(t->globs, parent))
-						    : match_name(c, t, policy_image_name(parent)));
+		a = key_or(a, t->type == TOOL_IMAGE ? key_of(any_glob(t->globs, image))
+						    : match_name(c, t, policy_image_name(image)));
 	}
 	return a;
+}
+
+enum key_answer key_parents(const struct key_context *c, const struct matcher *m)
+{
+	return match_image(c, m->parents, m->n_parents, c->q->parent);
+}
+
+static bool is_user_listed(const struct matcher *m, const struct policy_listener *who)
+{
+	for (size_t i = 0; i < m->n_listener_users; i++)
+		if (m->listener_users[i] == LISTENER_SELF ? who->is_own
+							  : m->listener_users[i] == who->uid)
+			return true;
+	return m->n_listener_users == 0;
+}
+
+/* Before anybody was met the answer is what leaves the most to be decided once somebody is. */
+enum key_answer key_listeners(const struct key_context *c, const struct matcher *m)
+{
+	const struct policy_listener *who = c->q->listener;
+
+	if (who && who->is_ahead)
+		return key_of(c->lets_through);
+	if (!who)
+		return key_of(c->takes_doubt);
+	if (!is_user_listed(m, who))
+		return KEY_NO;
+	return m->n_listeners ? match_image(c, m->listeners, m->n_listeners, who->exe) : KEY_YES;
 }
 
 /* ---- arguments */

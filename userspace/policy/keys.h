@@ -66,6 +66,7 @@ enum key_answer key_tool(const struct key_context *c, const struct tool_pattern 
 enum key_answer key_tools(const struct key_context *c, const struct matcher *m);
 enum key_answer key_args(const struct key_context *c, const struct matcher *m);
 enum key_answer key_argv(const struct key_context *c, const struct matcher *m);
+enum key_answer key_listeners(const struct key_context *c, const struct matcher *m);
 enum key_answer key_parents(const struct key_context *c, const struct matcher *m);
 bool key_ops(const struct key_context *c, const struct matcher *m);
 bool key_paths(const struct key_context *c, const struct matcher *m);

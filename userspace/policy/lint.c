@@ -244,6 +244,7 @@ static void lint_matcher(struct linter *l, const struct rule *rule, const struct
 {
 	lint_tools(l, rule, m->tools, m->n_tools);
 	lint_tools(l, rule, m->parents, m->n_parents);
+	lint_tools(l, rule, m->listeners, m->n_listeners);
 	for (size_t i = 0; i < m->n_args; i++)
 		lint_regex(l, rule, m->args[i]);
 	for (size_t i = 0; i < m->n_argv; i++)

@@ -34,6 +34,8 @@ static const struct field match_fields[] = {
 	{"verify", false, match_parse_verify},
 	{"http_method", false, match_parse_methods},
 	{"http_path", false, match_parse_http_paths},
+	{"listener", false, match_parse_listeners},
+	{"listener_user", false, match_parse_listener_users},
 };
 
 /* ---- the keys together */
@@ -120,10 +122,12 @@ static uint32_t matched_ops(const struct loader *l, const struct matcher *m)
 		ops &= OPS_NETWORK;
 	if (is_on_look(m))
 		ops &= OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND) | OP_BIT(OP_RESOLVE);
+	if (matcher_is_on_listener(m))
+		ops &= OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND);
 	if (m->n_argv)
 		ops &= OP_BIT(OP_EXEC);
 	/* Who speaks of connections speaks of the questions that lead to them. */
-	if (ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND)) && !m->paths)
+	if (ops & (OP_BIT(OP_CONNECT) | OP_BIT(OP_SEND)) && !m->paths && !matcher_is_on_listener(m))
 		ops |= OP_BIT(OP_RESOLVE);
 	if (m->n_tools)
 		ops &= tool_ops(l, m);
@@ -147,6 +151,11 @@ static int check_together(const struct loader *l, const struct node *n, struct m
 		return loader_fail(l, n,
 				   "'path' with a 'protocol' other than unix never matches: "
 				   "only unix sockets have paths");
+	if (matcher_is_on_listener(m) && (is_on_ip(m) || !(m->protocols & unix_bit)))
+		return loader_fail(
+			l, n,
+			"'listener' and 'listener_user' speak of unix sockets, the other keys of "
+			"what is none; make two rules");
 	if (is_on_ip(m) && m->protocols == unix_bit)
 		return loader_fail(
 			l, n,
@@ -164,6 +173,10 @@ static int check_together(const struct loader *l, const struct node *n, struct m
 		return loader_fail(l, n,
 				   "'verify', 'http_method' and 'http_path' look into TCP "
 				   "connections; this 'protocol' leaves none");
+	if (matcher_is_on_listener(m)) {
+		m->has_protocols = true;
+		m->protocols = unix_bit;
+	}
 	m->has_resolve = m->has_ops && m->ops & OP_BIT(OP_RESOLVE);
 	m->ops = matched_ops(l, m);
 	if (!m->ops)
@@ -204,6 +217,7 @@ int match_parse(const struct loader *l, const struct node *n, void *target)
 			"'verify', 'http_method' and 'http_path' need 'domain': the names "
 			"whose connections are looked into");
 	rule->looks |= is_on_look(&rule->match);
+	rule->meets |= matcher_is_on_listener(&rule->match);
 	r = check_together(l, n, &rule->match);
 	return r < 0 ? r : check_unless(l, n, rule);
 }
@@ -243,7 +257,9 @@ int match_unless_parse(const struct loader *l, const struct node *n, void *targe
 		return r;
 	rule->unless = unless;
 	rule->n_unless = count;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		rule->looks |= is_on_look(&unless[i]);
+		rule->meets |= matcher_is_on_listener(&unless[i]);
+	}
 	return check_unless(l, n, rule);
 }

@@ -120,6 +120,12 @@ int match_parse_parents(const struct loader *l, const struct node *n, void *targ
 	return parse_patterns(l, n, "parent", false, &m->parents, &m->n_parents);
 }
 
+int match_parse_programs(const struct loader *l, const struct node *n, const char *key,
+			 const struct tool_pattern **ret, size_t *ret_n)
+{
+	return parse_patterns(l, n, key, false, ret, ret_n);
+}
+
 int match_parse_argv(const struct loader *l, const struct node *n, void *target)
 {
 	struct matcher *m = target;

@@ -15,7 +15,7 @@ static bool is_plain(const struct rule *a, const struct rule *rule)
 	return m->paths && (rule->match.ops & ~m->ops) == 0 && a->n_unless == 0 &&
 	       !m->has_protocols && !m->n_tools && !m->n_args && !m->n_addresses && !m->n_ports &&
 	       !m->n_argv && !m->n_domains && !m->verify && !m->n_methods && !m->http_paths &&
-	       !m->agents && !m->cwds && !m->n_parents && !m->n_times;
+	       !m->agents && !m->cwds && !m->n_parents && !m->n_times && !matcher_is_on_listener(m);
 }
 
 static bool covers_below(const struct rule *rule, struct bytes dir)

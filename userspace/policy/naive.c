@@ -33,6 +33,8 @@ static enum key_answer matches(const struct key_context *c, const struct matcher
 		a = key_and(a, key_argv(c, m));
 	if (m->n_parents)
 		a = key_and(a, key_parents(c, m));
+	if (matcher_is_on_listener(m))
+		a = key_and(a, key_listeners(c, m));
 	if (m->n_args)
 		a = key_and(a, key_args(c, m));
 	return a;

@@ -44,6 +44,7 @@ static const char *find_obstacle(const struct matcher *m)
 		{m->n_args || m->n_argv, "a rule searches the text of connections (args_pattern)"},
 		{m->cwds, "a rule on connections has `cwd`"},
 		{m->n_parents, "a rule on connections has `parent`"},
+		{matcher_is_on_listener(m), "a rule on connections has `listener`"},
 		{m->n_times, "a rule on connections has `time`"},
 		{m->verify != VERIFY_NONE || m->n_methods || m->http_paths,
 		 "a rule looks at what connections say first"},

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <netinet/in.h>
 
 #include "base/diag.h"
@@ -147,6 +148,22 @@ enum policy_look {
 	POLICY_LOOK_REQUEST, /* HTTP: likewise, and what is asked of it */
 };
 
+/* Who listens on a unix socket: as which user, and which program listened there last. */
+struct policy_listener {
+	bool is_ahead; /* nobody was met yet, the rest is not set; see policy_stack_wants_listener()
+			*/
+	bool is_own;   /* the session's own user */
+	uint32_t uid;
+	struct bytes exe; /* its image; .p NULL: unknown */
+};
+
+#define POLICY_LISTENER_SIZE (PATH_MAX + 64)
+/* "uid 0 /usr/bin/x", "uid 1000 (self)", as records have it. Return: @out. */
+const char *policy_listener_format(const struct policy_listener *who,
+				   char out[static POLICY_LISTENER_SIZE]);
+/* Return: 0, -EINVAL; @ret points into @text. */
+int policy_listener_parse(struct bytes text, struct policy_listener *ret);
+
 struct policy_api; /* policy/apiaction.h */
 
 /* Monday 00:00 is 0, local time. */
@@ -173,7 +190,9 @@ struct policy_query {
 			     does not open it */
 	enum policy_look look;
 	struct bytes http_method, http_path; /* POLICY_LOOK_REQUEST; path: .p NULL, unclear */
-	const struct bytes *argv;            /* tool only */
+	/* Of a unix socket that is connected to; NULL: unknown. */
+	const struct policy_listener *listener;
+	const struct bytes *argv; /* tool only */
 	size_t argc;
 	bool is_argv_cut;    /* there are more arguments than @argv holds */
 	struct bytes cwd;    /* .p NULL: unknown */
@@ -187,6 +206,12 @@ struct policy_query {
 	const struct policy_api *api; /* NULL: a kernel action */
 };
 
+/* What the connections that a rule lets through may send. */
+struct policy_sent {
+	uint64_t max;       /* bytes; 0: no limit */
+	bool is_per_domain; /* those to one name together; else all of them */
+};
+
 /* Where a verdict came from. Pointers are borrowed from the stack. */
 struct policy_source {
 	const char *policy; /* its name */
@@ -198,7 +223,7 @@ struct policy_source {
 	const char *word;    /* the policy's own word for the verdict: "escalate", "deny" */
 	const char *error;   /* not NULL: the dialect's original raises this instead of deciding */
 	const struct policy_ask *ask; /* NULL: the session's settings hold */
-	uint64_t max_bytes_sent;      /* by the rule's connections together; 0: no limit */
+	struct policy_sent sent;
 	/* Of a question to the DNS: the rule, or the default, says `resolve` itself, so that its
 	 * `ask` is about the question and not about the connection that it leads to. */
 	bool is_on_question;
@@ -375,6 +400,12 @@ bool policy_names_domains(const struct policy *p);
  * first bytes say. Without regard to the order of rules: also one that comes too late wants it.
  */
 bool policy_stack_wants_look(const struct policy_stack *s, const struct policy_query *q);
+/*
+ * Whether it may depend on who listens what becomes of a connection of @q to a unix socket, of
+ * which nobody knows that yet (is_ahead): some enforcing rule has `listener` or `listener_user`,
+ * and @q's path.
+ */
+bool policy_stack_wants_listener(const struct policy_stack *s, const struct policy_query *q);
 /* Whether some enforcing rule has a max_bytes_sent. */
 bool policy_stack_limits_sent(const struct policy_stack *s);
 bool policy_applies_to(const struct policy *p, const struct policy_subject *who);

@@ -77,7 +77,23 @@ static int parse_flag(const struct loader *l, const struct node *n, _unused_ voi
 
 static int parse_max_bytes_sent(const struct loader *l, const struct node *n, void *target)
 {
-	return schema_size(l, n, "max_bytes_sent", &((struct rule *)target)->max_bytes_sent);
+	return schema_size(l, n, "max_bytes_sent", &((struct rule *)target)->sent.max);
+}
+
+static int parse_sent_per(const struct loader *l, const struct node *n, void *target)
+{
+	struct rule *rule = target;
+	struct bytes s = {};
+	int r = schema_string(l, n, "max_bytes_sent_per", &s);
+
+	if (r < 0)
+		return r;
+	rule->sent.is_per_domain = bytes_eq_str(s, "domain");
+	if (rule->sent.is_per_domain || bytes_eq_str(s, "rule"))
+		return 0;
+	return loader_fail(l, n,
+			   "'max_bytes_sent_per' must be rule (what its connections send together) "
+			   "or domain (what those to one name do)");
 }
 
 static int parse_cost(const struct loader *l, const struct node *n, void *target)
@@ -214,12 +230,19 @@ static int parse_examples(_unused_ const struct loader *l, _unused_ const struct
 }
 
 static const struct field rule_fields[] = {
-	{"name", true, parse_rule_name},       {"match", true, match_parse},
-	{"unless", false, match_unless_parse}, {"action", true, parse_action},
-	{"reason", false, parse_reason},       {"suggest", false, parse_suggest},
-	{"priority", false, parse_priority},   {"flag", false, parse_flag},
-	{"cost", false, parse_cost},           {"ask", false, parse_ask},
-	{"examples", false, parse_examples},   {"max_bytes_sent", false, parse_max_bytes_sent},
+	{"name", true, parse_rule_name},
+	{"match", true, match_parse},
+	{"unless", false, match_unless_parse},
+	{"action", true, parse_action},
+	{"reason", false, parse_reason},
+	{"suggest", false, parse_suggest},
+	{"priority", false, parse_priority},
+	{"flag", false, parse_flag},
+	{"cost", false, parse_cost},
+	{"ask", false, parse_ask},
+	{"examples", false, parse_examples},
+	{"max_bytes_sent", false, parse_max_bytes_sent},
+	{"max_bytes_sent_per", false, parse_sent_per},
 };
 
 /* ---- the keys together */
@@ -265,12 +288,16 @@ static int check_together(const struct loader *l, const struct node *n, struct r
 			l, source_key(n, "unless"),
 			"'verify', 'http_method' and 'http_path' in 'unless' need 'domain' "
 			"in 'match': the names whose connections are looked into");
-	if (rule->max_bytes_sent && (!rule->looks || rule->action == VERDICT_DENY))
+	if (rule->sent.max && (!rule->looks || rule->action == VERDICT_DENY))
 		return loader_fail(
 			l, source_key(n, "max_bytes_sent"),
 			"'max_bytes_sent' is measured by the process that looks into "
 			"connections: it needs 'verify: sni' in 'match', and an action that "
 			"lets them through");
+	if (source_key(n, "max_bytes_sent_per") && !rule->sent.max)
+		return loader_fail(l, source_key(n, "max_bytes_sent_per"),
+				   "'max_bytes_sent_per' says what 'max_bytes_sent' is counted "
+				   "for, which is not given");
 	if (cost && !(rule->match.ops & (OP_BIT(OP_EXEC) | OP_BIT(OP_CONNECT))))
 		return loader_fail(l, cost,
 				   "'cost' charges commands and connections; this rule matches "
@@ -402,7 +429,8 @@ static int parse_source(const struct loader *l, const struct source *s, struct a
 		if (r < 0)
 			return r;
 		p->has_looks |= rule->looks;
-		p->limits_sent |= rule->max_bytes_sent != 0;
+		p->has_meets |= rule->meets;
+		p->limits_sent |= rule->sent.max != 0;
 		p->n_rules++;
 	}
 	return 0;

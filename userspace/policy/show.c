@@ -253,8 +253,10 @@ static void show_rule(const struct rule *rule, size_t number, struct strbuf *out
 		py_add_float(out, rule->cost);
 		strbuf_add_char(out, '\n');
 	}
-	if (rule->max_bytes_sent)
-		strbuf_add_fmt(out, "  max_bytes_sent: %" PRIu64 "\n", rule->max_bytes_sent);
+	if (rule->sent.max)
+		strbuf_add_fmt(out, "  max_bytes_sent: %" PRIu64 "\n", rule->sent.max);
+	if (rule->sent.is_per_domain)
+		strbuf_add_str(out, "  max_bytes_sent_per: domain\n");
 	if (rule->ask)
 		show_ask(rule->ask, out);
 }

@@ -188,7 +188,7 @@ static struct policy_source source_of_rule(const struct policy *p, const struct 
 	source.word = verdict_name(is_limit ? VERDICT_DENY : rule->action);
 	source.suggest = is_limit ? NULL : rule->suggest;
 	source.ask = is_limit ? NULL : rule->ask;
-	source.max_bytes_sent = rule->max_bytes_sent;
+	source.sent = rule->sent;
 	source.is_on_question = rule->match.has_resolve;
 	return source;
 }

@@ -273,6 +273,11 @@ static void carry_out_approved(struct context *c, struct held *h)
 				record_gone(s, h);
 			return;
 		}
+		if (h->has_met && supervise_meet(c, &h->notif, &a) < 0) {
+			if (!has_begun)
+				record_gone(s, h);
+			return;
+		}
 		action_identify(c->decoder, &a, &identity);
 		if (!action_identity_eq(&identity, &h->identity)) {
 			refuse_approved(s, h, "changed-while-held");
@@ -298,6 +303,7 @@ static void run_approval(void *context, struct receivers_job *job, bool is_refus
 				action_error_name(ACTION_OVERLOAD));
 	} else {
 		carry_out_approved(c, approval->held);
+		c->met.fd = fd_close(c->met.fd);
 		action_decoder_release(c->decoder);
 	}
 	held_free(approval->held);

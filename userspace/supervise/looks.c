@@ -19,7 +19,7 @@ struct looks_desk {
 	struct engine *engine;
 	struct redact_scratch *scratch; /* NULL: nothing is redacted */
 	struct strbuf domains;
-	/* Rules with a limit on what is sent, each in its slot. */
+	/* Limits on what is sent, each in its slot; domains are malloc'd. */
 	struct engine_limit limits[LEAD_LIMITS_MAX];
 	size_t n_limits;
 	pthread_t thread;
@@ -123,16 +123,28 @@ static const char *layer_of(enum policy_look look)
 	return layers[look];
 }
 
-/* Return: the rule's slot, LEAD_LIMITS_MAX when there is none left. */
+static bool counts_with(const struct engine_limit *a, const struct engine_limit *b)
+{
+	return a->policy == b->policy && a->rule == b->rule && bytes_eq(a->domain, b->domain);
+}
+
+/* Return: its slot, LEAD_LIMITS_MAX when there is none left. */
 static uint32_t slot_of(struct looks_desk *desk, const struct engine_limit *limit)
 {
+	struct engine_limit *added;
+	char *domain;
 	uint32_t i = 0;
 
-	while (i < desk->n_limits &&
-	       (desk->limits[i].policy != limit->policy || desk->limits[i].rule != limit->rule))
+	while (i < desk->n_limits && !counts_with(&desk->limits[i], limit))
 		i++;
-	if (i == desk->n_limits && i < LEAD_LIMITS_MAX)
-		desk->limits[desk->n_limits++] = *limit;
+	if (i < desk->n_limits || i == LEAD_LIMITS_MAX)
+		return i;
+	domain = limit->domain.p ? strndup(limit->domain.p, limit->domain.len) : NULL;
+	if (limit->domain.p && !domain)
+		return LEAD_LIMITS_MAX;
+	added = &desk->limits[desk->n_limits++];
+	*added = *limit;
+	added->domain.p = domain;
 	return i;
 }
 
@@ -160,9 +172,11 @@ static void note_limit(struct looks_desk *desk, const struct lead_request *q)
 		return;
 	(void)write_end(&q->to, to);
 	(void)snprintf(note, sizeof(note),
-		       "The connections of rule '%s' of policy '%s' have sent the %" PRIu64
+		       "The connections of rule '%s' of policy '%s'%s%.*s have sent the %" PRIu64
 		       " bytes that they may (max_bytes_sent): one to %s was ended.",
-		       limit->rule, limit->policy, limit->max_bytes_sent, to);
+		       limit->rule, limit->policy, limit->domain.p ? " to " : "",
+		       (int)limit->domain.len, limit->domain.p ? limit->domain.p : "",
+		       limit->max_bytes_sent, to);
 	r.note = bytes_of(note);
 	(void)supervise_record(desk->supervise, &r);
 }
@@ -240,6 +254,8 @@ static void desk_free(struct looks_desk *desk)
 {
 	engine_free(desk->engine);
 	redact_scratch_free(desk->scratch);
+	for (size_t i = 0; i < desk->n_limits; i++)
+		free((void *)(uintptr_t)desk->limits[i].domain.p);
 	strbuf_fini(&desk->domains);
 	free(desk);
 }

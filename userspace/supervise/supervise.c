@@ -106,6 +106,7 @@ void *supervise_context_new(void *supervise)
 	if (!c)
 		return NULL;
 	c->supervise = s;
+	c->met.fd = -1;
 	if (s->config.redact) {
 		c->scratch = redact_scratch_new();
 		if (!c->scratch) {
@@ -135,6 +136,7 @@ void supervise_context_free(void *context)
 	redact_scratch_free(c->scratch);
 	strbuf_fini(&c->steps);
 	strbuf_fini(&c->domains);
+	(void)fd_close(c->met.fd);
 	free(c);
 }
 
@@ -249,6 +251,7 @@ static void handle_ask(struct context *c, const struct seccomp_notif *n, struct 
 		.ask = d->source.ask,
 		.charge = d->charge,
 		.is_led = d->is_led,
+		.has_met = a->has_met,
 		.subject = d->subject,
 	};
 
@@ -327,6 +330,11 @@ static int decide(struct context *c, const struct seccomp_notif *n, struct actio
 	struct decision d;
 
 	engine_decide(c->engine, a, now, &d);
+	if (d.wants_listener) {
+		if (supervise_meet(c, n, a) < 0)
+			return 0;
+		engine_decide(c->engine, a, now, &d);
+	}
 	supervise_settle_lead(a, d.is_led, d.approver);
 	supervise_fill_record(&r, a, &d);
 	strbuf_reset(&c->steps);
@@ -334,6 +342,7 @@ static int decide(struct context *c, const struct seccomp_notif *n, struct actio
 	if (c->steps.len)
 		r.steps = strbuf_bytes(&c->steps);
 	supervise_add_domains(&c->domains, &d, &r);
+	supervise_add_listener(c, a, &r);
 	/* Here, after the decision and before anybody keeps or shows it. */
 	if (c->scratch)
 		redact_record(config->redact, c->scratch, &r);
@@ -385,6 +394,7 @@ void supervise_handle(void *context, struct seccomp_notif *n)
 		r = handle_once(c, n);
 	if (r == -ESTALE)
 		(void)supervise_answer_errno(c->supervise->config.listener, n->id, EACCES);
+	c->met.fd = fd_close(c->met.fd);
 	action_decoder_release(c->decoder);
 }
 

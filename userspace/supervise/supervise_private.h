@@ -43,9 +43,11 @@ struct context {
 	struct action_decoder *decoder;
 	struct engine *engine;
 	struct behalf *behalf;
-	struct redact_scratch *scratch; /* NULL: nothing is redacted */
-	struct strbuf steps;            /* of the action at hand, as its record has them */
-	struct strbuf domains;          /* likewise */
+	struct redact_scratch *scratch;      /* NULL: nothing is redacted */
+	struct strbuf steps;                 /* of the action at hand, as its record has them */
+	struct strbuf domains;               /* likewise */
+	struct behalf_met met;               /* whom the action at hand would connect to */
+	char listener[POLICY_LISTENER_SIZE]; /* likewise, as its record has it */
 	bool knows_foreign_roots;
 };
 
@@ -55,6 +57,13 @@ void supervise_fill_record(struct audit_record *r, const struct action *a,
 /* The names by which the first step was decided on, in @text, which the record borrows. */
 #define SUPERVISE_DOMAINS_BYTES ((NAMES_AT_ADDRESS + 1) * (DNS_NAME_SIZE + 4))
 void supervise_add_domains(struct strbuf *text, const struct decision *d, struct audit_record *r);
+/*
+ * meet.c: finds out who listens for @a, for the engine to decide on. Return: 0; -ECANCELED: the
+ * call was answered, or nobody waits any more.
+ */
+int supervise_meet(struct context *c, const struct seccomp_notif *n, struct action *a) _must_check_;
+/* Who was met, which the record borrows. */
+void supervise_add_listener(struct context *c, const struct action *a, struct audit_record *r);
 /* How a connection is made is settled with the verdict, which knew the names of its address. */
 void supervise_settle_lead(struct action *a, bool is_led, bool is_approved);
 /* Appends to the log; a log that fails may end the session. Return: 0, -errno. */

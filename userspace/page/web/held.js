@@ -44,6 +44,8 @@ function about(h) {
 		row(dl, "As asked", code(h.asked));
 	if (h.names)
 		row(dl, "Known as", words(h.names, 8));
+	if (h.listener)
+		row(dl, "Listens there", code(h.listener));
 	if (h.object2)
 		row(dl, "To", code(h.object2));
 	if (h.cwd)
