@@ -105,7 +105,8 @@ static _Noreturn void serve(struct service *s, int to_us, struct client *self)
 
 /*
  * A process is made before there is a client for it, so that he need not wait for what can be
- * prepared. Return: 0, -errno: there is no spare one.
+ * prepared; and so that none has another's connection, which would not end then. Return: 0, -errno:
+ * there is no spare one.
  */
 static int make_spare(struct service *s)
 {
@@ -145,11 +146,8 @@ static void let_spare_go(struct service *s)
 static int hand_over(struct service *s, int socket, uid_t uid)
 {
 	const struct layers_header client = {.size = sizeof(client)};
-	int r = make_spare(s);
+	int r = s->spare ? layers_send(s->to_spare, &client, &socket, 1) : -EAGAIN;
 
-	if (r < 0)
-		return r;
-	r = layers_send(s->to_spare, &client, &socket, 1);
 	if (r == 0) {
 		s->spare->state = SERVED;
 		s->spare->uid = uid;
@@ -173,8 +171,7 @@ static void accept_client(struct service *s)
 		return connection_refuse(socket, -EUSERS, obstacle);
 	r = hand_over(s, socket, who.uid);
 	if (r < 0)
-		return connection_refuse(socket, r, "no process can be made for it");
-	(void)make_spare(s);
+		connection_refuse(socket, r, "no process can be made for it");
 }
 
 /* ---- */
@@ -223,8 +220,10 @@ static int run(struct service *s)
 	for (;;) {
 		const bool has_left = clear_left(s);
 		const bool is_idle = s->config->ends_idle && count(s, NULL) == 0;
-		int r = poll(fds, ARRAY_SIZE(fds), has_left ? DRAIN_MS : is_idle ? IDLE_MS : -1);
+		int r;
 
+		(void)make_spare(s);
+		r = poll(fds, ARRAY_SIZE(fds), has_left ? DRAIN_MS : is_idle ? IDLE_MS : -1);
 		if (r < 0 && errno != EINTR)
 			return -errno;
 		if (r == 0 && is_idle)
@@ -233,8 +232,10 @@ static int run(struct service *s)
 			continue;
 		if (fds[1].revents)
 			reap(s);
-		if (fds[0].revents)
+		if (fds[0].revents) {
+			(void)make_spare(s);
 			accept_client(s);
+		}
 	}
 }
 
@@ -247,7 +248,6 @@ static void load(struct service *s)
 	if (net_programs_load(&s->programs) < 0)
 		(void)fprintf(stderr, "holdfast-loader: bpf-net cannot be loaded: %s\n",
 			      s->programs.reason);
-	(void)make_spare(s);
 }
 
 int service_run(const struct service_config *config)
