@@ -5,9 +5,8 @@
 
 setup() {
 	load helpers/common
-	hf_setup
-	skip_without dnsmasq unshare ip curl openssl
-	unshare "${SPACES[@]}" true || skip "no network namespace can be had"
+	load helpers/look
+	look_setup
 	policy names <<EOF
 default: {tool: allow, path: allow, network: deny, unix: allow, resolve: allow}
 rules:
@@ -18,23 +17,6 @@ EOF
 
 teardown() {
 	hf_teardown
-}
-
-SPACES=(-n -m)
-if ((EUID)); then
-	SPACES=(-U -r -n -m)
-fi
-
-world() {
-	unshare "${SPACES[@]}" "$HELPERS/look_world.bash" "$T" "$@"
-}
-
-hf_world() {
-	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
-}
-
-client() {
-	hf_world /usr/bin/python3 "$HELPERS/look_client.py" "$T" "$@"
 }
 
 @test "who says the name that was resolved is let through, and the records say whom" {

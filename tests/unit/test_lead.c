@@ -16,7 +16,7 @@ static struct lead_end end_of(uint8_t last, uint16_t port)
 static void test_tickets(void **state)
 {
 	const struct lead_end from = end_of(1, 1000), to = end_of(2, 443), other = end_of(3, 443);
-	const struct lead_ticket ticket = {.pid = 7};
+	const struct lead_ticket ticket = {.dest = other, .pid = 7};
 	struct lead_ticket got = {};
 	struct lead_tickets *t;
 
@@ -26,6 +26,8 @@ static void test_tickets(void **state)
 	assert_int_equal(lead_tickets_add(t, &from, &to, &ticket), 0);
 	assert_true(lead_tickets_find(t, &from, &to, &got));
 	assert_int_equal(got.pid, 7);
+	assert_true(lead_end_equal(&got.dest, &other));
+	assert_false(lead_end_equal(&got.dest, &to));
 	assert_false(lead_tickets_find(t, &from, &other, &got));
 	assert_false(lead_tickets_find(t, &to, &from, &got));
 	/* The same port again, before the end of the last one was told. */

@@ -47,8 +47,9 @@ int network_connect(const struct behalf *b, const struct action *a, int fd)
 
 	if (!net->is_pinned) {
 		struct sockaddr_in6 led;
-		struct bytes to = net->is_question ? network_where_led(b, a, net->address, &led)
-						   : net->address;
+		struct bytes to = net->is_question || net->is_led
+					  ? network_where_led(b, a, net->address, &led)
+					  : net->address;
 
 		return connect(fd, address_of(to), (socklen_t)to.len) < 0 ? -errno : 0;
 	}
@@ -130,7 +131,7 @@ static ssize_t lead_and_send(struct behalf *b, const struct action *a, const str
 		r = network_lead_look(b, a, m->name);
 	else if (m->name.len && !net->is_led)
 		r = network_lead(b, a, m->is_question);
-	if (m->is_question)
+	if (m->is_question || (m->name.len && net->is_led))
 		led.name = network_where_led(b, a, m->name, &where);
 	if (r == 0)
 		r = network_send(b, a, &led, net->flags);

@@ -2,7 +2,9 @@
 /*
  * Connections into which the leader is to look (names/lead.h). As with questions to the DNS, the
  * agent's socket is replaced by one of the helper's network namespace, so that it has the peer that
- * the agent asked for, and the address of its own that it would have had.
+ * the agent asked for, and the address of its own that it would have had. Where the helper has no
+ * namespace, the agent's own socket is connected to the leader on loopback, from a port by which
+ * the leader is told where it was meant to go; the agent can tell by its peer's name.
  *
  * The connection stands at once: what the server says to it (that it refuses, that it is not there)
  * comes later, as a reset. Rejected: connecting to the server first, which would tell it of a
@@ -105,18 +107,55 @@ static int make_socket(struct names_config *names, const struct act_network *net
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-static int add_ticket(struct names_config *names, const struct action *a, int fd,
-		      const struct lead_end *to)
+static int add_ticket(struct names_config *names, const struct action *a,
+		      const struct lead_end *from, const struct lead_end *to,
+		      const struct lead_end *dest)
 {
-	struct lead_ticket ticket = {.pid = a->pid,
+	struct lead_ticket ticket = {.dest = *dest,
+				     .pid = a->pid,
 				     .tid = a->tid,
 				     .ppid = a->ppid,
 				     .is_approved = a->act.network.is_approved};
-	const struct lead_end from = end_of(fd);
 
 	if (a->exe.p && a->exe.len < sizeof(ticket.exe))
 		memcpy(ticket.exe, a->exe.p, a->exe.len);
-	return from.port ? lead_tickets_add(names->tickets, &from, to, &ticket) : -EACCES;
+	return from->port ? lead_tickets_add(names->tickets, from, to, &ticket) : -EACCES;
+}
+
+/* The agent's socket gets its port before it is connected, so that the leader's question finds the
+ * ticket. Return: 0, -errno. */
+static int lead_on_loopback(struct behalf *b, const struct action *a, struct bytes address,
+			    const struct lead_end *dest)
+{
+	static const uint8_t any[16];
+	const struct act_network *net = &a->act.network;
+	struct lead_end from = end_of(net->socket), to;
+	struct sockaddr_storage source;
+	struct sockaddr_in6 leader, own;
+	struct bytes led = network_where_led(b, a, address, &leader);
+	const int off = 0;
+	socklen_t len;
+	int r = find_source(net->family, address, &source, &len);
+
+	if (r < 0)
+		return r;
+	if (!read_end(led, &to))
+		return -EACCES;
+	if (from.port == 0) {
+		own = leader;
+		own.sin6_port = 0; /* where IPv4 has it, too */
+		(void)setsockopt(net->socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &off,
+				 sizeof(off));
+		if (bind(net->socket, (const struct sockaddr *)&own, (socklen_t)led.len) < 0)
+			return -errno;
+		from = end_of(net->socket);
+	}
+	/* Bound to a port alone, it will have the address that it is connected to. */
+	if (memcmp(from.ip, any, from.is_v4 ? 4 : sizeof(any)) == 0) {
+		from.is_v4 = to.is_v4;
+		memcpy(from.ip, to.ip, sizeof(from.ip));
+	}
+	return add_ticket(b->config.names, a, &from, &to, dest);
 }
 
 int network_lead_look(struct behalf *b, const struct action *a, struct bytes address)
@@ -127,12 +166,10 @@ int network_lead_look(struct behalf *b, const struct action *a, struct bytes add
 	struct sockaddr_storage peer;
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie), peer_len = sizeof(peer);
-	struct lead_end to;
+	struct lead_end from, to;
 	int r;
 
-	/* Without a namespace there is no leader: what has to be looked into is not let through. */
-	if (!names || names_helper_is_on_loopback(&names->helper) || net->type != SOCK_STREAM ||
-	    !read_end(address, &to) ||
+	if (!names || net->type != SOCK_STREAM || !read_end(address, &to) ||
 	    getsockopt(net->socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
 		return -EACCES;
 	/* One that is connected only fails, with what the kernel says. */
@@ -141,9 +178,12 @@ int network_lead_look(struct behalf *b, const struct action *a, struct bytes add
 	/* Of a namespace of the agent's own there is no way to the leader. */
 	if (cookie != names->helper.net_cookie && cookie != names->helper.own_cookie)
 		return -EACCES;
+	if (names_helper_is_on_loopback(&names->helper))
+		return lead_on_loopback(b, a, address, &to);
 	fd = make_socket(names, net, address, to.port);
 	if (fd < 0)
 		return fd;
-	r = add_ticket(names, a, fd, &to);
+	from = end_of(fd);
+	r = add_ticket(names, a, &from, &to, &to);
 	return r < 0 ? r : network_replace(b, a, fd);
 }

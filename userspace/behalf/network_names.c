@@ -183,16 +183,19 @@ struct bytes network_where_led(const struct behalf *b, const struct action *a, s
 	const struct act_network *net = &a->act.network;
 	const struct names_helper *h = b->config.names ? &b->config.names->helper : NULL;
 	const size_t kind = net->type == SOCK_STREAM;
+	uint16_t port_v4, port_v6;
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	if (!h || !names_helper_is_on_loopback(h))
 		return address;
+	port_v4 = net->is_led ? h->lead_ports[0] : h->ports[kind];
+	port_v6 = net->is_led ? h->lead_ports[1] : h->ports[2 + kind];
 	*ret = (struct sockaddr_in6){.sin6_family = AF_INET6,
-				     .sin6_port = htons(h->ports[2 + kind]),
+				     .sin6_port = htons(port_v6),
 				     .sin6_addr = in6addr_loopback};
 	if (net->family == AF_INET6 && ret->sin6_port)
 		return (struct bytes){.p = (const char *)ret, .len = sizeof(*ret)};
-	in.sin_port = htons(h->ports[kind]);
+	in.sin_port = htons(port_v4);
 	if (net->family == AF_INET) {
 		memcpy(ret, &in, sizeof(in));
 		return (struct bytes){.p = (const char *)ret, .len = sizeof(in)};

@@ -36,7 +36,8 @@ ssize_t network_send(struct behalf *b, const struct action *a, const struct act_
  * -errno.
  */
 int network_lead(struct behalf *b, const struct action *a, bool is_question) _must_check_;
-/* Where a question for @address goes instead of it: *ret, where the helper listens on loopback. */
+/* Where a question for @address, or a connection that is looked into, goes instead of it: *ret,
+ * where the helper listens on loopback. */
 struct bytes network_where_led(const struct behalf *b, const struct action *a, struct bytes address,
 			       struct sockaddr_in6 *ret);
 /* What a program may have set of a socket and expects to find set; its address likewise. */

@@ -33,7 +33,8 @@ struct socket_reply {
 /* What the minder says first. */
 struct ready {
 	int32_t error;
-	uint16_t ports[NAMES_LISTENERS]; /* see struct names_helper */
+	/* See struct names_helper. */
+	uint16_t ports[NAMES_LISTENERS], lead_ports[LEAD_LISTENERS];
 };
 
 /* ---- messages with descriptors */
@@ -248,6 +249,8 @@ static pid_t start_resolver(const struct resolver_config *config, const struct l
 	begin_child(minder, "holdfast-dns");
 	(void)close(lead->supervisor);
 	(void)close(lead->maker);
+	for (size_t i = 0; i < LEAD_LISTENERS; i++)
+		(void)fd_close(lead->listeners[i]);
 	drop_rights();
 	resolver_run(config);
 }
@@ -274,20 +277,20 @@ static bool has_hung_up(int sock)
 }
 
 /* One resolver and one leader after the other, until the supervisor or the maker has gone. @maker
- * 0: there is none, and so nothing for a leader to listen on. */
+ * 0: there is none. */
 static _Noreturn void mind(const struct resolver_config *config, const struct lead_config *lead,
 			   pid_t maker)
 {
 	const struct timespec pause = {.tv_nsec = RESTART_NS * 1000000L};
 	pid_t resolver = start_resolver(config, lead), pid;
-	pid_t leader = maker ? start_leader(config, lead) : 0;
+	pid_t leader = start_leader(config, lead);
 
 	for (;;) {
 		pid = waitpid(-1, NULL, 0);
 		if ((maker && pid == maker) || (pid < 0 && errno == ECHILD) ||
 		    has_hung_up(config->questions))
 			_exit(EXIT_SUCCESS);
-		if (pid != resolver && (!leader || pid != leader))
+		if (pid != resolver && pid != leader)
 			continue;
 		(void)nanosleep(&pause, NULL);
 		if (pid == resolver)
@@ -323,11 +326,26 @@ static void leave_job(int fds[static 3])
 		_exit(EXIT_FAILURE);
 }
 
+/* Where there is no maker. Return: 0, -errno. */
+static int listen_on_loopback(struct resolver_config *config, struct lead_config *lead,
+			      struct ready *ready)
+{
+	static const int families[LEAD_LISTENERS] = {AF_INET, AF_INET6};
+	int r = namespace_listen_on_loopback(config->listeners, ready->ports);
+
+	for (size_t i = 0; r == 0 && i < LEAD_LISTENERS; i++) {
+		lead->listeners[i] = MAX(namespace_listen_tcp(families[i], 0), -1);
+		if (lead->listeners[i] >= 0)
+			ready->lead_ports[i] = namespace_port_of(lead->listeners[i]);
+	}
+	return r;
+}
+
 static _Noreturn void minder_run(int questions, int looks, int sockets)
 {
 	struct resolver_config config = {.questions = questions, .resolv_conf = RESOLV_CONF};
 	struct ready ready = {};
-	struct lead_config lead = {.supervisor = looks};
+	struct lead_config lead = {.supervisor = looks, .listeners = {-1, -1}};
 	pid_t minder, maker;
 	int pair[2], leader[2], n, r = 0;
 
@@ -360,7 +378,7 @@ static _Noreturn void minder_run(int questions, int looks, int sockets)
 	if (r < 0) {
 		(void)waitpid(maker, NULL, 0);
 		maker = 0;
-		if (namespace_listen_on_loopback(config.listeners, ready.ports) < 0)
+		if (listen_on_loopback(&config, &lead, &ready) < 0)
 			ready.error = -r;
 	}
 	(void)fds_send(sockets, &ready, sizeof(ready), NULL, 0);
@@ -402,6 +420,7 @@ static int await_ready(struct names_helper *h)
 	if (ready.error)
 		return -ready.error;
 	memcpy(h->ports, ready.ports, sizeof(h->ports));
+	memcpy(h->lead_ports, ready.lead_ports, sizeof(h->lead_ports));
 	return setsockopt(h->sockets, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0
 		       ? -errno
 		       : 0;

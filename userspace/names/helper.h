@@ -8,9 +8,9 @@
  *             sockets there. A question that the agent sends from such a socket to port 53 of any
  *             address arrives at the resolver, and its answer comes from that very address, so that
  *             nobody who checks where an answer comes from sees a difference.
- *             Where no namespace can be had there is no maker, and the resolver listens on loopback
- *             of the session's: questions are led there by their address. Programs that check where
- *             an answer comes from (musl's) then get none.
+ *             Where no namespace can be had there is no maker, and resolver and leader listen on
+ *             loopback of the session's: questions and connections are led there by their address.
+ *             Programs that check where an answer comes from (musl's) then get none.
  *   leader    reads the first bytes of connections (names/lead.h), which are led to it as questions
  *             are led to the resolver.
  *   resolver  reads questions (names/resolver.c), asks the supervisor about each name, and asks the
@@ -25,13 +25,16 @@
 #include "policy/policy.h"
 
 #define NAMES_LISTENERS 4 /* UDP and TCP, of IPv4 and IPv6, in this order */
+#define LEAD_LISTENERS  2 /* of IPv4 and IPv6, in this order */
 
 struct names_helper {
 	int questions; /* from the resolver: struct names_request; -1: there is none */
 	int looks;     /* from the leader: struct lead_request */
 	int sockets;   /* to the maker: names_socket() */
-	/* Of the listeners on loopback; 0: there is no such one. All 0: there is a maker. */
+	/* Of the listeners on loopback; 0: there is no such one. All 0: there is a maker. The
+	 * leader's are of TCP, IPv4 and IPv6. */
 	uint16_t ports[NAMES_LISTENERS];
+	uint16_t lead_ports[LEAD_LISTENERS];
 	/* SO_NETNS_COOKIE of the namespace in which they were started, and of the maker's (0: there
 	 * is none). */
 	uint64_t net_cookie, own_cookie;
@@ -112,6 +115,8 @@ int namespace_listen(int ret[static NAMES_LISTENERS]) _must_check_;
 /* Those on loopback, with ports of the kernel's choice. Return: 0, -errno. */
 int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
 				 uint16_t ret_ports[static NAMES_LISTENERS]) _must_check_;
-/* A listener for TCP on @port of every address of it, which does not block. Return: a descriptor,
- * -errno. */
+/* A listener for TCP on @port of every address of it, which does not block; 0: on loopback, with a
+ * port of the kernel's choice. Return: a descriptor, -errno. */
 int namespace_listen_tcp(int family, uint16_t port) _must_check_;
+/* Return: the port that @fd listens on, 0: it cannot be told. */
+uint16_t namespace_port_of(int fd);

@@ -80,6 +80,22 @@ int lead_watch(struct lead_conn *c, int fd)
 	return epoll_ctl(c->lead->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+static bool is_on_loopback(const struct lead *l)
+{
+	return l->config.listeners[0] >= 0;
+}
+
+static void ask_who(struct lead_conn *c)
+{
+	c->request = calloc(1, sizeof(*c->request));
+	if (!c->request) {
+		lead_end(c, true);
+		return;
+	}
+	c->request->kind = LEAD_WHO;
+	lead_ask(c, LEAD_FIRST);
+}
+
 static void conn_new(struct lead *l, int fd, const struct sockaddr_storage *from,
 		     const struct sockaddr_storage *to)
 {
@@ -105,9 +121,13 @@ static void conn_new(struct lead *l, int fd, const struct sockaddr_storage *from
 	l->n++;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	c->dest = c->to;
 	if (lead_watch(c, fd) < 0)
 		lead_end(c, true);
-	lead_put(c, LIST_SILENT);
+	else if (is_on_loopback(l))
+		ask_who(c);
+	else
+		lead_put(c, LIST_SILENT);
 	lead_put(c, LIST_READY);
 }
 
@@ -158,6 +178,7 @@ void lead_ask(struct lead_conn *c, enum lead_state after)
 	c->after = after;
 	c->request->from = c->from;
 	c->request->to = c->to;
+	c->request->dest = c->dest;
 	c->seq = ++c->lead->generation % GENERATIONS * LEAD_MAX + c->slot;
 	c->request->seq = c->seq;
 	lead_put(c, LIST_TELL);
@@ -208,6 +229,11 @@ static void hear(struct lead *l)
 		l->n_asked--;
 		free(TAKE_PTR(c->request));
 		c->state = c->after;
+		if (c->state == LEAD_FIRST) {
+			c->dest = reply.dest;
+			c->since_ns = clock_monotonic_ns();
+			lead_put(c, LIST_SILENT);
+		}
 		c->n_limits = MIN((size_t)reply.n_limits, ARRAY_SIZE(c->limits));
 		memcpy(c->limits, reply.limits, c->n_limits * sizeof(c->limits[0]));
 		if (!reply.is_allowed)
@@ -220,6 +246,20 @@ static void hear(struct lead *l)
 
 /* ---- what comes */
 
+/* @fd -1: there is no such family. */
+static void add_listener(struct lead *l, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET,
+				    .data.u64 = EVENT_LISTENER | l->n_listeners};
+
+	if (fd < 0)
+		return;
+	if (l->n_listeners == ARRAY_SIZE(l->listeners) ||
+	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		_exit(EXIT_FAILURE);
+	l->listeners[l->n_listeners++] = fd;
+}
+
 static void take_listeners(struct lead *l)
 {
 	uint16_t port;
@@ -227,15 +267,8 @@ static void take_listeners(struct lead *l)
 
 	if (n == -EPIPE)
 		_exit(EXIT_SUCCESS);
-	for (int i = 0; i < n; i++) {
-		struct epoll_event event = {.events = EPOLLIN | EPOLLET,
-					    .data.u64 = EVENT_LISTENER | l->n_listeners};
-
-		if (l->n_listeners == ARRAY_SIZE(l->listeners) ||
-		    epoll_ctl(l->epoll, EPOLL_CTL_ADD, fds[i], &event) < 0)
-			_exit(EXIT_FAILURE);
-		l->listeners[l->n_listeners++] = fds[i];
-	}
+	for (int i = 0; i < n; i++)
+		add_listener(l, fds[i]);
 }
 
 static void take_connections(struct lead *l, int listener)
@@ -362,10 +395,15 @@ _Noreturn void lead_run(const struct lead_config *config)
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l.epoll < 0 ||
 	    add(&l, config->supervisor, EPOLLIN | EPOLLOUT | EPOLLET, EVENT_SUPERVISOR) < 0 ||
-	    add(&l, config->maker, EPOLLIN, EVENT_MAKER) < 0 ||
-	    send(config->supervisor, &begin, sizeof(begin), MSG_NOSIGNAL) < 0 ||
-	    send(config->maker, "", 1, MSG_NOSIGNAL) < 0)
+	    send(config->supervisor, &begin, sizeof(begin), MSG_NOSIGNAL) < 0)
 		_exit(EXIT_FAILURE);
+	if (is_on_loopback(&l)) {
+		for (int i = 0; i < LEAD_LISTENERS; i++)
+			add_listener(&l, config->listeners[i]);
+	} else if (add(&l, config->maker, EPOLLIN, EVENT_MAKER) < 0 ||
+		   send(config->maker, "", 1, MSG_NOSIGNAL) < 0) {
+		_exit(EXIT_FAILURE);
+	}
 	for (;;)
 		turn(&l);
 }

@@ -6,10 +6,15 @@
  * through without being read, except that of HTTP each request is asked about. TLS is not broken
  * open.
  *
+ * Where there is no maker it listens on loopback, where anybody may connect to it: it first asks
+ * the supervisor whose connection one is and whereto it was meant, and resets those of strangers.
+ * The agent's socket then has the leader for its peer.
+ *
  * Between it and the supervisor: requests, each with one reply, in any order.
  */
 #pragma once
 
+#include "names/helper.h"
 #include "names/http_head.h"
 #include "policy/policy.h"
 
@@ -31,6 +36,7 @@ struct lead_end {
 
 enum lead_request_kind {
 	LEAD_BEGIN, /* the process has begun: it knows no connection */
+	LEAD_WHO,   /* on loopback: where was it meant to go? */
 	LEAD_LOOK,  /* may it go on? */
 	LEAD_LIMIT, /* what a rule lets be sent has been sent */
 	LEAD_OVER,  /* it has ended; no reply */
@@ -41,6 +47,7 @@ struct lead_request {
 	uint32_t seq;
 	uint32_t kind;
 	struct lead_end from, to; /* of the agent's socket */
+	struct lead_end dest;     /* where it was meant to go: @to, but on loopback */
 	uint32_t look;            /* enum policy_look */
 	uint32_t slot;            /* LEAD_LIMIT */
 	bool has_name, has_path;
@@ -57,6 +64,7 @@ struct lead_limit {
 struct lead_reply {
 	uint32_t seq;
 	uint32_t is_allowed;
+	struct lead_end dest; /* LEAD_WHO */
 	uint32_t n_limits;
 	struct lead_limit limits[POLICY_MAX_STACK];
 };
@@ -65,6 +73,7 @@ struct lead_config {
 	uint64_t *sent; /* LEAD_LIMITS_MAX of them, which outlive the process */
 	int supervisor; /* a SOCK_SEQPACKET for the above */
 	int maker;      /* listeners come from it, each with its port, once it was sent anything */
+	int listeners[LEAD_LISTENERS]; /* on loopback; both -1: there is a maker */
 };
 
 /* Until the supervisor has gone. */
@@ -73,6 +82,7 @@ _Noreturn void lead_run(const struct lead_config *config);
 /* ---- which connections the supervisor has led: one table for a session; locks itself */
 
 struct lead_ticket {
+	struct lead_end dest;
 	pid_t pid, tid, ppid;
 	char exe[256];    /* "": unknown, or too long */
 	bool is_approved; /* somebody approved the connection */
@@ -85,6 +95,7 @@ struct lead_tickets *lead_tickets_free(struct lead_tickets *t);
 /* Before the connection is made. Return: 0; -ENOBUFS: there are too many; -ENOMEM. */
 int lead_tickets_add(struct lead_tickets *t, const struct lead_end *from, const struct lead_end *to,
 		     const struct lead_ticket *ticket) _must_check_;
+bool lead_end_equal(const struct lead_end *a, const struct lead_end *b);
 bool lead_tickets_find(struct lead_tickets *t, const struct lead_end *from,
 		       const struct lead_end *to, struct lead_ticket *ret);
 /* Those that are there belonged to a process that has gone: they give way when there are too many.

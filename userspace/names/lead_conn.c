@@ -167,7 +167,7 @@ static socklen_t address_of(const struct lead_end *end, struct sockaddr_storage 
 static int connect_up(struct lead_conn *c)
 {
 	struct sockaddr_storage address;
-	socklen_t len = address_of(&c->to, &address);
+	socklen_t len = address_of(&c->dest, &address);
 	const int on = 1;
 
 	c->up = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

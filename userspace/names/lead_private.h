@@ -42,11 +42,11 @@ struct lead_conn {
 	uint32_t slot, generation;
 	uint32_t seq; /* of the request whose reply it waits for */
 	enum lead_state state;
-	enum lead_state after; /* the reply */
-	enum lead_state then;  /* once the server has answered */
-	int down, up;          /* to the agent, to the server; -1: none */
-	bool is_connected;     /* up */
-	struct lead_end from, to;
+	enum lead_state after;          /* the reply */
+	enum lead_state then;           /* once the server has answered */
+	int down, up;                   /* to the agent, to the server; -1: none */
+	bool is_connected;              /* up */
+	struct lead_end from, to, dest; /* as in struct lead_request */
 	uint64_t since_ns;
 	struct lead_request *request; /* while it waits for its reply */
 	/* What the agent sent: @pass bytes of it may go on, of which @sent have. While it is asked

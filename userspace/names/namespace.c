@@ -156,21 +156,21 @@ int namespace_listen(int ret[static NAMES_LISTENERS])
 	return listen_all(ret, DNS_PORT);
 }
 
+uint16_t namespace_port_of(int fd)
+{
+	struct sockaddr_in6 own = {}; /* its port is where IPv4 has it, too */
+	socklen_t len = sizeof(own);
+
+	return getsockname(fd, (struct sockaddr *)&own, &len) < 0 ? 0 : ntohs(own.sin6_port);
+}
+
 int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
 				 uint16_t ret_ports[static NAMES_LISTENERS])
 {
 	int r = listen_all(ret, 0);
 
-	for (size_t i = 0; r == 0 && i < NAMES_LISTENERS; i++) {
-		struct sockaddr_in6 own = {.sin6_port = 0}; /* where IPv4 has it, too */
-		socklen_t len = sizeof(own);
-
-		if (ret[i] >= 0 && getsockname(ret[i], (struct sockaddr *)&own, &len) < 0)
-			r = -errno;
-		ret_ports[i] = ntohs(own.sin6_port);
-	}
-	if (r < 0)
-		close_all(ret);
+	for (size_t i = 0; r == 0 && i < NAMES_LISTENERS; i++)
+		ret_ports[i] = ret[i] < 0 ? 0 : namespace_port_of(ret[i]);
 	return r;
 }
 

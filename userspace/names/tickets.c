@@ -44,7 +44,7 @@ struct lead_tickets *lead_tickets_free(struct lead_tickets *t)
 	return NULL;
 }
 
-static bool is_same(const struct lead_end *a, const struct lead_end *b)
+bool lead_end_equal(const struct lead_end *a, const struct lead_end *b)
 {
 	return a->is_v4 == b->is_v4 && a->port == b->port &&
 	       memcmp(a->ip, b->ip, a->is_v4 ? 4 : 16) == 0;
@@ -57,7 +57,7 @@ static struct entry **place_of(struct lead_tickets *t, const struct lead_end *fr
 {
 	struct entry **at = &t->buckets[from->port & (BUCKETS - 1)];
 
-	while (*at && !(is_same(&(*at)->from, from) && is_same(&(*at)->to, to)))
+	while (*at && !(lead_end_equal(&(*at)->from, from) && lead_end_equal(&(*at)->to, to)))
 		at = &(*at)->next;
 	return at;
 }

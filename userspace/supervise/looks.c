@@ -74,7 +74,10 @@ static bool look_up(struct supervise *s, const struct lead_request *q, struct lo
 	if (!check_request(q) ||
 	    !lead_tickets_find(s->config.names->tickets, &q->from, &q->to, &ret->ticket))
 		return false;
-	*a = write_end(&q->to, ret->object);
+	/* On loopback the agent could have used its port once more, for another. */
+	if (!lead_end_equal(&q->dest, &ret->ticket.dest))
+		return false;
+	*a = write_end(&q->dest, ret->object);
 	write_asked(q, ret->asked);
 	ret->look = (struct action_look){
 		.kind = (enum policy_look)q->look,
@@ -170,7 +173,7 @@ static void note_limit(struct looks_desk *desk, const struct lead_request *q)
 
 	if (!limit)
 		return;
-	(void)write_end(&q->to, to);
+	(void)write_end(&q->dest, to);
 	(void)snprintf(note, sizeof(note),
 		       "The connections of rule '%s' of policy '%s'%s%.*s have sent the %" PRIu64
 		       " bytes that they may (max_bytes_sent): one to %s was ended.",
@@ -211,6 +214,7 @@ static void answer(struct looks_desk *desk, const struct lead_request *q)
 {
 	struct lead_tickets *tickets = desk->supervise->config.names->tickets;
 	struct lead_reply reply = {.seq = q->seq};
+	struct lead_ticket ticket;
 	struct looked looked;
 
 	switch (q->kind) {
@@ -220,6 +224,11 @@ static void answer(struct looks_desk *desk, const struct lead_request *q)
 	case LEAD_OVER:
 		lead_tickets_drop(tickets, &q->from, &q->to);
 		return;
+	case LEAD_WHO:
+		reply.is_allowed = lead_tickets_find(tickets, &q->from, &q->to, &ticket);
+		if (reply.is_allowed)
+			reply.dest = ticket.dest;
+		break;
 	case LEAD_LOOK:
 		if (look_up(desk->supervise, q, &looked))
 			decide(desk, &looked, &reply);

@@ -376,6 +376,72 @@ def no_blocking():
     return f"{error in (0, 115)} {bool(ready)} {sock.recv(12).decode()}"
 
 
+def bound():
+    """To a port alone, before."""
+    sock = socket.socket()
+    sock.bind(("", 0))
+    sock.connect((ADDRESS, 80))
+    sock.sendall(GET)
+    return f"{sock.recv(65536).count(b'HTTP/1.1 200')}"
+
+
+def six():
+    """By IPv6."""
+    sock = socket.create_connection((socket.getaddrinfo("six.good.example", 443)[0][4][0], 443), 10)
+    sock.sendall(hello("six.good.example"))
+    return outcome(sock)
+
+
+def stranger():
+    """Somebody else finds the port at which connections are read: who was not led there is reset."""
+    sock = connect(80)
+    try:
+        return outcome(socket.create_connection(sock.getpeername(), 10))
+    except ConnectionResetError:
+        return "reset"
+
+
+def port_again():
+    """While one connection stands, another address is asked for from its port: what is allowed there
+    is not to be had of the first."""
+    first, second = socket.socket(), socket.socket()
+    for sock in first, second:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    first.bind(("", 0))
+    second.bind(("", first.getsockname()[1]))
+    first.connect((socket.gethostbyname("first.good.example"), 443))
+    time.sleep(0.2)  # in which the leader asks whose it is
+    try:
+        second.connect((ADDRESS, 443))
+        return "connected"
+    except OSError:
+        pass
+    context = ssl.create_default_context(cafile=DIR / "cert.pem")
+    try:
+        with context.wrap_socket(first, server_hostname="good.example") as tls:
+            tls.sendall(GET)
+            data = tls.recv(65536).decode()
+    except ConnectionResetError:
+        return "safe"
+    return "safe" if f"X-Address: {ADDRESS}\r\n" in data else data
+
+
+def killed():
+    """Of a connection whose leader is killed, and of the next one."""
+    sock = connect(80)
+    sock.sendall(GET[:20])
+    print("begun", flush=True)
+    while not (DIR / "killed").exists():
+        time.sleep(0.05)
+    try:
+        end = sock.recv(100) or "closed"
+    except ConnectionResetError:
+        end = "reset"
+    sock = connect(80)
+    sock.sendall(GET)
+    return f"{end}, {sock.recv(12).decode()}"
+
+
 def udp():
     sock = socket.socket(type=socket.SOCK_DGRAM)
     try:

@@ -57,6 +57,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         body = (text + "\n").encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Address", self.connection.getsockname()[0].removeprefix("::ffff:"))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -70,7 +71,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 1024
+    address_family = socket.AF_INET6
     context = None
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
     def finish_request(self, request, address):
         if self.context:

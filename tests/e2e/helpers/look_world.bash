@@ -11,6 +11,7 @@ ip link set lo up
 for address in 203.0.113.53 198.51.100.1 198.51.100.2 198.51.100.3; do
 	ip address add "$address/32" dev lo
 done
+ip address add 2001:db8::1/128 dev lo nodad
 echo "nameserver 203.0.113.53" >"$dir/resolv.conf"
 mount --bind "$dir/resolv.conf" /etc/resolv.conf
 rm -f "$dir/up"
@@ -18,6 +19,7 @@ rm -f "$dir/up"
 dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts \
 	--listen-address=203.0.113.53 --bind-interfaces --local=/example/ \
 	--host-record=good.example,198.51.100.1 --host-record=api.good.example,198.51.100.1 \
+	--host-record=six.good.example,2001:db8::1 --host-record=both.good.example,198.51.100.1,2001:db8::1 \
 	--host-record=evil.example,198.51.100.2 --host-record=first.good.example,198.51.100.3 \
 	--host-record=second.other.example,198.51.100.3 >/dev/null 2>&1 &
 pids=($!)
