@@ -168,6 +168,51 @@ tls_good hello"
 	log_has '.layer == "http" and .verdict == "deny" and .rule == "secret" and .reason == "No."'
 }
 
+@test "what newer clients of TLS send, whole and in pieces" {
+	run client tls_alpn tls_alpn_other tls_grease tls_grease_other tls_post_quantum tls_post_quantum_other \
+		tls_post_quantum_pieces tls_post_quantum_other_pieces tls_early_data
+	assert_success
+	assert_output "tls_alpn hello
+tls_alpn_other reset
+tls_grease hello
+tls_grease_other reset
+tls_post_quantum hello
+tls_post_quantum_other reset
+tls_post_quantum_pieces hello
+tls_post_quantum_other_pieces reset
+tls_early_data reset"
+	run grep evil "$T/seen"
+	assert_failure
+}
+
+@test "by IPv6 the same, and QUIC by no port and family" {
+	run client six_tls six_tls_other six_http six_http_other six_ends six_mapped six_mapped_other quic quic_other_port quic_six
+	assert_success
+	assert_output "six_tls hello
+six_tls_other reset
+six_http HTTP/1.1 200
+six_http_other reset
+six_ends ('2001:db8::1', 80)
+six_mapped ::ffff:198.51.100.1 hello
+six_mapped_other reset
+quic PermissionError
+quic_other_port PermissionError
+quic_six PermissionError"
+	run hf_world bash -c "for way in -4 -6; do curl -sS -m 10 \$way --cacert $T/cert.pem https://both.good.example/x; done"
+	assert_output "GET both.good.example/x 0
+GET both.good.example/x 0"
+	session_ended
+	log_has '.op == "connect" and .object == "[2001:db8::1]:443" and .layer == "sni" and .asked == "both.good.example" and .rule == "good"'
+}
+
+@test "many that say nothing hold nobody up, and past the leader's descriptors connections wait" {
+	run client silent
+	assert_output "silent hello"
+	run world prlimit --nofile=200:200 "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- \
+		/usr/bin/python3 "$HELPERS/look_client.py" "$T" silent_past_limit
+	assert_output "silent_past_limit hello"
+}
+
 @test "an encrypted name is let through by the outer one only where the policy says so" {
 	run client tls_ech
 	assert_output "tls_ech reset"

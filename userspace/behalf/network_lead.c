@@ -17,6 +17,10 @@
 
 #include "behalf/network_private.h"
 
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
 static bool read_end(struct bytes address, struct lead_end *ret)
 {
 	struct sockaddr_in in = {};
@@ -77,15 +81,19 @@ static struct lead_end end_of(int fd)
 static int give_address(const struct act_network *net, int fd, struct bytes address)
 {
 	struct sockaddr_storage source = {};
+	const int on = 1, off = 0;
 	socklen_t len;
 	int r = find_source(net->family, address, &source, &len);
 
 	if (r < 0)
 		return r;
+	/* A route makes any address of IPv4 one of that namespace's own, but not one of IPv6. */
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
 	network_copy_address(net->socket, fd);
-	if (end_of(fd).port)
-		return 0;
-	return bind(fd, (const struct sockaddr *)&source, len) < 0 ? -errno : 0;
+	if (!end_of(fd).port && bind(fd, (const struct sockaddr *)&source, len) < 0)
+		r = -errno;
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &off, sizeof(off));
+	return r;
 }
 
 static int make_socket(struct names_config *names, const struct act_network *net,

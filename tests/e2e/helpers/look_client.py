@@ -4,8 +4,10 @@
 Says of each what came of it: the name by which the server knew it, the answers' first lines, or how
 the connection ended."""
 
+import os
 import pathlib
 import select
+import signal
 import socket
 import ssl
 import struct
@@ -36,12 +38,17 @@ def without_name(data, name):
     return data[:at] + b"\xaa\xaa" + data[at + 2:]
 
 
-def with_extension(data, extension):
-    message = data[5:]
+def extensions_of(message):
+    """Where their length stands in a handshake message."""
     at = 4 + 2 + 32
     at += 1 + message[at]
     at += 2 + struct.unpack(">H", message[at:at + 2])[0]
-    at += 1 + message[at]
+    return at + 1 + message[at]
+
+
+def with_extension(data, extension):
+    message = data[5:]
+    at = extensions_of(message)
     extensions = message[at + 2:] + extension
     message = message[:at] + struct.pack(">H", len(extensions)) + extensions
     message = message[:1] + struct.pack(">I", len(message) - 4)[1:] + message[4:]
@@ -117,6 +124,172 @@ def tls_two_names():
 
 def tls_ech():
     return send_hello(with_extension(hello("good.example"), struct.pack(">HH", 0xfe0d, 4) + b"\0abc"))
+
+
+def post_quantum(name):
+    """As from a client that offers X25519MLKEM768 first: a share of 1,216 bytes."""
+    message, group = hello(name)[5:], 0x11ec
+    at = extensions_of(message) + 2
+    out = b""
+    while at < len(message):
+        kind, size = struct.unpack(">HH", message[at:at + 4])
+        data = message[at + 4:at + 4 + size]
+        at += 4 + size
+        if kind == 10:  # supported_groups
+            data = struct.pack(">HH", len(data), group) + data[2:]
+        elif kind == 51:  # key_share
+            data = struct.pack(">HHH", len(data) - 2 + 4 + 1216, group, 1216) + bytes(1216) + data[2:]
+        out += struct.pack(">HH", kind, len(data)) + data
+    head = message[:extensions_of(message)]
+    message = head + struct.pack(">H", len(out)) + out
+    message = message[:1] + struct.pack(">I", len(message) - 4)[1:] + message[4:]
+    return b"\x16\3\1" + struct.pack(">H", len(message)) + message
+
+
+def grease(name):
+    """Extensions that nobody knows, as browsers send them (RFC 8701): empty, and of one byte."""
+    return with_extension(hello(name), struct.pack(">HHHHB", 0x0a0a, 0, 0x1a1a, 1, 0))
+
+
+def tls_alpn():
+    return send_hello(hello("good.example", ["h2", "http/1.1"]))
+
+
+def tls_alpn_other():
+    return send_hello(hello("evil.example", ["h2", "http/1.1"]))
+
+
+def tls_grease():
+    return send_hello(grease("good.example"))
+
+
+def tls_grease_other():
+    return send_hello(grease("evil.example"))
+
+
+def tls_post_quantum():
+    data = post_quantum("good.example")
+    assert len(data) > 1400
+    return send_hello(data)
+
+
+def tls_post_quantum_other():
+    return send_hello(post_quantum("evil.example"))
+
+
+def tls_post_quantum_pieces():
+    """In records of 100 bytes, and those in segments of 40."""
+    data = post_quantum("good.example")
+    return send_hello(records(data, [100] * (len(data) // 100)), pause=0.001)
+
+
+def tls_post_quantum_other_pieces():
+    data = post_quantum("evil.example")
+    return send_hello(records(data, [100] * (len(data) // 100)), pause=0.001)
+
+
+def tls_early_data():
+    """What stands behind a ClientHello waits until the server has answered, and goes nowhere behind
+    one that is denied."""
+    return send_hello(hello("evil.example") + b"\x17\3\3\0\x20" + bytes(32))
+
+
+def connect_six(name, port):
+    return socket.create_connection((socket.getaddrinfo(name, port, socket.AF_INET6)[0][4][0], port), 10)
+
+
+def six_tls():
+    sock = connect_six("six.good.example", 443)
+    sock.sendall(hello("six.good.example"))
+    return outcome(sock)
+
+
+def six_tls_other():
+    sock = connect_six("six.good.example", 443)
+    sock.sendall(hello("evil.example"))
+    return outcome(sock)
+
+
+def six_http():
+    sock = connect_six("six.good.example", 80)
+    sock.sendall(GET.replace(b"good.example", b"six.good.example"))
+    return sock.recv(12).decode()
+
+
+def six_http_other():
+    sock = connect_six("six.good.example", 80)
+    sock.sendall(GET.replace(b"good.example", b"evil.example"))
+    return outcome(sock)
+
+
+def six_ends():
+    return f"{connect_six('six.good.example', 80).getpeername()[:2]}"
+
+
+def six_mapped():
+    """IPv4 from a socket of IPv6."""
+    sock = socket.socket(socket.AF_INET6)
+    sock.connect((f"::ffff:{ADDRESS}", 443))
+    sock.sendall(hello("good.example"))
+    return f"{sock.getpeername()[0]} {outcome(sock)}"
+
+
+def six_mapped_other():
+    sock = socket.socket(socket.AF_INET6)
+    sock.connect((f"::ffff:{ADDRESS}", 443))
+    sock.sendall(hello("evil.example"))
+    return outcome(sock)
+
+
+# The beginning of a QUIC Initial packet of version 1, padded as it has to be (RFC 9000 17.2.2).
+QUIC = b"\xc3\0\0\0\1\x08" + bytes(8) + b"\0\0\x44\x96" + bytes(1180)
+
+
+def quic(family=socket.AF_INET, address=None, port=443):
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.sendto(QUIC, (address or ADDRESS, port))
+    except OSError as e:
+        return e.__class__.__name__
+    return "sent"
+
+
+def quic_other_port():
+    return quic(port=4433)
+
+
+def quic_six():
+    return quic(socket.AF_INET6, socket.getaddrinfo("six.good.example", 443)[0][4][0])
+
+
+def silent():
+    """So many that say nothing hold nobody up."""
+    socks = [connect(443) for _ in range(900)]
+    end = tls_good()
+    for sock in socks:
+        sock.close()
+    return end
+
+
+def silent_past_limit():
+    """More than the leader has descriptors for (the test sees to that): the others wait until some
+    have gone."""
+    ours, theirs = os.pipe()
+    children = []
+    for _ in range(2):
+        if not (pid := os.fork()):
+            socks = [connect(443) for _ in range(150)]
+            os.write(theirs, b"x")
+            signal.pause()
+            os._exit(len(socks))
+        children.append(pid)
+    assert os.read(ours, 1) + os.read(ours, 1) == b"xx"
+    last = connect(443)
+    last.sendall(hello("good.example"))
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return outcome(last)
 
 
 def tls_slow():

@@ -51,7 +51,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             return
         text = f"{self.command} {self.headers['Host']}{self.path} {size}"
         seen(f"{self.scheme} {text}")
-        if (DIR / "www" / self.path[1:].split("?")[0]).is_file() and self.command == "GET":
+        # Below a directory that is there, what is not there is not found.
+        file = DIR / "www" / self.path[1:].split("?")[0]
+        if self.command == "GET" and (file.is_file() or (file.parent.is_dir() and file.parent != DIR / "www")):
             super().do_GET()
             return
         body = (text + "\n").encode()
