@@ -84,24 +84,25 @@ def status(message):
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     loader = subprocess.Popen([sys.argv[1], "--stdin"], stdin=its.fileno())
     its.close()
+    assert len(ours.recv(4096)) > 16  # HELLO
     if message:
         ours.send(message)
     else:
         ours.close()
     return loader.wait(10)
-good = (2, 1, 16, 0)
+good = (3, 1, 16, 0)
 assert status(b"") == 0
-for place, value in [(0, 1), (1, 0), (1, 99), (2, 15), (2, 17), (3, 1)]:
+for place, value in [(0, 2), (1, 0), (1, 99), (2, 15), (2, 17), (3, 1)]:
     header = list(good)
     header[place] = value
     assert status(struct.pack("IIII", *header)) == 1, header
 assert status(b"x") == 1
-assert status(struct.pack("IIII", 2, 3, 16, 0)) == 1  # START without a descriptor
-assert status(struct.pack("IIII", 2, 5, 16, 0)) == 1  # SEAL before START
-assert status(struct.pack("IIII", 2, 7, 40, 0) + bytes(24)) == 1  # NET without a descriptor
-assert status(struct.pack("IIII", 2, 7, 16, 0)) == 1  # NET without its numbers
-assert status(struct.pack("IIII", 2, 1, 4096, 0) + bytes(4080)) == 1
-assert status(struct.pack("IIII", 2, 1, 20, 0) + bytes(4)) == 1
+assert status(struct.pack("IIII", 3, 10, 16, 0)) == 1  # JOIN before NET
+assert status(struct.pack("IIII", 3, 5, 16, 0)) == 1  # SEAL before START
+assert status(struct.pack("IIII", 3, 7, 32, 0) + bytes(16)) == 1  # NET without a descriptor
+assert status(struct.pack("IIII", 3, 7, 16, 0)) == 1  # NET without its numbers
+assert status(struct.pack("IIII", 3, 1, 4096, 0) + bytes(4080)) == 1
+assert status(struct.pack("IIII", 3, 1, 20, 0) + bytes(4)) == 1
 END
 	assert_success
 }
