@@ -288,6 +288,9 @@ ROUNDS ?= 1000
 soak-races: all
 	RACE_ROUNDS=$(ROUNDS) bats -f '^race|flips|exchanges' $(addprefix tests/e2e/,open.bats changes.bats exec.bats network.bats)
 
+soak: all
+	tests/soak/soak.py $(abspath $(BUILD)/holdfast) $(PARTS)
+
 soak-log: all
 	tests/soak/log_kill.py $(BUILD)/holdfast $(ROUNDS)
 

@@ -125,5 +125,6 @@ _Static_assert(sizeof(struct net_config) == 32, "no hidden padding");
 
 #define NET_SLOTS_MAX 1024 /* sessions of one loaded set of programs */
 
-#define NET_RING_BYTES    (512 * 1024) /* what was let through; as SIGHT_RING_BYTES */
-#define NET_REFUSED_BYTES (128 * 1024) /* a ring of its own, so that nothing crowds these out */
+/* As SIGHT_RING_BYTES, of each of two rings: so that nothing of what was let through crowds out
+ * what was refused. */
+#define NET_RING_BYTES (512 * 1024)

@@ -22,6 +22,7 @@
 #define IPPROTO_UDP   17
 #define IPPROTO_MPTCP 262
 #define EACCES        13
+#define ENOBUFS       105
 #define NAME_OFFSET   2   /* of sun_path */
 #define NAME_MAX      108 /* its size */
 #define LOOPBACK      bpf_htonl(0x7f000001)
@@ -74,11 +75,6 @@ struct event_ring {
 	__uint(max_entries, NET_RING_BYTES);
 };
 
-struct refused_ring {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, NET_REFUSED_BYTES);
-};
-
 /* By slot. */
 #define OF_EACH_SESSION(what, name)                                                                \
 	struct {                                                                                   \
@@ -93,7 +89,7 @@ OF_EACH_SESSION(prefixes6, all_prefixes6);
 OF_EACH_SESSION(table, all_tables);
 OF_EACH_SESSION(counters, all_counters);
 OF_EACH_SESSION(event_ring, all_events);
-OF_EACH_SESSION(refused_ring, all_refused);
+OF_EACH_SESSION(event_ring, all_refused);
 
 struct look {
 	const struct net_config *config;
@@ -210,39 +206,44 @@ static __always_inline void count(const struct net_config *c, __u64 which)
 		__sync_fetch_and_add((__u64 *)(lost + which), 1);
 }
 
+static __always_inline int refuse(int error)
+{
+	bpf_set_retval(-error);
+	return REFUSE;
+}
+
 /* What cannot be recorded does not happen, except under audit. */
 static __always_inline int without_room(const struct net_config *c, __u32 verdict)
 {
 	if (verdict >= NET_ASK) {
 		count(c, offsetof(struct net_lost, refused));
-		return REFUSE;
+		return refuse(EACCES);
 	}
 	if (!c->is_audit) {
 		count(c, offsetof(struct net_lost, unwritten));
-		return REFUSE;
+		return refuse(ENOBUFS);
 	}
 	count(c, offsetof(struct net_lost, allowed));
 	return PASS;
 }
 
-/* A place in the ring for what was refused, or for what was let through. */
-static __always_inline void *reserve(const struct net_config *c, __u32 verdict, __u64 size)
+/* The session's ring for what was refused, or for what was let through. */
+static __always_inline void *ring_of(const struct net_config *c, __u32 verdict)
 {
-	void *ring;
-
-	if (verdict >= NET_ASK) {
-		ring = bpf_map_lookup_elem(&all_refused, &c->slot);
-		return ring ? bpf_ringbuf_reserve(ring, size, 0) : 0;
-	}
-	ring = bpf_map_lookup_elem(&all_events, &c->slot);
-	return ring ? bpf_ringbuf_reserve(ring, size, 0) : 0;
+	return verdict >= NET_ASK ? bpf_map_lookup_elem(&all_refused, &c->slot)
+				  : bpf_map_lookup_elem(&all_events, &c->slot);
 }
 
 static __always_inline int answer(int result)
 {
-	if (result == REFUSE)
-		bpf_set_retval(-EACCES);
-	return result;
+	return result == REFUSE ? refuse(EACCES) : result;
+}
+
+/* Whether what is submitted wakes the reader: when he waits for it, and again when he lags. */
+static __always_inline __u64 wake_up(void *ring)
+{
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > NET_RING_BYTES / 2 ? BPF_RB_FORCE_WAKEUP
+									       : 0;
 }
 
 /* Return: whether this task's calls are none of our business; *ret has the answer. */
@@ -260,6 +261,7 @@ static __always_inline int decide(struct bpf_sock_addr *ctx, __u32 op, const __u
 	struct look l = {.config = c, .op = op, .port = bpf_ntohs(ctx->user_port)};
 	struct net_event *e;
 	__u32 verdict;
+	void *ring;
 	int result;
 
 	if (is_special(c, &result))
@@ -271,16 +273,17 @@ static __always_inline int decide(struct bpf_sock_addr *ctx, __u32 op, const __u
 		return answer(REFUSE); /* such sockets are not made without a grant */
 	verdict = family == AF_INET ? judge4(&l, w[0]) : judge6(&l, w);
 	result = verdict >= NET_ASK ? REFUSE : PASS;
-	e = reserve(c, verdict, sizeof(*e));
+	ring = ring_of(c, verdict);
+	e = ring ? bpf_ringbuf_reserve(ring, sizeof(*e), 0) : 0;
 	if (!e)
-		return answer(without_room(c, verdict));
+		return without_room(c, verdict);
 	__builtin_memset(e, 0, sizeof(*e));
 	fill(e, op, verdict);
 	e->protocol = l.protocol;
 	e->family = family;
 	e->port = l.port;
 	__builtin_memcpy(e->ip, w, family == AF_INET ? 4 : 16);
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wake_up(ring));
 	return answer(result);
 }
 
@@ -340,14 +343,15 @@ static __always_inline int decide_unix(struct bpf_sock_addr *ctx, __u32 op)
 	struct bpf_sock_addr_kern *kernel = bpf_cast_to_kern_ctx(ctx);
 	const __u32 verdict = c->opens_unix ? NET_ALLOW : NET_DENY;
 	__u32 length = BPF_CORE_READ(kernel, uaddrlen);
+	void *ring = ring_of(c, verdict);
 	struct net_unix_event *e;
 	int result;
 
 	if (is_special(c, &result))
 		return answer(result);
-	e = reserve(c, verdict, sizeof(*e));
+	e = ring ? bpf_ringbuf_reserve(ring, sizeof(*e), 0) : 0;
 	if (!e)
-		return answer(without_room(c, verdict));
+		return without_room(c, verdict);
 	__builtin_memset(e, 0, sizeof(*e));
 	fill(&e->head, op, verdict);
 	e->head.family = AF_UNIX;
@@ -357,7 +361,7 @@ static __always_inline int decide_unix(struct bpf_sock_addr *ctx, __u32 op)
 	e->head.port = length;
 	bpf_probe_read_kernel(e->name, length,
 			      (const char *)BPF_CORE_READ(kernel, uaddr) + NAME_OFFSET);
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wake_up(ring));
 	return answer(verdict == NET_ALLOW ? PASS : REFUSE);
 }
 

@@ -13,12 +13,25 @@
 #include "loader/ring.h"
 
 #define PATIENCE_MS 30000
-#define NET_PROBE   "ebpf-net" /* in PROBE_WITHOUT */
+#define NET_PROBE   "ebpf-net"         /* in PROBE_WITHOUT */
+#define BACKLOG_MAX ((size_t)64 << 20) /* a million connections; then the rings fill up */
+#define TAKE        64                 /* records at a time */
+#define HAND_OUT    64                 /* between looks at the rings */
+
+/*
+ * What was taken out of a ring and not handed out yet. To write a record takes a hundred times as
+ * long as to take it out, and a ring is full within some 20 ms of a flood.
+ */
+struct backlog {
+	char *data;
+	size_t begin, end, size;
+};
 
 struct net {
 	struct layers layers;
 	int fds[_LAYERS_NET_FD_MAX];
 	struct ring rings[_NET_RING_MAX];
+	struct backlog backlogs[_NET_RING_MAX];
 	const struct net_lost *counters;
 	struct net_lost told;
 };
@@ -28,7 +41,7 @@ static const struct {
 	size_t bytes;
 } rings[_NET_RING_MAX] = {
 	[NET_RING_EVENTS] = {LAYERS_NET_FD_EVENTS, NET_RING_BYTES},
-	[NET_RING_REFUSED] = {LAYERS_NET_FD_REFUSED, NET_REFUSED_BYTES},
+	[NET_RING_REFUSED] = {LAYERS_NET_FD_REFUSED, NET_RING_BYTES},
 };
 
 /* Return: a file with the tables, as struct layers_net has it; -errno. */
@@ -154,8 +167,10 @@ struct net *net_free(struct net *n)
 	if (n->fds[LAYERS_NET_FD_CGROUP] >= 0)
 		remove_cgroup(n);
 	layers_stop(&n->layers);
-	for (size_t i = 0; i < _NET_RING_MAX; i++)
+	for (size_t i = 0; i < _NET_RING_MAX; i++) {
 		ring_unmap(&n->rings[i]);
+		free(n->backlogs[i].data);
+	}
 	if (n->counters)
 		(void)munmap((void *)(uintptr_t)n->counters, sizeof(*n->counters));
 	for (size_t i = 0; i < ARRAY_SIZE(n->fds); i++)
@@ -171,7 +186,7 @@ int net_ring_fd(const struct net *n, enum net_ring which)
 
 bool net_is_readable(const struct net *n)
 {
-	bool is = false;
+	bool is = net_is_urgent(n);
 
 	for (size_t i = 0; i < _NET_RING_MAX; i++)
 		is = is || ring_used(&n->rings[i]) > 0;
@@ -183,36 +198,93 @@ bool net_is_urgent(const struct net *n)
 	bool is = false;
 
 	for (size_t i = 0; i < _NET_RING_MAX; i++)
-		is = is || ring_used(&n->rings[i]) > n->rings[i].bytes / 2;
+		is = is || ring_used(&n->rings[i]) > n->rings[i].bytes / 2 ||
+		     n->backlogs[i].begin < n->backlogs[i].end;
 	return is;
 }
 
-struct reading {
-	void (*fn)(const struct net_event *event, struct bytes name, void *arg);
-	void *arg;
-};
-
-static void hand_out(const void *record, size_t size, void *arg)
+/* Whether so much more fits; what was handed out makes room first. */
+static bool make_room(struct backlog *b, size_t more)
 {
-	const struct reading *reading = arg;
-	struct net_unix_event event = {};
-	struct bytes name = {.p = event.name};
+	size_t size = b->size ? b->size : 1 << 16;
+	char *data;
 
-	if (size != sizeof(event.head) && size != sizeof(event))
+	if (b->size - b->end >= more)
+		return true;
+	if (b->begin) {
+		memmove(b->data, b->data + b->begin, b->end - b->begin);
+		b->end -= b->begin;
+		b->begin = 0;
+	}
+	while (size - b->end < more)
+		size *= 2;
+	if (size > BACKLOG_MAX)
+		return false;
+	data = realloc(b->data, size);
+	if (!data)
+		return false;
+	b->data = data;
+	b->size = size;
+	return true;
+}
+
+/* There is room. */
+static void keep(const void *record, size_t size, void *arg)
+{
+	struct backlog *b = arg;
+
+	if (size != sizeof(struct net_event) && size != sizeof(struct net_unix_event))
 		return;
-	memcpy(&event, record, size);
-	if (event.head.family == AF_UNIX)
-		name.len = MIN((size_t)event.head.port, sizeof(event.name));
-	reading->fn(&event.head, name, reading->arg);
+	memcpy(b->data + b->end, &size, sizeof(size));
+	memcpy(b->data + b->end + sizeof(size), record, size);
+	b->end += sizeof(size) + size;
+}
+
+static void take(struct net *n)
+{
+	const size_t most = TAKE * (sizeof(size_t) + sizeof(struct net_unix_event));
+
+	for (size_t i = 0; i < _NET_RING_MAX; i++)
+		while (make_room(&n->backlogs[i], most) &&
+		       ring_read(&n->rings[i], TAKE, keep, &n->backlogs[i]) == TAKE)
+			;
+}
+
+/* The oldest. Return: false: there is none. */
+static bool next(struct backlog *b, struct net_unix_event *ret)
+{
+	size_t size;
+
+	if (b->begin == b->end)
+		return false;
+	memcpy(&size, b->data + b->begin, sizeof(size));
+	*ret = (struct net_unix_event){};
+	memcpy(ret, b->data + b->begin + sizeof(size), size);
+	b->begin += sizeof(size) + size;
+	if (b->begin == b->end)
+		b->begin = b->end = 0;
+	return true;
 }
 
 bool net_read(struct net *n, size_t max,
 	      void (*fn)(const struct net_event *event, struct bytes name, void *arg), void *arg)
 {
-	struct reading reading = {.fn = fn, .arg = arg};
-	bool has_more = ring_read(&n->rings[NET_RING_REFUSED], max, hand_out, &reading) == max;
+	struct net_unix_event event;
 
-	return ring_read(&n->rings[NET_RING_EVENTS], max, hand_out, &reading) == max || has_more;
+	take(n);
+	for (size_t i = 0; i < max; i++) {
+		struct bytes name = {.p = event.name};
+
+		if (!next(&n->backlogs[NET_RING_REFUSED], &event) &&
+		    !next(&n->backlogs[NET_RING_EVENTS], &event))
+			return false;
+		if (event.head.family == AF_UNIX)
+			name.len = MIN((size_t)event.head.port, sizeof(event.name));
+		fn(&event.head, name, arg);
+		if (i % HAND_OUT == HAND_OUT - 1)
+			take(n);
+	}
+	return true;
 }
 
 static __u64 grown(const __u64 *counter, __u64 *told)

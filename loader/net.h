@@ -46,10 +46,11 @@ enum net_ring {
 };
 int net_ring_fd(const struct net *n, enum net_ring which);
 bool net_is_readable(const struct net *n);
-/* More than half of a ring is full: it should be read now. */
+/* More than half of a ring is full, or something was taken out of it already: read now. */
 bool net_is_urgent(const struct net *n);
 /*
- * Hands out what was refused, then what was let through, at most @max of each, oldest first. @event
+ * Hands out what was refused, then what was let through, at most @max, oldest first, and keeps the
+ * rings empty meanwhile. @event
  * and @name (of an AF_UNIX event: sun_path) are valid until @fn returns. Return: whether there may
  * be more.
  */

@@ -118,7 +118,7 @@ static const struct {
 	[NET_COUNTERS] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct net_lost), 1,
 			  BPF_F_MMAPABLE},
 	[NET_EVENTS] = {BPF_MAP_TYPE_RINGBUF, 0, 0, NET_RING_BYTES, 0},
-	[NET_REFUSED] = {BPF_MAP_TYPE_RINGBUF, 0, 0, NET_REFUSED_BYTES, 0},
+	[NET_REFUSED] = {BPF_MAP_TYPE_RINGBUF, 0, 0, NET_RING_BYTES, 0},
 };
 
 /* The map of all sessions' maps. */

@@ -33,6 +33,10 @@ soak() {
 	soak zombies
 }
 
+@test "connections that the kernel decides on, too fast to be written: each has a record or is counted" {
+	soak ring
+}
+
 @test "hundreds of held actions: no descriptors, all answered quickly" {
 	soak held
 }

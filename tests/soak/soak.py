@@ -4,6 +4,7 @@
 part; exit status 1, with what is wrong, when an action went by without a record, something waits for good,
 or the supervisor died. --quick: the same with small numbers.
 """
+import collections
 import errno
 import os
 import pathlib
@@ -18,6 +19,7 @@ import time
 from session import DEADLINE, HERE, NEVER, Failure, Session, check, descendants, is_dead, missing, wait_until
 
 ASK = '  - {name: ask, match: {path: ["{dir}/work/**"], op: [read]}, action: ask}\n'
+DENY_ADDRESS = "  - {name: far, match: {address: 192.0.2.0/24}, action: deny}\n"
 PYTHON = "/usr/bin/python3"
 OPENS = """
 import os, sys
@@ -272,6 +274,35 @@ def part_clock(holdfast, _quick):
         return f"CLOCK_REALTIME to and fro by nine years: a deadline of 2 s came after {seconds:.2f} s"
 
 
+def part_ring(holdfast, quick):
+    """Connections that the kernel decides on, faster than they can be written down."""
+    calls, rate = (20_000, 200_000) if quick else (1_000_000, 200_000)
+    flood = build(tempfile.mkdtemp(prefix="hf-soak."), HERE / "flood.c")
+    with Session(holdfast, DENY_ADDRESS, ["--layers", "auto,-sight"]) as s:
+        s.start(flood, calls, rate)
+        check(s.wait(600) == 0, s.output())
+        records = s.records()
+        layers = {l["class"]: l for l in records[0]["layers"]}
+        if layers["network"]["layer"] != "bpf-net":
+            return "skipped: " + layers["network"]["not_cheaper"]
+        came = counts(s.output())
+        sends = collections.Counter(r["verdict"] for r in records if r["event"] == "action" and r["op"] == "send")
+        lost = collections.Counter()
+        for r in records:
+            if r["event"] == "lost":
+                lost.update({k: v for k, v in r.items() if k.startswith("connections_")})
+        check(came["other"] == 0 and came["refused"] == calls // 2, s.output())
+        check(sends["deny"] + lost["connections_refused"] == calls // 2, f"denied: {sends}, {lost}")
+        check(came["passed"] == sends["allow"], f"allowed: {came}, {sends}")
+        check(came["no_room"] == lost["connections_unwritten"], f"without room: {came}, {lost}")
+        # How soon the supervisor gets a CPU is the machine's business: with small numbers only the counts are judged.
+        check(quick or not lost["connections_refused"], f"{lost['connections_refused']} denials without a record")
+        s.verify()
+        return (f"{calls} sends, {came['rate']} a second of {rate} offered: {sends['deny']} denied and recorded, "
+                f"{lost['connections_refused']} counted; {sends['allow']} allowed and recorded, "
+                f"{lost['connections_unwritten']} had no room and were not made")
+
+
 def part_kill(holdfast, quick):
     """SIGKILL of the supervisor at random moments: log_kill.py."""
     done = subprocess.run([HERE / "log_kill.py", holdfast, "10" if quick else "1000"], capture_output=True, text=True,
@@ -357,7 +388,8 @@ def part_fuse(holdfast, quick, inside=False):
 
 PARTS = {"storm": part_storm, "processes": part_processes, "held": part_held, "fds": part_fds,
          "log-full": part_log_full, "log-error": part_log_error, "stop": part_stop, "kill": part_kill,
-         "memory": part_memory, "fuse": part_fuse, "clock": part_clock, "zombies": part_zombies}
+         "memory": part_memory, "fuse": part_fuse, "clock": part_clock, "zombies": part_zombies,
+         "ring": part_ring}
 
 
 def main():

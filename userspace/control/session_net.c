@@ -16,7 +16,7 @@
 
 #define NET_DELAY_NS (50 * NS_PER_MSEC)
 /* What one tick takes before it lets others have their turn. */
-#define NET_BATCH 4096
+#define NET_BATCH 512
 
 /*
  * A socket from before the session is not of its cgroup. One that is connected is nobody's
@@ -194,8 +194,7 @@ void session_net_tick(struct session *s)
 	if (!s->net || !s->next_net_ns ||
 	    (clock_monotonic_ns() < s->next_net_ns && !net_is_urgent(s->net)))
 		return;
-	s->next_net_ns = 0;
-	(void)drain(s);
+	s->next_net_ns = drain(s) ? clock_monotonic_ns() : 0;
 	if (net_is_readable(s->net))
 		session_net_wake(s);
 }
