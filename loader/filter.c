@@ -271,6 +271,20 @@ static int filter_owner(scmp_filter_ctx ctx, const struct trap_row *row)
 		SCMP_CMP((unsigned int)row->path, SCMP_CMP_MASKED_EQ, LOW32, F_SETOWN_EX));
 }
 
+/*
+ * A lease makes everybody else's open of that file wait for 45 seconds, or fail, and takes no more
+ * than a descriptor for reading: of a policy, say, or of the list of keys.
+ */
+static int filter_fcntl(scmp_filter_ctx ctx, const struct trap_row *row,
+			const struct filter_plan *plan)
+{
+	static const uint64_t leases[] = {F_SETLEASE, TRAP_F_SETDELEG};
+	int r = filter_trap_values(ctx, row->nr, (unsigned int)row->path, leases,
+				   ARRAY_SIZE(leases));
+
+	return r < 0 || !plan->trap_signals ? r : filter_owner(ctx, row);
+}
+
 /* The kernel compares all of PR_SET_DUMPABLE's value: one with high bits is looked at, and EINVAL.
  */
 static int filter_prctl(scmp_filter_ctx ctx, const struct trap_row *row,
@@ -292,8 +306,6 @@ static int filter_signal(scmp_filter_ctx ctx, const struct trap_row *row)
 {
 	if (row->class == TRAP_SIGNAL)
 		return filter_nonzero(ctx, row, row->dirfd);
-	if (row->class == TRAP_OWNER)
-		return filter_owner(ctx, row);
 	return filter_fail(ctx, row->nr, ENOSYS);
 }
 
@@ -394,8 +406,9 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 		return filter_priority(ctx, row);
 	case TRAP_SIGNAL:
 	case TRAP_SIGNAL_ABSENT:
-	case TRAP_OWNER:
 		return plan->trap_signals ? filter_signal(ctx, row) : 0;
+	case TRAP_FCNTL:
+		return filter_fcntl(ctx, row, plan);
 	case _TRAP_CLASS_MAX:
 		break;
 	}

@@ -9,6 +9,8 @@
 
 #include "policy/vocab.h"
 
+#define TRAP_F_SETDELEG 1040 /* fcntl(2), Linux 6.19: a lease, also on a directory */
+
 /* Under which plan a row is trapped. */
 enum trap_class {
 	TRAP_TOOL,        /* exec: always */
@@ -34,7 +36,8 @@ enum trap_class {
 	TRAP_SIGNAL,        /* as TRAP_PID, unless Landlock keeps signals inside */
 	TRAP_SIGNAL_ABSENT, /* fails with ENOSYS unless Landlock does: what a descriptor names may
 			       change */
-	TRAP_OWNER,         /* who gets a descriptor's signals: unless Landlock keeps them inside */
+	TRAP_FCNTL, /* leases; and who gets a descriptor's signals, unless Landlock keeps them
+		       inside */
 	TRAP_CREDS, /* changes of IDs and capabilities: where the session has capabilities */
 	_TRAP_CLASS_MAX,
 };
@@ -57,7 +60,7 @@ enum trap_shape {
 	SHAPE_NONE,     /* nothing but the number is looked at */
 	SHAPE_KILL,     /* a process, a group (negative), or all (-1) */
 	SHAPE_PRIORITY, /* a process, a group or a user */
-	SHAPE_OWNER,    /* as SHAPE_KILL, of fcntl(F_SETOWN) */
+	SHAPE_FCNTL,    /* a lease; or as SHAPE_KILL, of F_SETOWN */
 	SHAPE_IOCTL,    /* the request says which group it belongs to */
 	SHAPE_SOCKOPT,  /* level and option */
 	SHAPE_RESTRICT, /* a Landlock ruleset, flags */

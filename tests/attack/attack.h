@@ -34,6 +34,7 @@ enum attack_policy {
 	POLICY_PN, /* as PW, and 127.0.0.1:ATTACK_PORT_ALLOWED and a socket in the workspace */
 	POLICY_PM, /* as PW, with namespaces and mounts granted */
 	POLICY_PV, /* as PW, and the network but for some IPv4 addresses */
+	POLICY_PA, /* all but one file: what stays shut is shut by no policy */
 	_POLICY_MAX,
 };
 #define SHIP       (1u << POLICY_SHIP)
@@ -43,6 +44,7 @@ enum attack_policy {
 #define PN         (1u << POLICY_PN)
 #define PM         (1u << POLICY_PM)
 #define PV         (1u << POLICY_PV)
+#define PA         (1u << POLICY_PA)
 
 /* What an attack that gets through does to the world; found out from outside of the session. */
 enum attack_effect {

@@ -38,6 +38,7 @@ static const char *const policy_names[] = {
 	[POLICY_PN] = "pn",
 	[POLICY_PM] = "pm",
 	[POLICY_PV] = "pv",
+	[POLICY_PA] = "pa",
 };
 
 static const char *holdfast = "build/holdfast";

@@ -89,6 +89,9 @@ static const struct world_file {
 	{"policy/pv.yaml", 0644,
 	 "version: 1\nname: pv\nextends: @TOP@/policy/pw.yaml\ndefault: {network: allow}\nrules:\n"
 	 "  - {name: v4, match: {cidr: [169.254.0.0/16, 198.51.100.0/24]}, action: deny}\n"},
+	{"policy/pa.yaml", 0644,
+	 "version: 1\nname: pa\ndefault: allow\nrules:\n"
+	 "  - {name: one, match: {path: '@TOP@/secret/none', op: read}, action: deny}\n"},
 };
 
 static void world_fill(const struct host *h, const char *text, struct strbuf *out)
@@ -169,6 +172,8 @@ const char *world_policy(struct host *h, enum attack_policy p)
 		return in(&h->world, "policy/pm.yaml");
 	case POLICY_PV:
 		return in(&h->world, "policy/pv.yaml");
+	case POLICY_PA:
+		return in(&h->world, "policy/pa.yaml");
 	case _POLICY_MAX:
 		break;
 	}

@@ -336,7 +336,12 @@ static void test_control_groups_are_left_alone_unless_granted(void **state)
 		{"/sys/fs/cgroup/freezer/x/tasks", OP_WRITE, true},
 		{"/sys/fs/cgroup/a/cgroup.kill", OP_CHMOD, true},
 		{"/sys/fs/cgroup/cgroup.procs", OP_READ, false},
-		{"/sys/fs/cgroup/a/memory.max", OP_WRITE, false},
+		{"/sys/fs/cgroup/a/memory.max", OP_WRITE, true},
+		{"/sys/fs/cgroup/a/cpu.max", OP_TRUNCATE, true},
+		{"/sys/fs/cgroup/a/io.weight", OP_WRITE, true},
+		{"/sys/fs/cgroup/cpu/a/cpu.shares", OP_WRITE, true},
+		{"/sys/fs/cgroup/a/memory.max", OP_READ, false},
+		{"/sys/fs/cgroup/a/own", OP_MKDIR, false},
 		{"/home/u/cgroup.procs", OP_WRITE, false},
 	};
 

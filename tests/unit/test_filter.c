@@ -135,7 +135,7 @@ static bool is_trapped_with_zero_arguments(const struct trap_row *row)
 	case TRAP_LIMIT:
 	case TRAP_SIGNAL:
 	case TRAP_SIGNAL_ABSENT:
-	case TRAP_OWNER:
+	case TRAP_FCNTL:
 	case _TRAP_CLASS_MAX:
 		return false;
 	}
@@ -383,6 +383,14 @@ static void test_who_is_meant(void **state)
 		{"F_SETOWN of nobody", __NR_fcntl, {3, F_SETOWN, 0}, ALLOW, ALLOW},
 		{"F_SETOWN_EX", __NR_fcntl, {3, 15, 0x1000}, ALLOW, FAIL(EINVAL)},
 		{"F_SETOWN_EX with high bits", __NR_fcntl, {3, HIGH | 15, 0}, ALLOW, FAIL(EINVAL)},
+		{"F_SETLEASE", __NR_fcntl, {3, F_SETLEASE, F_RDLCK}, NOTIFY, NOTIFY},
+		{"F_SETLEASE with high bits",
+		 __NR_fcntl,
+		 {3, HIGH | F_SETLEASE, 1},
+		 NOTIFY,
+		 NOTIFY},
+		{"F_SETDELEG", __NR_fcntl, {3, TRAP_F_SETDELEG, 0x1000}, NOTIFY, NOTIFY},
+		{"F_GETLEASE", __NR_fcntl, {3, F_GETLEASE, 0}, ALLOW, ALLOW},
 		{"F_GETFL", __NR_fcntl, {3, F_GETFL, 7}, ALLOW, ALLOW},
 		{"F_SETFL", __NR_fcntl, {3, F_SETFL, O_ASYNC}, ALLOW, ALLOW},
 		{"FIOSETOWN", __NR_ioctl, {3, 0x8901, 0x1000}, ALLOW, FAIL(EPERM)},

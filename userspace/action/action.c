@@ -183,7 +183,7 @@ static int decode_by_shape(struct decode *c)
 		[SHAPE_LISTEN] = decode_listen,   [SHAPE_SOCKET] = decode_socket,
 		[SHAPE_PID] = decode_pid,         [SHAPE_NONE] = decode_none,
 		[SHAPE_CREDS] = decode_creds,     [SHAPE_KILL] = decode_kill,
-		[SHAPE_OWNER] = decode_owner,     [SHAPE_PRIORITY] = decode_priority,
+		[SHAPE_FCNTL] = decode_fcntl,     [SHAPE_PRIORITY] = decode_priority,
 		[SHAPE_IOCTL] = decode_ioctl,     [SHAPE_RESTRICT] = decode_restrict,
 		[SHAPE_PRCTL] = decode_prctl,     [SHAPE_CLONE] = decode_clone,
 		[SHAPE_SOCKOPT] = decode_sockopt,
@@ -288,7 +288,7 @@ static void clear(struct action *a)
 	a->syscall = "unknown";
 	a->syscall_nr = -1;
 	a->grant = _GRANT_MAX;
-	a->is_foreign_abi = a->hits_guard = false;
+	a->is_foreign_abi = a->hits_guard = a->looks_outside = false;
 	a->tid = a->pid = a->ppid = 0;
 	a->exe = a->cwd = BYTES_NULL;
 	a->object = a->asked = a->object2 = a->interpreter = BYTES_NULL;

@@ -76,6 +76,8 @@ struct action {
 	enum grant grant; /* KIND_SYSTEM: the group that would permit it */
 	bool is_foreign_abi;
 	bool hits_guard; /* system: a process that guards the session is meant, too */
+	/* path: what a process outside of the session has open or in memory, by its /proc */
+	bool looks_outside;
 
 	pid_t tid, pid, ppid; /* as the supervisor sees them */
 	struct bytes exe;     /* image of the process, .p NULL if unknown */

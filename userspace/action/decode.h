@@ -252,6 +252,11 @@ bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_fi
 /* procfs.c: the text of "self", or "thread-self", as the target has it in the procfs of which @root
  * is the root directory. ENOENT where the target is not to be seen. */
 int procfs_self(struct decode *c, int root, bool is_thread, struct bytes *ret);
+/* Whether @dir, in a procfs and called @text, has descriptors or mapped files of a process outside
+ * of the session. */
+bool procfs_is_outside(struct decode *c, int dir, struct bytes text);
+/* Whether @found is memory or the environment of one. */
+bool procfs_is_memory_outside(struct decode *c, const struct resolved *found);
 
 /*
  * hidden.c: programs that asked, with PR_SET_DUMPABLE, not to be looked into by others.
@@ -291,7 +296,7 @@ int decode_clone(struct decode *c);
 int decode_ioctl(struct decode *c);
 int decode_sockopt(struct decode *c);
 int decode_kill(struct decode *c);
-int decode_owner(struct decode *c);
+int decode_fcntl(struct decode *c);
 int decode_priority(struct decode *c);
 int decode_creds(struct decode *c);
 int decode_foreign(struct decode *c);

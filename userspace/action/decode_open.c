@@ -126,6 +126,7 @@ static int decode_flags(struct decode *c, struct act_open o)
 		return EISDIR;
 	a->object = found.path;
 	a->exists = found.exists;
+	a->looks_outside = a->looks_outside || procfs_is_memory_outside(c, &found);
 	o.creates = !found.exists && (flags & O_CREAT);
 	o.stays = c->d->has_foreign_roots;
 	/*

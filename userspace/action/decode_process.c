@@ -210,8 +210,23 @@ int decode_kill(struct decode *c)
 	return r;
 }
 
-int decode_owner(struct decode *c)
+/* Whatever it is on: the number of a descriptor may be another file's a moment later. */
+static int decode_lease(struct decode *c, const char *command)
 {
+	struct aim aim = {.is_outside = true};
+
+	c->a->grant = GRANT_ADMIN;
+	return finish(c, &aim, command, decode_arg_int(c, 0));
+}
+
+int decode_fcntl(struct decode *c)
+{
+	int command = decode_arg_int(c, c->row->path);
+
+	if (command == F_SETLEASE)
+		return decode_lease(c, "F_SETLEASE");
+	if (command == TRAP_F_SETDELEG)
+		return decode_lease(c, "F_SETDELEG");
 	return decode_target_or_group(c, false);
 }
 

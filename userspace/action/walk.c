@@ -232,6 +232,9 @@ static int follow_proc_link(struct walk *w, const char *name, struct bytes *ret_
 	if (w->look.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return EXDEV; /* as openat2(2) has it for now */
 	w->is_own = is_own_fd_dir(w);
+	/* The kernel would not let them, where Landlock binds them, but us. */
+	if (!w->is_own && procfs_is_outside(w->c, w->at, text))
+		w->c->a->looks_outside = true;
 	fd = target_open_at(w->c, w->at, name, O_PATH, 0);
 	/* What the target may not look at: its own it may, although we perhaps may not. */
 	if (fd == -EACCES && !names_target(w, text))

@@ -61,9 +61,9 @@ static const struct {
 	[TRAP_SIGNAL_ABSENT] = {"signal-absent",
 				"never: it fails with ENOSYS where Landlock does not keep the "
 				"session's signals inside"},
-	[TRAP_OWNER] = {"owner",
-			"F_SETOWN, where Landlock does not keep the session's signals inside; "
-			"F_SETOWN_EX then fails with EINVAL"},
+	[TRAP_FCNTL] = {"fcntl", "F_SETLEASE and F_SETDELEG, which `admin` grants; F_SETOWN, where "
+				 "Landlock does not keep the session's signals inside; F_SETOWN_EX "
+				 "then fails with EINVAL"},
 	[TRAP_REFUSED] = {"refused", "always"},
 	[TRAP_CREDS] = {"creds", "the session has capabilities, as one of root has: never refused, "
 				 "only noted"},
@@ -89,7 +89,7 @@ static const char *const shapes[_SHAPE_MAX] = {
 	[SHAPE_CLONE] = "clone",
 	[SHAPE_CREDS] = "creds",
 	[SHAPE_KILL] = "kill",
-	[SHAPE_OWNER] = "owner",
+	[SHAPE_FCNTL] = "fcntl",
 	[SHAPE_PRIORITY] = "priority",
 	[SHAPE_IOCTL] = "ioctl",
 	[SHAPE_SOCKOPT] = "sockopt",

@@ -163,6 +163,24 @@ static bool decide_other_resolver(const struct engine *e, const struct action *a
 	return false;
 }
 
+/*
+ * What the kernel asks of a debugger it asks of whoever opens these, and Landlock keeps a session's
+ * processes from it; not us, who open for them. Files that a process has as its root, directory or
+ * image are judged by their names.
+ */
+static bool decide_outside(const struct engine *e, const struct action *a, struct decision *d)
+{
+	struct policy_source source;
+
+	if (!a->looks_outside || policy_stack_is_audit(e->config.stack) ||
+	    policy_stack_grants(e->config.stack, GRANT_PTRACE, &source))
+		return false;
+	decide_builtin(d, "process-outside",
+		       "What a process outside of the session has open or in memory is its own.",
+		       EACCES);
+	return true;
+}
+
 /* What the call fails with when it is refused. io_uring and foreign ABIs look absent, so that
  * programs fall back. */
 static int refusal_errno(const struct action *a)
@@ -545,7 +563,8 @@ void engine_decide(struct engine *e, const struct action *a, const struct engine
 		ret->verdict = ret->would_have = VERDICT_ALLOW;
 		return;
 	}
-	if (!decide_self_protection(e, a, ret) && !decide_other_resolver(e, a, ret))
+	if (!decide_self_protection(e, a, ret) && !decide_other_resolver(e, a, ret) &&
+	    !decide_outside(e, a, ret))
 		decide_policy(e, a, now, ret);
 	/* Unless a policy speaks of questions itself, it is the connection that is asked about. */
 	if (a->op == OP_RESOLVE && ret->verdict == VERDICT_ASK && !ret->source.is_on_question)

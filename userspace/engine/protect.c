@@ -158,29 +158,41 @@ static bool is_in_cgroupfs(const struct action *a)
 	       (fs.f_type == CGROUP2_SUPER_MAGIC || fs.f_type == CGROUP_SUPER_MAGIC);
 }
 
+/* Of both versions: what is before the first dot, or all of it. */
+static bool names_control_file(struct bytes name)
+{
+	static const char *const controllers[] = {
+		"blkio",   "cgroup",        "cpu",     "cpuacct",           "cpuset",
+		"devices", "dmem",          "freezer", "hugetlb",           "io",
+		"memory",  "misc",          "net_cls", "net_prio",          "pids",
+		"rdma",    "release_agent", "tasks",   "notify_on_release",
+	};
+	const char *dot = name.len ? memchr(name.p, '.', name.len) : NULL;
+	struct bytes first = {.p = name.p, .len = dot ? (size_t)(dot - name.p) : name.len};
+
+	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
+		if (bytes_eq_str(first, controllers[i]))
+			return true;
+	return false;
+}
+
 /*
- * Who writes to these moves processes between control groups, or stops and kills a whole group:
- * also the one that Holdfast is in, which a user may own. What is written is not known when the
- * file is opened, so this is refused whatever group it is, unless the policies grant
+ * Who writes to these moves processes between control groups, stops, kills or starves a whole
+ * group: also the one that Holdfast is in, which a user may own. What is written is not known when
+ * the file is opened, so this is refused whatever group it is, unless the policies grant
  * administration.
  */
 static bool touches_control_groups(const struct protect *p, const struct action *a,
 				   const struct action_step *s)
 {
-	static const char *const files[] = {"cgroup.procs",  "cgroup.threads", "cgroup.kill",
-					    "cgroup.freeze", "cgroup.type",    "tasks",
-					    "freezer.state"};
 	static const struct bytes tree = BYTES_LIT("/sys/fs/cgroup");
 	struct policy_source source;
-	struct bytes name = bytes_base_name(s->object);
 
-	if (s->kind != KIND_PATH || !(OP_BIT(s->op) & OPS_CHANGE))
+	if (s->kind != KIND_PATH || !(OP_BIT(s->op) & OPS_CHANGE) ||
+	    !names_control_file(bytes_base_name(s->object)))
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (bytes_eq_str(name, files[i]))
-			return (path_is_within(s->object, tree) || is_in_cgroupfs(a)) &&
-			       !policy_stack_grants(p->config->stack, GRANT_ADMIN, &source);
-	return false;
+	return (path_is_within(s->object, tree) || is_in_cgroupfs(a)) &&
+	       !policy_stack_grants(p->config->stack, GRANT_ADMIN, &source);
 }
 
 /* ---- the same objects under other names */
@@ -239,7 +251,7 @@ static bool refuse_step(const struct protect *p, const struct action *a,
 	else if (touches_control_groups(p, a, s))
 		*ret = (struct protect_refusal){
 			"control-groups",
-			"Processes are not moved, stopped or killed by control group from a session.",
+			"Processes are not moved, limited, stopped or killed by control group from a session.",
 			EACCES};
 	else if (touches_secret(p, s))
 		*ret = (struct protect_refusal){
