@@ -20,7 +20,7 @@ teardown() {
 }
 
 @test "who says the name that was resolved is let through, and the records say whom" {
-	run hf_world bash -c "curl -sS -m 10 --cacert $T/cert.pem https://good.example/x && curl -sS -m 10 http://api.good.example/y"
+	run hf_world bash -c "curl -sS -m 60 --cacert $T/cert.pem https://good.example/x && curl -sS -m 60 http://api.good.example/y"
 	assert_success
 	assert_output "GET good.example/x 0
 GET api.good.example/y 0"
@@ -33,12 +33,12 @@ GET api.good.example/y 0"
 }
 
 @test "who says another name is stopped before anything leaves, and recorded" {
-	run hf_world curl -sS -m 10 --cacert "$T/cert.pem" --connect-to evil.example:443:good.example:443 https://evil.example/x
+	run hf_world curl -sS -m 60 --cacert "$T/cert.pem" --connect-to evil.example:443:good.example:443 https://evil.example/x
 	assert_failure 35
 	session_ended
 	log_has '.op == "connect" and .layer == "sni" and .verdict == "deny" and .asked == "evil.example" and .domains == ["evil.example", "good.example"] and .result == "refused" and .reason == "The connection asks for a name that is not allowed."'
 	assert_equal "$(cat "$T/seen")" ""
-	run hf_world curl -sS -m 10 -H "Host: evil.example" http://good.example/x
+	run hf_world curl -sS -m 60 -H "Host: evil.example" http://good.example/x
 	assert_failure 56
 	session_ended
 	log_has '.op == "connect" and .layer == "http" and .verdict == "deny" and .asked == "GET http://evil.example/x"'
@@ -48,7 +48,7 @@ GET api.good.example/y 0"
 }
 
 @test "of two names with one address the one that is meant decides" {
-	run hf_world bash -c "getent hosts second.other.example first.good.example; curl -sS -m 10 --cacert $T/cert.pem https://first.good.example/y; curl -sS -m 10 --cacert $T/cert.pem https://second.other.example/z"
+	run hf_world bash -c "getent hosts second.other.example first.good.example; curl -sS -m 60 --cacert $T/cert.pem https://first.good.example/y; curl -sS -m 60 --cacert $T/cert.pem https://second.other.example/z"
 	assert_failure 35
 	assert_line "GET first.good.example/y 0"
 	run grep -c second "$T/seen"
@@ -60,7 +60,7 @@ rules:
   - {name: ask, match: {domain: ["*"], op: [resolve]}, action: allow}
   - {name: second, match: {domain: [second.other.example], verify: sni}, action: deny}
 EOF
-	run hf_world bash -c "getent hosts second.other.example first.good.example; curl -sS -m 10 --cacert $T/cert.pem https://first.good.example/x; curl -sS -m 10 --cacert $T/cert.pem https://second.other.example/x"
+	run hf_world bash -c "getent hosts second.other.example first.good.example; curl -sS -m 60 --cacert $T/cert.pem https://first.good.example/x; curl -sS -m 60 --cacert $T/cert.pem https://second.other.example/x"
 	assert_failure 35
 	assert_line "GET first.good.example/x 0"
 }
@@ -198,7 +198,7 @@ six_mapped_other reset
 quic PermissionError
 quic_other_port PermissionError
 quic_six PermissionError"
-	run hf_world bash -c "for way in -4 -6; do curl -sS -m 10 \$way --cacert $T/cert.pem https://both.good.example/x; done"
+	run hf_world bash -c "for way in -4 -6; do curl -sS -m 60 \$way --cacert $T/cert.pem https://both.good.example/x; done"
 	assert_output "GET both.good.example/x 0
 GET both.good.example/x 0"
 	session_ended
@@ -256,7 +256,7 @@ asyncio.run(main())"
 @test "a large file comes and goes whole" {
 	mkdir -p "$T/www"
 	head -c 20000000 /dev/urandom >"$T/www/large"
-	run hf_world bash -c "curl -sS -m 20 --cacert $T/cert.pem -o $T/got https://good.example/large && curl -sS -m 20 -o $T/got80 http://good.example/large && curl -sS -m 20 --cacert $T/cert.pem --data-binary @$T/got https://good.example/up && curl -sS -m 20 --data-binary @$T/got http://good.example/up"
+	run hf_world bash -c "curl -sS -m 60 --cacert $T/cert.pem -o $T/got https://good.example/large && curl -sS -m 60 -o $T/got80 http://good.example/large && curl -sS -m 60 --cacert $T/cert.pem --data-binary @$T/got https://good.example/up && curl -sS -m 60 --data-binary @$T/got http://good.example/up"
 	assert_success
 	assert_output "POST good.example/up 20000000
 POST good.example/up 20000000"
@@ -291,12 +291,24 @@ POST good.example/up 20000000"
 	EOF
 	export T LOG POLICY
 	run world timeout 60 bash "$T/kill"
-	assert_line --index 0 --regexp "^(reset|got b'')"
+	assert_line --index 0 reset
 	assert_line --index 1 "HTTP/1.1 200"
 	assert_line --index 2 "status 0"
 	run cat "$T/seen"
 	assert_output "http connection
 http GET good.example/public/b 0"
+}
+
+@test "how a connection ends, and in which direction, each side learns" {
+	cat >"$T/also" <<-'EOF'
+		exec python3 "$HELPERS/look_ends.py" "$1"
+	EOF
+	export HELPERS
+	run client server_resets server_half_closes agent_half_closes
+	assert_success
+	assert_output "server_resets reset
+server_half_closes 300000
+agent_half_closes 300000"
 }
 
 held() {
@@ -310,7 +322,7 @@ is_held() {
 @test "what is asked about shows its names, and the answer holds for what it turns out to be" {
 	sed -i '/name: good/s/action: allow/action: ask/' "$POLICY"
 	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" --ask queue -- \
-		curl -sS -m 20 --cacert "$T/cert.pem" https://good.example/x >"$T/out" 2>"$T/err" 3>&- 4>&- &
+		curl -sS -m 60 --cacert "$T/cert.pem" https://good.example/x >"$T/out" 2>"$T/err" 3>&- 4>&- &
 	started $!
 	wait_for is_held '.names[0]' good.example
 	"$HOLDFAST" approve "$(held | jq -r .id)"
@@ -322,7 +334,7 @@ is_held() {
 @test "what the connections of a rule may send together is measured" {
 	sed -i '/name: good/s/action: allow/action: allow, max_bytes_sent: 100K/' "$POLICY"
 	head -c 60000 /dev/urandom >"$T/data"
-	run hf_world bash -c "for scheme in http https http; do curl -sS -m 20 --cacert $T/cert.pem -H 'Expect:' --data-binary @$T/data \$scheme://good.example/up; done"
+	run hf_world bash -c "for scheme in http https http; do curl -sS -m 60 --cacert $T/cert.pem -H 'Expect:' --data-binary @$T/data \$scheme://good.example/up; done"
 	assert_failure
 	assert_line --index 0 "POST good.example/up 60000"
 	assert_equal "$(grep -c POST "$T/seen")" 1
@@ -333,7 +345,7 @@ is_held() {
 @test "and what those to one name may, each by itself" {
 	sed -i '/name: good/s/action: allow/action: allow, max_bytes_sent: 100K, max_bytes_sent_per: domain/' "$POLICY"
 	head -c 60000 /dev/urandom >"$T/data"
-	run hf_world bash -c "for host in good api.good good api.good; do curl -sS -m 20 -H 'Expect:' --data-binary @$T/data http://\$host.example/up 2>$T/err || echo \$? \$host; done"
+	run hf_world bash -c "for host in good api.good good api.good; do curl -sS -m 60 -H 'Expect:' --data-binary @$T/data http://\$host.example/up 2>$T/err || echo \$? \$host; done"
 	assert_line --index 0 "POST good.example/up 60000"
 	assert_line --index 1 "POST api.good.example/up 60000"
 	assert_line --index 2 --regexp '^(55|56) good$'

@@ -86,8 +86,8 @@ said() {
 	echo 'exec node "$HELPERS/h2_server.mjs" "$1"' >"$T/also"
 	export HELPERS
 	run hf_world bash -c "
-		for version in --http2 --http1.1; do curl -sS -m 10 \$version --cacert $T/cert.pem https://api.good.example:8443/x; done
-		curl -sS -m 10 --http2 --cacert $T/cert.pem --connect-to evil.example:8443:good.example:8443 https://evil.example:8443/x
+		for version in --http2 --http1.1; do curl -sS -m 60 \$version --cacert $T/cert.pem https://api.good.example:8443/x; done
+		curl -sS -m 60 --http2 --cacert $T/cert.pem --connect-to evil.example:8443:good.example:8443 https://evil.example:8443/x
 		NODE_EXTRA_CA_CERTS=$T/cert.pem node -e '
 			const client = require(\"node:http2\").connect(\"https://good.example:8443\");
 			const request = client.request({\":path\": \"/\"});
@@ -111,7 +111,7 @@ said() {
 	printf 'first words' >"$T/words"
 	cat >"$T/agent" <<-'EOF'
 		cd "$1"
-		client=(timeout 20 openssl s_client -connect good.example:4433 -CAfile cert.pem)
+		client=(timeout 60 openssl s_client -connect good.example:4433 -CAfile cert.pem)
 		# The server's ticket comes behind the handshake.
 		until [[ -s session ]]; do sleep 0.05; done | "${client[@]}" -servername good.example -sess_out session >/dev/null 2>&1
 		for name in good.example evil.example; do

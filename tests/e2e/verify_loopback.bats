@@ -28,7 +28,7 @@ client_contained() {
 }
 
 @test "on loopback: who says the name is let through, another is not, and the records say whom" {
-	run hf_contained bash -c "curl -sS -m 10 --cacert $T/cert.pem https://good.example/x && curl -sS -m 10 http://api.good.example/y && curl -sS -m 10 --cacert $T/cert.pem --connect-to evil.example:443:good.example:443 https://evil.example/x"
+	run hf_contained bash -c "curl -sS -m 60 --cacert $T/cert.pem https://good.example/x && curl -sS -m 60 http://api.good.example/y && curl -sS -m 60 --cacert $T/cert.pem --connect-to evil.example:443:good.example:443 https://evil.example/x"
 	assert_failure 35
 	assert_line --index 0 "GET good.example/x 0"
 	assert_line --index 1 "GET api.good.example/y 0"
@@ -82,6 +82,6 @@ port_again safe"
 	EOF
 	export T LOG POLICY HELPERS
 	run world "$HF_HELPERS/with" -u timeout 60 bash "$T/kill"
-	assert_line --index 0 begun
-	assert_line --index 1 --regexp '^killed (reset|closed), HTTP/1.1 200$'
+	assert_output "begun
+killed reset, HTTP/1.1 200"
 }

@@ -80,6 +80,14 @@ int lead_watch(struct lead_conn *c, int fd)
 	return epoll_ctl(c->lead->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* How @fd ends when it is closed, by a kill as well: with a reset, or an end. */
+static void set_end_of(int fd, bool is_reset)
+{
+	const struct linger linger = {.l_onoff = is_reset};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 static bool is_on_loopback(const struct lead *l)
 {
 	return l->config.listeners[0] >= 0;
@@ -121,6 +129,9 @@ static void conn_new(struct lead *l, int fd, const struct sockaddr_storage *from
 	l->n++;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	/* What the agent is not to take for an end is a reset; also if this process is killed. Not
+	 * so for the server: what was sent to it last still goes when the session is over. */
+	set_end_of(fd, true);
 	c->dest = c->to;
 	if (lead_watch(c, fd) < 0)
 		lead_end(c, true);
@@ -133,19 +144,14 @@ static void conn_new(struct lead *l, int fd, const struct sockaddr_storage *from
 
 void lead_end(struct lead_conn *c, bool has_broken)
 {
-	const struct linger now = {.l_onoff = 1};
-
 	if (c->state == LEAD_DEAD)
 		return;
 	if (c->state == LEAD_ASKED && !c->is_on[LIST_TELL])
 		c->lead->n_asked--;
 	c->state = LEAD_DEAD;
-	/* What the other side is not to take for an end is a reset. */
-	if (has_broken) {
-		(void)setsockopt(c->down, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-		if (c->up >= 0)
-			(void)setsockopt(c->up, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	}
+	set_end_of(c->down, has_broken);
+	if (c->up >= 0)
+		set_end_of(c->up, has_broken);
 	flow_fini(&c->lead->pipes, &c->to_up);
 	flow_fini(&c->lead->pipes, &c->to_down);
 	c->down = fd_close(c->down);

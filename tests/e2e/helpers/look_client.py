@@ -65,7 +65,7 @@ def records(data, sizes):
 
 
 def connect(port):
-    return socket.create_connection((ADDRESS, port), 10)
+    return socket.create_connection((ADDRESS, port), 60)
 
 
 def outcome(sock):
@@ -290,6 +290,36 @@ def silent_past_limit():
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     return outcome(last)
+
+
+def server_resets():
+    sock = connect(8081)
+    sock.sendall(GET)
+    return outcome(sock)
+
+
+def server_half_closes():
+    """The server has said all before it has heard all."""
+    sock = connect(8082)
+    sock.sendall(sized(bytes(300000))[:-200000])
+    while sock.recv(65536):
+        pass
+    sock.sendall(bytes(200000))
+    sock.shutdown(socket.SHUT_WR)
+    while not (DIR / "also.seen").exists():
+        time.sleep(0.05)
+    return (DIR / "also.seen").read_text()
+
+
+def agent_half_closes():
+    """The answer comes when the agent has said all."""
+    sock = connect(8083)
+    sock.sendall(GET)
+    sock.shutdown(socket.SHUT_WR)
+    got = 0
+    while data := sock.recv(65536):
+        got += len(data)
+    return f"{got}"
 
 
 def tls_slow():
