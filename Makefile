@@ -3,7 +3,7 @@
 # make                  build/holdfast
 # make check            everything that must hold, ends in one line of totals
 # make demo             holdfast at work on real commands, in a throw-away directory
-# make bench            speed against the bare kernel mechanism
+# make bench BENCH=--quick   what it costs, beside the bare mechanism and others (make bench-peers installs them)
 # make fuzz SECONDS=60  each fuzz target for so long
 # make differential CASES=10000000   compiled policies against the naive evaluator
 # make soak-races ROUNDS=200000   agents that change what a call names while it is decided on
@@ -261,11 +261,12 @@ check-layers:
 check-size:
 	tools/check-size
 
+# BENCH="--quick --document": tools/bench says what there is.
 bench: all benches tools
-	BUILD=$(BUILD) HOLDFAST=$(abspath $(BUILD)/holdfast) tools/bench
-	$(BUILD)/tests/bench/bench_held
-	tools/bench-answer $(abspath $(BUILD)/holdfast)
-	tools/bench-through $(abspath $(BUILD)/holdfast)
+	BUILD=$(BUILD) HOLDFAST=$(abspath $(BUILD)/holdfast) tools/bench $(BENCH)
+
+bench-peers:
+	tools/install-peers
 
 fuzz:
 	+$(MAKE) FUZZING=1 CC=clang fuzzers
@@ -288,6 +289,7 @@ ROUNDS ?= 1000
 soak-races: all
 	RACE_ROUNDS=$(ROUNDS) bats -f '^race|flips|exchanges' $(addprefix tests/e2e/,open.bats changes.bats exec.bats network.bats)
 
+# MINUTES=5: a shorter part `million`.
 soak: all
 	tests/soak/soak.py $(abspath $(BUILD)/holdfast) $(PARTS)
 
@@ -331,7 +333,7 @@ clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
 .PHONY: all attacks unit-tests benches tools fuzzers have-libraries deps demo check analyze \
-	check-clang check-aarch64 check-layers check-size check-kernel check-page bench fuzz differential soak soak-broker soak-log soak-races transparency format install uninstall \
+	check-clang check-aarch64 check-layers check-size check-kernel check-page bench bench-peers fuzz differential soak soak-broker soak-log soak-races transparency format install uninstall \
 	clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -26,7 +26,6 @@
 #define NUMBER_MAX  ((size_t)10000000)
 #define THREADS_MAX ((size_t)10000)
 #define STACK_BYTES ((size_t)64 * 1024)
-#define BATCH       64 /* opens between two looks at the clock of a paced run */
 
 static _Noreturn void die(const char *what)
 {
@@ -215,24 +214,6 @@ static void run_held(size_t count, size_t n, const char *path, const char *dir)
 	free(waiters);
 }
 
-static void run_paced(size_t n, size_t seconds, const char *path)
-{
-	const uint64_t start = now_ns();
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t due = start + seconds * NS_PER_S / n * i;
-		struct timespec until = {.tv_sec = (time_t)(due / NS_PER_S),
-					 .tv_nsec = (long)(due % NS_PER_S)};
-
-		if (i % BATCH == 0)
-			while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
-				;
-		open_once(path);
-	}
-	(void)printf("{\"n\": %zu, \"seconds\": %.6f}\n", n,
-		     (double)(now_ns() - start) / (double)NS_PER_S);
-}
-
 int main(int argc, char *argv[])
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -246,8 +227,6 @@ int main(int argc, char *argv[])
 	else if (argc == 6 && strcmp(what, "held") == 0)
 		run_held(number(argv[2], THREADS_MAX), number(argv[3], NUMBER_MAX), argv[4],
 			 argv[5]);
-	else if (argc == 5 && strcmp(what, "pace") == 0)
-		run_paced(number(argv[2], NUMBER_MAX), number(argv[3], NUMBER_MAX), argv[4]);
 	else
 		return 2;
 	return 0;

@@ -68,3 +68,7 @@ soak() {
 @test "the time of day jumps: deadlines do not care" {
 	soak clock
 }
+
+@test "what a supervisor holds does not grow with what it decided on" {
+	soak million
+}

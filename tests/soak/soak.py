@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 
+import million
 from session import DEADLINE, HERE, NEVER, Failure, Session, check, descendants, is_dead, missing, wait_until
 
 ASK = '  - {name: ask, match: {path: ["{dir}/work/**"], op: [read]}, action: ask}\n'
@@ -258,6 +259,14 @@ def part_memory(holdfast, quick):
                 f"in {seconds:.1f} s after its launcher was killed")
 
 
+def part_million(holdfast, quick):
+    """MINUTES=N: a shorter or longer one, with as many actions a second."""
+    seen = million.run(holdfast, float(os.environ.get("MINUTES", 0.1 if quick else million.MINUTES)))
+    check(seen["good"], f"it grew: {seen}")
+    return (f"{seen['actions']:,} actions in {seen['minutes']:g} minutes: {seen['kb_early']} kB and {seen['fds_early']} "
+            f"descriptors after a tenth, {seen['kb_end']} kB and {seen['fds_end']} at the end")
+
+
 def part_clock(holdfast, _quick):
     """The time of day jumps by years with each look at it: deadlines do not care."""
     fault = build(tempfile.mkdtemp(prefix="hf-soak."), HERE / "fault.c", "-shared", "-fPIC")
@@ -389,7 +398,7 @@ def part_fuse(holdfast, quick, inside=False):
 PARTS = {"storm": part_storm, "processes": part_processes, "held": part_held, "fds": part_fds,
          "log-full": part_log_full, "log-error": part_log_error, "stop": part_stop, "kill": part_kill,
          "memory": part_memory, "fuse": part_fuse, "clock": part_clock, "zombies": part_zombies,
-         "ring": part_ring}
+         "ring": part_ring, "million": part_million}
 
 
 def main():
