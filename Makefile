@@ -320,7 +320,8 @@ install: all $(MANUALS)
 	$(if $(has_bpf),$(call install_units,$(SYSTEM_UNITS),$(SYSTEM_UNITDIR)))
 	install -D -m 644 $(BUILD)/holdfast.1 $(DESTDIR)$(MANDIR)/man1/holdfast.1
 	install -D -m 644 $(BUILD)/holdfast-policy.5 $(DESTDIR)$(MANDIR)/man5/holdfast-policy.5
-	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE NEWS.md docs/*.md docs/performance.json
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/plots docs/plots/*.svg
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/holdfast $(DESTDIR)$(MANDIR)/man1/holdfast.1 \

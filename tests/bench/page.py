@@ -234,6 +234,10 @@ def render(r):
 
 def render_readme(r):
     start, work = r.get("start_up", {}), r.get("workloads", {})
+    if noisy(work):
+        yield "The last measurement was on a busy machine: it is no summary."
+        yield ""
+        return
     rows = []
     for who in ("native", FLOOR, FEW, READS, "bubblewrap", "sandbox-runtime", "codex sandbox", "gVisor", "strace -f"):
         if not any(who in w["over_native"] for w in work.values()) and who != "native":
