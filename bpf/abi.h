@@ -128,3 +128,86 @@ _Static_assert(sizeof(struct net_config) == 32, "no hidden padding");
 /* As SIGHT_RING_BYTES, of each of two rings: so that nothing of what was let through crowds out
  * what was refused. */
 #define NET_RING_BYTES (512 * 1024)
+
+/* ---- verdicts on files and on what only the system does (lsm.bpf.c) */
+
+#define LSM_CELLS_MAX    (1U << 20) /* of the automatons, two bytes each */
+#define LSM_VERDICTS_MAX (1U << 18) /* four bytes each */
+#define LSM_PARTS        4          /* automatons that run side by side */
+#define LSM_PATH_MAX     4096       /* what is longer is refused where something is */
+
+/* Operations on files are numbered as enum action_op has them, from OP_READ on. */
+enum lsm_op {
+	LSM_READ,
+	LSM_WRITE,
+	LSM_CREATE,
+	LSM_TRUNCATE,
+	LSM_DELETE,
+	LSM_RENAME,
+	LSM_LINK,
+	LSM_SYMLINK,
+	LSM_MKDIR,
+	LSM_MKNOD,
+	LSM_CHMOD,
+	LSM_CHOWN,
+	LSM_XATTR,
+	LSM_TIMES,
+	_LSM_FILE_OP_MAX,
+	/* Refused as a whole, or not: without a path. */
+	LSM_BPF = _LSM_FILE_OP_MAX,
+	LSM_MOUNT,
+	LSM_USERNS,
+	LSM_PTRACE,
+	LSM_KILL,
+	_LSM_OP_MAX,
+};
+
+#define LSM_BIT(op) (1U << (op))
+
+struct lsm_part {
+	__u32 first; /* the state in which a path begins */
+	__u32 n_kinds;
+};
+
+/* What one session's programs are loaded with. */
+struct lsm_config {
+	__u32 supervisor; /* its process id: what it does for the session was decided on */
+	__u32 floor;    /* LSM_BIT()s: what is denied is refused; all else was asked about before */
+	__u32 decides;  /* LSM_BIT()s: nobody else is asked; what would be asked about is refused */
+	__u32 records;  /* LSM_BIT()s of those: what is allowed is told of as well */
+	__u32 is_audit; /* what finds no room in the ring is let through all the same */
+	__u32 n_classes;
+	__u32 cell_mask; /* one less than the number of cells that there is room for: a power of two
+			  */
+	__u32 verdict_mask; /* likewise */
+	struct lsm_part parts[LSM_PARTS];
+	__u8 classes[256]; /* of bytes */
+};
+
+struct lsm_event {
+	__u64 time_ns;    /* CLOCK_MONOTONIC */
+	__u64 exe_inode;  /* of the process's image */
+	__u32 exe_device; /* the kernel's internal number */
+	__u32 pid;        /* of the initial pid namespace */
+	__u32 tid;
+	__u32 parent;
+	__u8 op;      /* enum lsm_op */
+	__u8 verdict; /* as in struct net_event */
+	__u16 n_path; /* bytes of the path that follow; 0: it has none that the session can see, or
+			 it is too long */
+	__u32 padding;
+};
+
+struct lsm_state {
+	__u32 canary;    /* a process that is refused everything, to see that somebody asks us */
+	__u32 tasks;     /* of the session that live, by their beginnings and ends */
+	__u64 refused;   /* refused, and not recorded for want of room */
+	__u64 unwritten; /* would have been let through, and was refused for want of room; let
+			    through under audit */
+};
+
+_Static_assert(sizeof(struct lsm_event) == 40, "no hidden padding");
+_Static_assert(sizeof(struct lsm_state) == 24, "no hidden padding");
+
+#define LSM_RING_BYTES    (1024 * 1024) /* as SIGHT_RING_BYTES */
+#define LSM_REFUSED_BYTES (256 * 1024)

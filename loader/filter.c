@@ -99,13 +99,13 @@ static int filter_open(scmp_filter_ctx ctx, const struct trap_row *row,
 {
 	/* O_TMPFILE holds O_DIRECTORY, which reads may set too; the bit below is what makes it a
 	 * temporary file. */
-	static const uint64_t change_bits[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC,
-					       O_TMPFILE & ~O_DIRECTORY};
+	static const uint64_t change_bits[] = {
+		O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_TMPFILE & ~O_DIRECTORY, O_PATH};
 
 	if (plan->trap_reads)
 		return filter_trap(ctx, row->nr, 0, NULL);
 	return filter_trap_bits(ctx, row->nr, (unsigned int)row->flags, change_bits,
-				ARRAY_SIZE(change_bits));
+				ARRAY_SIZE(change_bits) - !plan->trap_handles);
 }
 
 /*

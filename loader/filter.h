@@ -12,6 +12,7 @@
 
 struct filter_plan {
 	bool trap_reads; /* opens that only read; else only those that write, create or truncate */
+	bool trap_handles; /* opens with O_PATH, where those that read are not trapped */
 	bool trap_changes; /* the path operations that change something */
 	bool trap_network;
 	/* Connections and sends are decided on in the kernel: what could be to an IP address, by

@@ -19,10 +19,15 @@
  *                                       it is there, also when the loader has ended
  *   LAYERS_JOIN     ->  LAYERS_JOINED   with a pidfd of a child of the client's, which is moved
  *                                       into that cgroup
+ *   LAYERS_LSM      ->  LAYERS_LSMED    with a file of tables (struct layers_lsm): verdicts on
+ * files, for the client and what it starts until LAYERS_LSM_SEAL; the answer has descriptors of the
+ * rings, the counters and each program's link, so that the verdicts outlive the loader
+ *   LAYERS_LSM_SEAL ->  LAYERS_SEALED   as LAYERS_SEAL
  *
  * The client is the process that connected, as the kernel says it, whoever holds the connection. It
- * comes once: START, then SEAL; NET, then JOIN. One that failed says why and leaves nothing. What
- * was loaded for a session goes when the connection ends. PROBE is for root, by itself.
+ * comes once: START, then SEAL; NET, then JOIN; LSM, then LSM_SEAL. One that failed says why and
+ * leaves nothing. What was loaded for a session goes when the connection ends. PROBE is for root,
+ * by itself; LSM for root.
  */
 #pragma once
 
@@ -45,6 +50,9 @@ enum layers_type {
 	LAYERS_HELLO,
 	LAYERS_JOIN,
 	LAYERS_JOINED,
+	LAYERS_LSM,
+	LAYERS_LSMED,
+	LAYERS_LSM_SEAL,
 };
 
 /* What is probed. Numbers of the protocol: never reused. */
@@ -80,7 +88,7 @@ struct layers_probed {
 	struct layers_finding findings[_LAYERS_PROBE_MAX];
 };
 
-/* Of LAYERS_HELLO, LAYERS_STARTED, LAYERS_NETTED and LAYERS_JOINED. */
+/* Of LAYERS_HELLO, LAYERS_STARTED, LAYERS_NETTED, LAYERS_JOINED and LAYERS_LSMED. */
 struct layers_started {
 	struct layers_header header;
 	int32_t error; /* 0, or a negative errno: nothing was done, and there are no descriptors */
@@ -123,12 +131,42 @@ enum layers_net_fd {
 	_LAYERS_NET_FD_MAX,
 };
 
-#define LAYERS_FDS_MAX 4 /* of any answer */
+/*
+ * The file has the class of each byte (256 bytes), the cells (two bytes each) of n_states rows of
+ * n_classes + 1, and n_verdicts of four bytes, as in policy/pathmap.h.
+ */
+struct layers_lsm {
+	struct layers_header header;
+	uint32_t floor;   /* LSM_BIT()s: as struct lsm_config in bpf/abi.h */
+	uint32_t decides; /* likewise */
+	uint32_t records; /* likewise */
+	uint32_t n_classes;
+	uint32_t n_states;
+	uint32_t n_verdicts;
+	uint32_t is_audit; /* 0 or 1 */
+	uint32_t reserved;
+	struct {
+		uint32_t first, n_kinds;
+	} parts[4];
+};
+
+/* Of the descriptors of a LAYERS_LSMED that is no error. */
+enum layers_lsm_fd {
+	LAYERS_LSM_FD_EVENTS,   /* ring of struct lsm_event, each with its path: let through */
+	LAYERS_LSM_FD_REFUSED,  /* likewise: refused */
+	LAYERS_LSM_FD_COUNTERS, /* array of one struct lsm_state that can be mapped */
+	LAYERS_LSM_FD_LINKS,    /* so many of them as there are programs */
+	_LAYERS_LSM_FD_MAX = LAYERS_LSM_FD_LINKS + 28,
+};
+
+#define LAYERS_FDS_MAX 32 /* of any answer */
 
 _Static_assert(sizeof(struct layers_started) == 16 + 4 + LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_header) == 16, "of the protocol");
 _Static_assert(sizeof(struct layers_net) == 16 + 16, "of the protocol");
 _Static_assert(sizeof(struct layers_prefix) == 18, "of the protocol");
+_Static_assert(sizeof(struct layers_lsm) == 16 + 64, "of the protocol");
+_Static_assert(_LAYERS_LSM_FD_MAX <= LAYERS_FDS_MAX, "it has room for them");
 _Static_assert(sizeof(struct layers_finding) == LAYERS_REASON_MAX, "of the protocol");
 _Static_assert(sizeof(struct layers_probed) == 16 + 5 * LAYERS_REASON_MAX, "of the protocol");
 

@@ -17,6 +17,8 @@ static const struct {
 	{LAYERS_SEAL, sizeof(struct layers_header), false, BIT(LAYERS_START), 0},
 	{LAYERS_NET, sizeof(struct layers_net), true, 0, 0},
 	{LAYERS_JOIN, sizeof(struct layers_header), true, BIT(LAYERS_NET), 0},
+	{LAYERS_LSM, sizeof(struct layers_lsm), true, 0, 0},
+	{LAYERS_LSM_SEAL, sizeof(struct layers_header), false, BIT(LAYERS_LSM), 0},
 };
 
 int request_check(struct request_state *state, const void *packet, size_t size, bool has_fd,
@@ -37,7 +39,7 @@ int request_check(struct request_state *state, const void *packet, size_t size, 
 		if (requests[i].size != size || requests[i].has_fd != has_fd ||
 		    (state->done & requests[i].after) != requests[i].after ||
 		    (state->done & (requests[i].before | bit)) ||
-		    (h.type == LAYERS_PROBE && !state->may_probe))
+		    (!state->may_probe && (h.type == LAYERS_PROBE || h.type == LAYERS_LSM)))
 			return -EPROTO;
 		state->done |= bit;
 		*ret = requests[i].type;

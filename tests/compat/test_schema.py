@@ -103,7 +103,7 @@ GOOD = [
      "io_uring ptrace bpf perf mount module handle pidfd keyring userfaultfd raw_socket foreign_abi "
      "admin terminal namespaces processes all".split()] + [ANY + f"keep_capabilities: {c}\n" for c in
      ("net_admin", "CAP_SYS_NICE", "[chown, Cap_Fowner]")] + [ANY + f"require: {r}\n" for r in
-     ("landlock", "[bpf-net, sight]")]
+     ("landlock", "bpf-lsm", "[bpf-net, sight]")]
 
 BAD = [
     "[]", "a", "{}", "version: 1\n", "version: 1\nname: t\n", "name: t\ndefault: deny\n",

@@ -139,7 +139,7 @@ records() { # NAME
 	sed -i 's/^require.*/require: nonsense/' "$P"
 	run "$HOLDFAST" policy check "$P"
 	assert_failure
-	assert_output --partial "there is no layer 'nonsense'; there are landlock, bpf-net and sight"
+	assert_output --partial "there is no layer 'nonsense'; there are landlock, bpf-net, bpf-lsm and sight"
 	run "$HOLDFAST" run --layers bpf-nte -- true
 	assert_equal "$status" 125
 	assert_output --partial "--layers 'bpf-nte': expected"

@@ -12,13 +12,17 @@ static struct layers_header header_of(enum layers_type type, size_t size)
 /* A request of its usual form. */
 static int ask(struct request_state *state, enum layers_type type)
 {
-	struct layers_net message = {};
-	const size_t size = type == LAYERS_NET ? sizeof(message) : sizeof(struct layers_header);
+	const size_t size = type == LAYERS_NET   ? sizeof(struct layers_net)
+			    : type == LAYERS_LSM ? sizeof(struct layers_lsm)
+						 : sizeof(struct layers_header);
+	const bool has_fd = type == LAYERS_NET || type == LAYERS_JOIN || type == LAYERS_LSM;
+	char message[REQUEST_MAX] = {};
 	enum layers_type came = 0;
+	struct layers_header h = header_of(type, (uint32_t)size);
 	int r;
 
-	message.header = header_of(type, size);
-	r = request_check(state, &message, size, type == LAYERS_NET || type == LAYERS_JOIN, &came);
+	memcpy(message, &h, sizeof(h));
+	r = request_check(state, message, size, has_fd, &came);
 	if (r == 0)
 		assert_int_equal(came, type);
 	return r;
@@ -51,6 +55,19 @@ static void test_only_roots_own_loader_probes_and_only_at_first(void **state)
 	own = (struct request_state){.may_probe = true};
 	assert_int_equal(ask(&own, LAYERS_START), 0);
 	assert_int_equal(ask(&own, LAYERS_PROBE), -EPROTO);
+}
+
+static void test_only_roots_own_loader_decides_on_files(void **state)
+{
+	struct request_state service = {}, own = {.may_probe = true};
+
+	(void)state;
+	assert_int_equal(ask(&service, LAYERS_LSM), -EPROTO);
+	assert_int_equal(ask(&service, LAYERS_LSM_SEAL), -EPROTO);
+	assert_int_equal(ask(&own, LAYERS_LSM_SEAL), -EPROTO);
+	assert_int_equal(ask(&own, LAYERS_LSM), 0);
+	assert_int_equal(ask(&own, LAYERS_LSM), -EPROTO);
+	assert_int_equal(ask(&own, LAYERS_LSM_SEAL), 0);
 }
 
 static void test_a_request_has_its_version_size_and_descriptor(void **state)
@@ -235,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_request_is_taken_once_and_in_its_order),
 		cmocka_unit_test(test_only_roots_own_loader_probes_and_only_at_first),
+		cmocka_unit_test(test_only_roots_own_loader_decides_on_files),
 		cmocka_unit_test(test_a_request_has_its_version_size_and_descriptor),
 		cmocka_unit_test(test_tables_are_taken_as_they_are_and_the_rest_is_denied),
 		cmocka_unit_test(test_a_byte_that_is_too_large_refuses_the_tables),

@@ -422,3 +422,43 @@ void action_from_connection(struct action_decoder *d, const struct action_connec
 	if (r)
 		ret->error = r < 0 ? (enum action_error) - r : ACTION_UNKNOWN;
 }
+
+static int decode_of_kernel(struct decode *c, const struct action_of_kernel *k)
+{
+	struct bytes object = k->object.p ? k->object : bytes_of(k->syscall);
+	struct action_step *s;
+	int r;
+
+	if (decode_who(c) != 0 || c->a->pid != k->pid)
+		c->a->exe = BYTES_NULL;
+	c->a->pid = k->pid;
+	c->a->ppid = k->ppid;
+	r = decode_copy(c, object.p, object.len, &c->a->object);
+	c->a->asked = c->a->object;
+	if (r == 0 && k->op != OP_SYSCALL)
+		return step_add_path(c, k->op, c->a->object);
+	if (r == 0)
+		r = step_add(c, KIND_SYSTEM, OP_SYSCALL, c->a->object, c->a->object, &s);
+	if (r == 0)
+		policy_names_add(s->names, &s->n_names, bytes_of(k->syscall), false);
+	return r;
+}
+
+void action_from_kernel(struct action_decoder *d, const struct action_of_kernel *k,
+			struct action *ret)
+{
+	const struct seccomp_notif n = {.pid = (uint32_t)k->tid};
+	struct decode c = {.d = d, .n = &n, .a = ret};
+	int r;
+
+	begin(&c);
+	ret->kind = k->op == OP_SYSCALL ? KIND_SYSTEM : KIND_PATH;
+	ret->op = k->op;
+	ret->grant = k->grant;
+	ret->syscall = k->syscall;
+	ret->tid = k->tid;
+	ret->exists = true;
+	r = decode_of_kernel(&c, k);
+	if (r)
+		ret->error = r < 0 ? (enum action_error) - r : ACTION_UNKNOWN;
+}

@@ -207,6 +207,19 @@ struct action_connection {
 void action_from_connection(struct action_decoder *d, const struct action_connection *k,
 			    struct action *ret);
 
+/* What the kernel decided on by itself besides: a file, or a call that is refused unless granted. */
+struct action_of_kernel {
+	enum action_op op;    /* of KIND_PATH; or OP_SYSCALL */
+	enum grant grant;     /* OP_SYSCALL */
+	struct bytes object;  /* a path; .p NULL: it has none that the session can see */
+	const char *syscall;  /* as it is recorded, static */
+	pid_t tid, pid, ppid; /* perhaps nobody's by now */
+};
+
+/* As action_from_connection(). */
+void action_from_kernel(struct action_decoder *d, const struct action_of_kernel *k,
+			struct action *ret);
+
 /* Closes the descriptors of the last action's act, which must not be used any more. */
 void action_decoder_release(struct action_decoder *d);
 

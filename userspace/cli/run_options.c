@@ -45,8 +45,8 @@ static const char usage[] =
 	"                           approve (default), escalate or deny\n"
 	"      --names              learn the names of hosts also where no policy names any, for the log\n"
 	"      --layers LAYER,...   with these, or nothing runs: landlock; bpf-net, the kernel decides on connections;\n"
-	"                           sight, the log has the kernel's account of processes (eBPF, root). -LAYER: without;\n"
-	"                           -bpf: without both; auto: those that can be had\n"
+	"                           bpf-lsm, and on files; sight, the log has its account of processes (eBPF, root).\n"
+	"                           -LAYER: without; -bpf: without all three; auto: those that can be had\n"
 	"      --keep-fd N          pass descriptor N on to COMMAND; others than 0, 1, 2 are closed\n"
 	"  -q, --quiet              do not print a line when an action is held\n"
 	"  -h, --help               this text\n"
@@ -167,7 +167,7 @@ int layer_wishes_read(const char *arg, struct layer_wishes *ret)
 
 	if (layer_wishes_parse(arg, ret, &word) == 0)
 		return 0;
-	say("--layers '%.*s': expected landlock, bpf-net, sight, one of them with '-' before it, -bpf, auto or none",
+	say("--layers '%.*s': expected landlock, bpf-net, bpf-lsm, sight, one of them with '-' before it, -bpf, auto or none",
 	    (int)MIN(word.len, (size_t)60), word.p);
 	return -EINVAL;
 }

@@ -183,12 +183,12 @@ int plan_net_map(const struct policy_stack *stack, const struct plan_config *con
 static struct plan_part landlock_part(const struct layer_wishes *wishes)
 {
 	if (wishes->forbidden & LAYER_BIT(LAYER_LANDLOCK))
-		return (struct plan_part){false, "forbidden by --layers"};
+		return (struct plan_part){.why = "forbidden by --layers"};
 	if (probe_is_taken_away("landlock"))
-		return (struct plan_part){false, "taken away by " PROBE_WITHOUT};
+		return (struct plan_part){.why = "taken away by " PROBE_WITHOUT};
 	if (landlock_abi() <= 0)
-		return (struct plan_part){false, "the kernel has no Landlock"};
-	return (struct plan_part){true, ""};
+		return (struct plan_part){.why = "the kernel has no Landlock"};
+	return (struct plan_part){.is_there = true, .why = ""};
 }
 
 static int usable_landlock_abi(const struct plan_part *part)
@@ -214,6 +214,11 @@ struct plan plan_of(const struct policy_stack *stack, const struct plan_config *
 	};
 
 	memcpy(plan.parts, parts, sizeof(plan.parts));
+	if (plan.filter.trap_reads && parts[LAYER_BPF_LSM].is_there &&
+	    !parts[LAYER_BPF_LSM].leaves_reads) {
+		plan.filter.trap_reads = false;
+		plan.filter.trap_handles = true;
+	}
 	plan.parts[LAYER_LANDLOCK] = landlock_part(&config->wishes);
 	plan.landlock_abi = usable_landlock_abi(&plan.parts[LAYER_LANDLOCK]);
 	plan.drops_caps = (permitted & ~plan.kept_caps) != 0;
@@ -275,11 +280,20 @@ int plan_ruleset(const struct policy_stack *stack, const struct plan *plan)
 	return adding.error ? adding.error : TAKE_FD(fd);
 }
 
+/* Which of the calls that change something it is, and what becomes of it, only its own hooks would
+ * tell; and an exec's arguments none. */
 #define NO_LSM                                                                                     \
-	"no layer in the kernel decides on programs and files yet; Landlock knows trees only, and records nothing"
+	"the kernel decides on files that are opened for reading only; Landlock knows trees only, and records nothing"
 
 static struct plan_layer layer_of_reads(const struct plan *plan)
 {
+	const struct plan_part *lsm = &plan->parts[LAYER_BPF_LSM];
+
+	if (plan->filter.trap_handles)
+		return (struct plan_layer){
+			"path-read", layer_name(LAYER_BPF_LSM), COST_KERNEL,
+			"a program at each open decides on the file that is opened; openat2 and O_PATH are notified",
+			NULL};
 	if (!plan->filter.trap_reads)
 		return (struct plan_layer){
 			"path-read", "none", COST_NOTHING,
@@ -287,7 +301,7 @@ static struct plan_layer layer_of_reads(const struct plan *plan)
 			NULL};
 	return (struct plan_layer){"path-read", NOTIFY, COST_NOTIFY,
 				   "a rule or default decides on reads, or log_reads is set",
-				   NO_LSM};
+				   lsm->is_there ? lsm->leaves_reads : lsm->why};
 }
 
 static struct plan_layer layer_of_network(const struct plan *plan)
@@ -348,6 +362,18 @@ static struct plan_layer layer_of_floor(const struct plan *plan)
 					   ? "the policies allow or ask by default, or grant mounts"
 					   : plan->parts[LAYER_LANDLOCK].why,
 				   NULL};
+}
+
+static struct plan_layer layer_of_objects(const struct plan *plan)
+{
+	const struct plan_part *lsm = &plan->parts[LAYER_BPF_LSM];
+
+	if (lsm->is_there)
+		return (struct plan_layer){
+			"objects", layer_name(LAYER_BPF_LSM), COST_FLOOR,
+			"what the policies deny the kernel refuses as well, at the object that is used",
+			NULL};
+	return (struct plan_layer){"objects", "none", COST_NOTHING, lsm->why, NULL};
 }
 
 static struct plan_layer layer_of_capabilities(const struct plan *plan)
@@ -413,6 +439,7 @@ void plan_layers(const struct plan *plan, struct plan_layer ret[static PLAN_CLAS
 		 "limits, priorities and memory of processes outside the session are refused unless granted",
 		 "which process is meant is not in a register"},
 		layer_of_floor(plan),
+		layer_of_objects(plan),
 		layer_of_capabilities(plan),
 		layer_of_dumps(plan),
 		layer_of_memory(plan),

@@ -12,7 +12,7 @@
 #include "policy/netmap.h"
 #include "policy/policy.h"
 
-#define PLAN_CLASSES 12
+#define PLAN_CLASSES 13
 
 /* What --layers and the policies' `require` come to: LAYER_BIT()s. */
 struct layer_wishes {
@@ -37,9 +37,12 @@ bool layer_is_wished(const struct layer_wishes *wishes, enum kernel_layer layer,
 struct plan_part {
 	bool is_there;
 	const char *why; /* not; "" where it is */
+	/* LAYER_BPF_LSM: why reads are notified all the same; NULL: the kernel decides on them. */
+	const char *leaves_reads;
 };
 
 struct net;
+struct lsm;
 
 struct plan {
 	struct filter_plan filter;
@@ -84,6 +87,12 @@ int plan_net_map(const struct policy_stack *stack, const struct plan_config *con
  */
 const char *plan_start_net(const struct policy_stack *stack, const struct plan_config *config,
 			   struct net **ret, char reason[static LAYERS_REASON_MAX]);
+/*
+ * Has the kernel refuse what is refused anyway, and decide on reads if that can be done
+ * (lsm_start()). Return: as plan_start_net(); *ret_leaves_reads as struct plan_part has it.
+ */
+const char *plan_start_lsm(const struct policy_stack *stack, struct lsm **ret,
+			   const char **ret_leaves_reads, char reason[static LAYERS_REASON_MAX]);
 /*
  * What a session under @stack would be bound by, started by this process on this kernel. @parts: of
  * the layers that are loaded before the session starts, what came of it.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layers that are loaded: whether, and into what. */
 #include "control/plan.h"
+#include "loader/lsm.h"
 #include "loader/net.h"
 #include "loader/sight.h"
 
@@ -61,6 +62,16 @@ static const char *try_net(const struct policy_stack *stack, const struct plan_c
 	return why;
 }
 
+static const char *try_lsm(const struct policy_stack *stack, const char **ret_leaves_reads,
+			   char reason[static LAYERS_REASON_MAX])
+{
+	struct lsm *lsm = NULL;
+	const char *why = plan_start_lsm(stack, &lsm, ret_leaves_reads, reason);
+
+	lsm_free(lsm);
+	return why;
+}
+
 static const char *try_sight(char reason[static LAYERS_REASON_MAX])
 {
 	struct sight *sight = NULL;
@@ -75,13 +86,16 @@ void plan_try(const struct policy_stack *stack, const struct plan_config *config
 	      char reasons[static _LAYER_MAX][LAYERS_REASON_MAX])
 {
 	for (unsigned i = 0; i < _LAYER_MAX; i++) {
-		const char *why = NULL;
+		const char *why = NULL, *leaves_reads = NULL;
 
 		if (layer_is_wished(&config->wishes, (enum kernel_layer)i, &why) &&
 		    i == LAYER_BPF_NET)
 			why = try_net(stack, config, reasons[i]);
+		else if (!why && i == LAYER_BPF_LSM)
+			why = try_lsm(stack, &leaves_reads, reasons[i]);
 		else if (!why && i == LAYER_SIGHT)
 			why = try_sight(reasons[i]);
-		ret_parts[i] = (struct plan_part){.is_there = !why, .why = why ? why : ""};
+		ret_parts[i] = (struct plan_part){
+			.is_there = !why, .why = why ? why : "", .leaves_reads = leaves_reads};
 	}
 }

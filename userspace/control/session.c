@@ -306,6 +306,9 @@ static int spawn(struct session *s)
 	s->exec_status = result.exec_status;
 	s->features.wait_killable = result.wait_killable;
 	s->features.sync_wake_up = features_set_sync_wake_up(s->listener, true);
+	r = s->lsm ? lsm_seal(s->lsm) : 0;
+	if (r < 0)
+		return fail_errno(s, "cannot take the supervisor out of the session", r);
 	(void)launch_send(s->sock, LAUNCH_STARTED, s->command, "%s", "");
 	return check_can_read(s);
 }
@@ -400,7 +403,7 @@ static int start_deciding(struct session *s)
 			   .budget = s->budget,
 			   .grants = s->grants},
 		.command = s->command,
-		.records_kernel = s->net != NULL,
+		.records_kernel = s->net || s->lsm,
 		.post = post_job,
 		.hold_ended = session_hold_ended,
 		.stop = session_stop,
@@ -513,6 +516,7 @@ static void session_teardown(struct session *s)
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
 		session_sight_end(s);
 		session_net_end(s);
+		session_lsm_end(s);
 		session_budget_end(s);
 		session_sinks_finish(s);
 		control_server_tell_untold(s->server);
@@ -521,6 +525,7 @@ static void session_teardown(struct session *s)
 		(void)session_record_end(s);
 	}
 	session_net_end(s); /* of a session that did not start */
+	session_lsm_end(s);
 	/* The disk is not waited for before the shell has its prompt again. */
 	unsynced = audit_take_unsynced(s->audit);
 	audit_close(s->audit);

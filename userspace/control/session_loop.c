@@ -38,6 +38,7 @@ enum source {
 	SOURCE_LOADER,
 	SOURCE_KEEPER,
 	SOURCE_NET,
+	SOURCE_LSM,
 	_SOURCE_MAX,
 };
 
@@ -109,6 +110,8 @@ int session_loop_init(struct session *s)
 		r = session_sight_watch(s, SOURCE_SIGHT, SOURCE_LOADER);
 	if (r == 0)
 		r = session_net_watch(s, SOURCE_NET);
+	if (r == 0)
+		r = session_lsm_watch(s, SOURCE_LSM);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -296,6 +299,7 @@ static void on_timer(struct session *s)
 	session_grants_tick(s);
 	session_sight_tick(s);
 	session_net_tick(s);
+	session_lsm_tick(s);
 	if (s->next_reap_ns && now_ns >= s->next_reap_ns)
 		reap(s);
 }
@@ -322,6 +326,8 @@ static void set_timer(struct session *s)
 		next = MIN(next, s->next_sight_ns);
 	if (s->next_net_ns)
 		next = MIN(next, s->next_net_ns);
+	if (s->next_lsm_ns)
+		next = MIN(next, s->next_lsm_ns);
 	if (s->next_reap_ns)
 		next = MIN(next, s->next_reap_ns);
 	if (next != UINT64_MAX) {
@@ -438,6 +444,10 @@ static void session_event(struct session *s, enum source source)
 	case SOURCE_NET:
 		session_net_wake(s);
 		session_net_tick(s);
+		return;
+	case SOURCE_LSM:
+		session_lsm_wake(s);
+		session_lsm_tick(s);
 		return;
 	case SOURCE_LOADER:
 		session_sight_lose(s);

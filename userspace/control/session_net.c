@@ -81,6 +81,7 @@ int session_plan(struct session *s)
 	};
 	session_sight_init(s);
 	init(s);
+	session_lsm_init(s);
 	s->plan = plan_of(c->policies->stack, &s->plan_config, s->parts);
 	if (plan_is_possible(&s->plan, &s->plan_config.wishes, &missing))
 		return 0;

@@ -17,6 +17,7 @@
 #include "control/server.h"
 #include "control/session.h"
 #include "loader/features.h"
+#include "loader/lsm.h"
 #include "loader/net.h"
 #include "loader/sight.h"
 #include "loader/spawn.h"
@@ -68,8 +69,11 @@ struct session {
 	struct plan_part parts[_LAYER_MAX];
 	char sight_reason[LAYERS_REASON_MAX]; /* what plan_part.why may point to */
 	char net_reason[LAYERS_REASON_MAX];
+	char lsm_reason[LAYERS_REASON_MAX];
 	struct net *net;        /* NULL: the kernel does not decide on connections */
 	uint64_t next_net_ns;   /* when its records are read; 0: there are none */
+	struct lsm *lsm;        /* NULL: the kernel does not decide on files */
+	uint64_t next_lsm_ns;   /* as next_net_ns */
 	struct sight *sight;    /* NULL: not asked for, or lost */
 	uint64_t next_sight_ns; /* when it is read; 0: there is nothing */
 
@@ -212,6 +216,14 @@ void session_net_wake(struct session *s);
 void session_net_tick(struct session *s);
 /* Records what there still is. Nobody may be left in the session. */
 void session_net_end(struct session *s);
+
+/* session_lsm.c: what the kernel decided on files; as session_net.c. */
+/* As session_sight_init(), and the last to be loaded: who is started after it is the session's. */
+void session_lsm_init(struct session *s);
+int session_lsm_watch(struct session *s, uint32_t source);
+void session_lsm_wake(struct session *s);
+void session_lsm_tick(struct session *s);
+void session_lsm_end(struct session *s);
 
 /* session_record.c */
 int session_record_start(struct session *s);

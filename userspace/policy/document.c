@@ -248,7 +248,7 @@ static int parse_require(const struct loader *l, const struct node *n, void *tar
 		if (layer_parse(s, &layer) < 0)
 			return loader_fail(l, item,
 					   "there is no layer '%.60s'; there are landlock, "
-					   "bpf-net and sight",
+					   "bpf-net, bpf-lsm and sight",
 					   s.p);
 		p->required_layers |= LAYER_BIT(layer);
 	}

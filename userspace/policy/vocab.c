@@ -27,6 +27,7 @@ static const char *const op_names[_OP_MAX] = {
 static const char *const layer_names[_LAYER_MAX] = {
 	[LAYER_LANDLOCK] = "landlock",
 	[LAYER_BPF_NET] = "bpf-net",
+	[LAYER_BPF_LSM] = "bpf-lsm",
 	[LAYER_SIGHT] = "sight",
 };
 

@@ -94,12 +94,14 @@ enum grant {
 enum kernel_layer {
 	LAYER_LANDLOCK, /* a floor under files and ports, signals kept inside */
 	LAYER_BPF_NET,  /* verdicts on connections, by programs of the session's cgroup */
+	LAYER_BPF_LSM,  /* verdicts on files and a floor under all else, by BPF LSM */
 	LAYER_SIGHT,    /* the kernel tells of each process */
 	_LAYER_MAX,
 };
 
 #define LAYER_BIT(layer) (UINT32_C(1) << (layer))
-#define LAYERS_EBPF      (LAYER_BIT(LAYER_BPF_NET) | LAYER_BIT(LAYER_SIGHT))
+#define LAYERS_EBPF                                                                                \
+	(LAYER_BIT(LAYER_BPF_NET) | LAYER_BIT(LAYER_BPF_LSM) | LAYER_BIT(LAYER_SIGHT))
 
 /* The lower-case words used in policies and records ("allow", "path", "create", "io_uring"); never
  * NULL. */

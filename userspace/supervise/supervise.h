@@ -35,7 +35,7 @@ struct supervise_config {
 	bool stops_without_log;
 	struct engine_config engine;
 	pid_t command;       /* the agent's first process */
-	bool records_kernel; /* supervise_record_kernel() will be used */
+	bool records_kernel; /* supervise_record_kernel() or its sibling will be used */
 	/* Borrowed, with a table; NULL: the session's questions to the DNS go where they go. */
 	struct names_config *names;
 	/* Has @job run by a receiver thread, with a context of supervise_context_new(). */
@@ -85,7 +85,7 @@ void supervise_end_hold(struct supervise *s, struct held *h, enum hold_end end, 
 #define HOLD_SCAN_NS (100 * NS_PER_MSEC)
 void supervise_scan_holds(struct supervise *s);
 
-/* ---- what a program in the kernel decided (loader/net.h); main thread only */
+/* ---- what a program in the kernel decided (loader/net.h, loader/lsm.h); main thread only */
 
 struct supervise_connection {
 	struct action_connection connection;
@@ -96,6 +96,15 @@ struct supervise_connection {
 };
 
 void supervise_record_kernel(struct supervise *s, const struct supervise_connection *k);
+
+struct supervise_of_kernel {
+	struct action_of_kernel action;
+	uint64_t time_ns;     /* as of struct supervise_connection */
+	uint64_t exe_inode;   /* likewise */
+	enum verdict verdict; /* likewise */
+};
+
+void supervise_record_of_kernel(struct supervise *s, const struct supervise_of_kernel *k);
 
 /* Answers the resolver about names, in a thread of its own, until supervise_names_stop(). Return:
  * 0, -errno. */

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The verdicts on the session's files, at the objects that the kernel uses: a path is put together
+ * from the dentries, and automatons that user space has made of the policies' globs run over it.
+ *
+ * A task is the session's when it has an entry in @marks, as in sight.bpf.c; but the entry is made
+ * where the fork can still fail, so that no child is without one. Who has none costs a look-up. On
+ * Linux 6.1 that look-up finds nothing while another of the same CPU is interrupted within one,
+ * which takes a kernel that preempts itself (CONFIG_PREEMPT); later kernels have no such gap.
+ *
+ * Scalars that a loop's body works on are in @rooms and not on the stack: so the verifier knows
+ * nothing of them, and is done with the body after one round.
+ */
+#include <stdbool.h>
+
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/abi.h"
+
+#define EACCES             13
+#define EPERM              1
+#define ENOMEM             12
+#define O_WRONLY           01
+#define O_RDWR             02
+#define O_ACCMODE          03
+#define FMODE_EXEC         0x20       /* in f_flags: the kernel opens it to execute it */
+#define FMODE_NOACCOUNT    0x20000000 /* in f_mode: a file system's own, below another */
+#define S_IFMT             0170000
+#define S_IFREG            0100000
+#define PTRACE_MODE_ATTACH 0x02
+#define NAME_MAX           255
+#define FDS_MAX            4096
+#define STEPS_MAX          LSM_PATH_MAX
+#define PATH_MASK          (LSM_PATH_MAX - 1)
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct lsm_config config;
+
+struct lsm_state state; /* alone in .bss, which user space maps */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} marks SEC(".maps");
+
+/* Where a task's path is put together: a task makes one call at a time, and may be interrupted by
+ * others on its CPU. */
+struct room {
+	__u64 dentry, mount, root_dentry, root_mount; /* where the climb is, and where it ends */
+	__u32 at;                                     /* the path begins here ... */
+	__u32 end;                                    /* of it */
+	__u32 cell;                                   /* where an automaton is */
+	__u32 is_whole;
+	__u64 fds, inode; /* of a search for it among them */
+	__u32 n_fds, is_own;
+	char path[LSM_PATH_MAX + NAME_MAX + 1]; /* ... and ends at LSM_PATH_MAX */
+	struct lsm_event event;
+	char told[LSM_PATH_MAX]; /* right behind the event */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct room);
+} rooms SEC(".maps");
+
+/* One element each; user space sets how large. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u16) * 8);
+} cells SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32) * 8);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, LSM_RING_BYTES);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, LSM_REFUSED_BYTES);
+} refused SEC(".maps");
+
+/* The compiler leaves out what it knows to change nothing, which the verifier does not know. */
+#define MASKED(value, mask)                                                                        \
+	({                                                                                         \
+		__u64 masked_ = (value);                                                           \
+		asm volatile("%0 &= %1" : "+r"(masked_) : "i"(mask));                              \
+		masked_;                                                                           \
+	})
+
+/* ---- who */
+
+static __always_inline bool is_marked(struct task_struct *task)
+{
+	return bpf_task_storage_get(&marks, task, 0, 0) != 0;
+}
+
+/* Whether the current task is one of the session's: not what the supervisor does while it is
+ * marked, before the command is there. */
+static __always_inline bool is_ours(struct task_struct *task)
+{
+	return is_marked(task) && (__u32)task->tgid != config.supervisor;
+}
+
+SEC("lsm/task_alloc")
+int BPF_PROG(lsm_task_alloc, struct task_struct *task, unsigned long flags)
+{
+	if (!is_marked(bpf_get_current_task_btf()))
+		return 0;
+	if (!bpf_task_storage_get(&marks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return -ENOMEM;
+	__sync_fetch_and_add(&state.tasks, 1);
+	return 0;
+}
+
+/* A fork that fails after task_alloc is counted, and ends without this: user space does not rely on
+ * the number for more than when to go. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(lsm_exit, struct task_struct *task)
+{
+	if (is_marked(task))
+		__sync_fetch_and_add(&state.tasks, -1);
+	return 0;
+}
+
+/* ---- the path */
+
+static long climb(__u32 round, struct room **context)
+{
+	struct room *r = *context;
+	struct dentry *dentry = (struct dentry *)r->dentry, *parent;
+	struct mount *mount = (struct mount *)r->mount, *above;
+	const unsigned char *name;
+	__u32 length, at = r->at;
+
+	if (r->dentry == r->root_dentry && r->mount == r->root_mount) {
+		r->is_whole = 1;
+		return 1;
+	}
+	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+		above = BPF_CORE_READ(mount, mnt_parent);
+		if (above == mount)
+			return 1; /* not below the session's root: a pipe, a memfd, another
+				     namespace */
+		r->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		r->mount = (__u64)above;
+		return 0;
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	length = BPF_CORE_READ(dentry, d_name.len);
+	name = BPF_CORE_READ(dentry, d_name.name);
+	if (parent == dentry || length > NAME_MAX || at < length + 1 || at > LSM_PATH_MAX)
+		return 1;
+	at -= length;
+	if (bpf_probe_read_kernel(&r->path[MASKED(at, PATH_MASK)], MASKED(length, NAME_MAX), name))
+		return 1;
+	at--;
+	r->path[MASKED(at, PATH_MASK)] = '/';
+	r->at = at;
+	r->dentry = (__u64)parent;
+	return 0;
+}
+
+static __always_inline __u64 mount_of(struct vfsmount *mnt)
+{
+	const struct mount *none = 0;
+
+	return (__u64)mnt - (__u64)__builtin_preserve_access_index(&none->mnt);
+}
+
+/* Return: whether @r has the path of it. */
+static __always_inline bool find_path(struct room *r, struct task_struct *task,
+				      struct vfsmount *mount, struct dentry *dentry)
+{
+	struct room *context = r;
+
+	r->dentry = (__u64)dentry;
+	r->mount = mount_of(mount);
+	r->root_dentry = (__u64)BPF_CORE_READ(task, fs, root.dentry);
+	r->root_mount = mount_of(BPF_CORE_READ(task, fs, root.mnt));
+	r->at = LSM_PATH_MAX;
+	r->is_whole = 0;
+	bpf_loop(STEPS_MAX, climb, &context, 0);
+	if (r->is_whole && r->at == LSM_PATH_MAX) {
+		r->at--;
+		r->path[LSM_PATH_MAX - 1] = '/';
+	}
+	return r->is_whole;
+}
+
+/* ---- the verdict */
+
+static long step(__u32 i, struct room **context)
+{
+	struct room *r = *context;
+	const __u32 zero = 0;
+	const __u16 *cell = bpf_map_lookup_elem(&cells, &zero);
+	__u32 class, at = r->at + i;
+
+	if (!cell || at >= LSM_PATH_MAX)
+		return 1;
+	class = config.classes[(__u8)r->path[MASKED(at, PATH_MASK)]];
+	r->cell = cell[(r->cell * (config.n_classes + 1) + class) & config.cell_mask];
+	return 0;
+}
+
+/* Return: the verdicts of all operations on the path in @r. */
+static __always_inline __u32 look_up(struct room *r)
+{
+	struct room *context = r;
+	const __u32 zero = 0, kind = config.n_classes;
+	const __u16 *cell = bpf_map_lookup_elem(&cells, &zero);
+	const __u32 *verdict = bpf_map_lookup_elem(&verdicts, &zero);
+	__u32 kinds = 0;
+
+	if (!cell || !verdict)
+		return ~0U;
+#pragma unroll
+	for (int part = 0; part < LSM_PARTS; part++) {
+		r->cell = config.parts[part].first;
+		bpf_loop(LSM_PATH_MAX, step, &context, 0);
+		kinds = kinds * config.parts[part].n_kinds +
+			cell[(r->cell * (config.n_classes + 1) + kind) & config.cell_mask];
+	}
+	return verdict[kinds & config.verdict_mask];
+}
+
+/* ---- what is told of it */
+
+static __always_inline void fill(struct lsm_event *e, struct task_struct *task, __u32 op,
+				 __u32 verdict)
+{
+	struct file *exe = task->mm->exe_file;
+
+	e->time_ns = bpf_ktime_get_ns();
+	e->pid = task->tgid;
+	e->tid = task->pid;
+	e->parent = task->real_parent->tgid;
+	e->op = op;
+	e->verdict = verdict;
+	e->exe_inode = exe->f_inode->i_ino;
+	e->exe_device = exe->f_inode->i_sb->s_dev;
+	e->n_path = 0;
+	e->padding = 0;
+}
+
+/* Return: whether it was written. */
+static __always_inline bool tell(struct room *r, struct task_struct *task, __u32 op, __u32 verdict)
+{
+	__u64 size, length = r->is_whole && r->at < LSM_PATH_MAX ? LSM_PATH_MAX - r->at : 0;
+
+	fill(&r->event, task, op, verdict);
+	length = MASKED(length, PATH_MASK); /* the longest that there is has 4095 */
+	if (length && bpf_probe_read_kernel(r->told, length, &r->path[MASKED(r->at, PATH_MASK)]))
+		length = 0;
+	r->event.n_path = length;
+	size = sizeof(r->event) + MASKED(length, PATH_MASK);
+	return verdict >= NET_ASK ? bpf_ringbuf_output(&refused, &r->event, size, 0) == 0
+				  : bpf_ringbuf_output(&events, &r->event, size, 0) == 0;
+}
+
+/* Return: 0, or the errno of a refusal. */
+static __always_inline int carry_out(struct room *r, struct task_struct *task, __u32 op,
+				     __u32 verdict)
+{
+	const __u32 bit = LSM_BIT(op);
+	const bool decides = config.decides & bit;
+
+	if (verdict == NET_DENY || (decides && verdict == NET_ASK)) {
+		if (!tell(r, task, op, verdict))
+			__sync_fetch_and_add(&state.refused, 1);
+		return -EACCES;
+	}
+	if (!decides || (verdict == NET_ALLOW && !(config.records & bit)))
+		return 0;
+	if (tell(r, task, op, verdict))
+		return 0;
+	__sync_fetch_and_add(&state.unwritten, 1);
+	return config.is_audit ? 0 : -EACCES;
+}
+
+static long look_at_descriptor(__u32 i, struct room **context)
+{
+	struct room *r = *context;
+	struct file *file = 0;
+
+	if (i >= r->n_fds)
+		return 1;
+	if (bpf_probe_read_kernel(&file, sizeof(file), (void *)(r->fds + (__u64)i * sizeof(file))))
+		return 1;
+	r->is_own = file && BPF_CORE_READ(file, f_inode) == (struct inode *)r->inode;
+	return r->is_own;
+}
+
+/* Whether the task has it open already, as a pipe that it opens again by /proc/self/fd. */
+static __always_inline bool is_own(struct room *r, struct task_struct *task, struct dentry *dentry)
+{
+	struct room *context = r;
+
+	r->fds = (__u64)BPF_CORE_READ(task, files, fdt, fd);
+	r->n_fds = BPF_CORE_READ(task, files, fdt, max_fds);
+	r->inode = (__u64)BPF_CORE_READ(dentry, d_inode);
+	r->is_own = 0;
+	bpf_loop(FDS_MAX, look_at_descriptor, &context, 0);
+	return r->is_own;
+}
+
+/* Of what has no path, or one that is too long. */
+static __always_inline int decide_nameless(struct room *r, struct task_struct *task,
+					   struct dentry *dentry, __u32 ops)
+{
+	__u32 op = LSM_READ;
+
+	if (config.is_audit)
+		return 0;
+	if (r->at > NAME_MAX + 1 && (!(ops & config.decides) || is_own(r, task, dentry)))
+		return 0;
+	while (op < _LSM_FILE_OP_MAX - 1 && !(ops & LSM_BIT(op)))
+		op++;
+	return carry_out(r, task, op, NET_DENY);
+}
+
+/*
+ * @ops: LSM_BIT()s of what is done to the object. What has no name below the session's root, such
+ * as a pipe, is no object of a rule's, and opened again only by who has it; what has one that is
+ * too long is as if it was denied.
+ */
+static __always_inline int decide(struct vfsmount *mount, struct dentry *dentry, __u32 ops)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct room *r;
+	__u32 op, all;
+	int ret = 0;
+
+	if (!is_ours(task))
+		return 0;
+	if ((__u32)task->tgid == state.canary)
+		return -EACCES;
+	ops &= config.floor | config.decides;
+	if (!ops)
+		return 0;
+	r = bpf_task_storage_get(&rooms, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!r)
+		return -ENOMEM;
+	if (!find_path(r, task, mount, dentry))
+		return decide_nameless(r, task, dentry, ops);
+	all = look_up(r);
+	for (op = 0; op < _LSM_FILE_OP_MAX; op++) {
+		if (!(ops & LSM_BIT(op)))
+			continue;
+		ret = carry_out(r, task, op, all >> (2 * op) & 3);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* ---- opens */
+
+SEC("lsm/file_open")
+int BPF_PROG(lsm_file_open, struct file *file)
+{
+	const __u32 flags = file->f_flags;
+	__u32 ops = 0;
+
+	if ((flags & FMODE_EXEC) || (file->f_mode & FMODE_NOACCOUNT))
+		return 0;
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		ops |= LSM_BIT(LSM_READ);
+	if (flags & O_ACCMODE)
+		ops |= LSM_BIT(LSM_WRITE);
+	return decide(file->f_path.mnt, file->f_path.dentry, ops);
+}
+
+/* ---- changes */
+
+SEC("lsm/path_unlink")
+int BPF_PROG(lsm_unlink, const struct path *dir, struct dentry *dentry)
+{
+	return decide(dir->mnt, dentry, LSM_BIT(LSM_DELETE));
+}
+
+SEC("lsm/path_rmdir")
+int BPF_PROG(lsm_rmdir, const struct path *dir, struct dentry *dentry)
+{
+	return decide(dir->mnt, dentry, LSM_BIT(LSM_DELETE));
+}
+
+SEC("lsm/path_mkdir")
+int BPF_PROG(lsm_mkdir, const struct path *dir, struct dentry *dentry)
+{
+	return decide(dir->mnt, dentry, LSM_BIT(LSM_MKDIR));
+}
+
+/* Also of open(2) with O_CREAT, and of a unix socket's bind(2). */
+SEC("lsm/path_mknod")
+int BPF_PROG(lsm_mknod, const struct path *dir, struct dentry *dentry, unsigned int mode)
+{
+	const __u32 type = mode & S_IFMT;
+
+	return decide(dir->mnt, dentry,
+		      type == S_IFREG || type == 0 ? LSM_BIT(LSM_CREATE) : LSM_BIT(LSM_MKNOD));
+}
+
+SEC("lsm/path_symlink")
+int BPF_PROG(lsm_symlink, const struct path *dir, struct dentry *dentry)
+{
+	return decide(dir->mnt, dentry, LSM_BIT(LSM_SYMLINK));
+}
+
+/* Both are of one mount. */
+SEC("lsm/path_link")
+int BPF_PROG(lsm_link, struct dentry *old, const struct path *dir, struct dentry *dentry)
+{
+	int r = decide(dir->mnt, old, LSM_BIT(LSM_LINK));
+
+	return r ? r : decide(dir->mnt, dentry, LSM_BIT(LSM_LINK));
+}
+
+SEC("lsm/path_rename")
+int BPF_PROG(lsm_rename, const struct path *old_dir, struct dentry *old, const struct path *new_dir,
+	     struct dentry *new)
+{
+	int r = decide(old_dir->mnt, old, LSM_BIT(LSM_RENAME));
+
+	return r ? r : decide(new_dir->mnt, new, LSM_BIT(LSM_RENAME));
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(lsm_truncate, const struct path *path)
+{
+	return decide(path->mnt, path->dentry, LSM_BIT(LSM_TRUNCATE));
+}
+
+SEC("lsm/path_chmod")
+int BPF_PROG(lsm_chmod, const struct path *path)
+{
+	return decide(path->mnt, path->dentry, LSM_BIT(LSM_CHMOD));
+}
+
+SEC("lsm/path_chown")
+int BPF_PROG(lsm_chown, const struct path *path)
+{
+	return decide(path->mnt, path->dentry, LSM_BIT(LSM_CHOWN));
+}
+
+/* ---- the system */
+
+static __always_inline int refuse(__u32 op)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct lsm_event *e;
+
+	if (!(config.floor & LSM_BIT(op)) || !is_ours(task))
+		return 0;
+	e = bpf_ringbuf_reserve(&refused, sizeof(*e), 0);
+	if (!e) {
+		__sync_fetch_and_add(&state.refused, 1);
+		return -EPERM;
+	}
+	fill(e, task, op, NET_DENY);
+	bpf_ringbuf_submit(e, 0);
+	return -EPERM;
+}
+
+SEC("lsm/bpf")
+int BPF_PROG(lsm_bpf)
+{
+	return refuse(LSM_BPF);
+}
+
+SEC("lsm/sb_mount")
+int BPF_PROG(lsm_mount)
+{
+	return refuse(LSM_MOUNT);
+}
+
+SEC("lsm/sb_umount")
+int BPF_PROG(lsm_umount)
+{
+	return refuse(LSM_MOUNT);
+}
+
+SEC("lsm/sb_pivotroot")
+int BPF_PROG(lsm_pivot_root)
+{
+	return refuse(LSM_MOUNT);
+}
+
+SEC("lsm/move_mount")
+int BPF_PROG(lsm_move_mount)
+{
+	return refuse(LSM_MOUNT);
+}
+
+SEC("lsm/userns_create")
+int BPF_PROG(lsm_userns)
+{
+	return refuse(LSM_USERNS);
+}
+
+/* Within the session the supervisor has decided. */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(lsm_ptrace, struct task_struct *child, unsigned int mode)
+{
+	return (mode & PTRACE_MODE_ATTACH) && !is_marked(child) ? refuse(LSM_PTRACE) : 0;
+}
+
+SEC("lsm/task_kill")
+int BPF_PROG(lsm_kill, struct task_struct *task)
+{
+	return is_marked(task) ? 0 : refuse(LSM_KILL);
+}
