@@ -104,7 +104,7 @@ static int make_socket(struct names_config *names, const struct act_network *net
 	int r;
 
 	(void)pthread_mutex_lock(&names->lock);
-	fd = names_socket(names->helper.sockets, net->family, SOCK_STREAM, port);
+	fd = names_socket(&names->helper, net->family, SOCK_STREAM, port);
 	(void)pthread_mutex_unlock(&names->lock);
 	if (fd < 0)
 		return fd;

@@ -34,16 +34,25 @@
 /* What a program may have set before it asks. */
 static const struct {
 	int level, option;
+	bool is_set_anew; /* what a new socket has is the machine's setting */
 } kept_options[] = {
-	{SOL_SOCKET, SO_RCVTIMEO},        {SOL_SOCKET, SO_SNDTIMEO},
-	{SOL_SOCKET, SO_REUSEADDR},       {SOL_SOCKET, SO_KEEPALIVE},
-	{SOL_SOCKET, SO_TIMESTAMP},       {IPPROTO_IP, IP_RECVERR},
-	{IPPROTO_IP, IP_PKTINFO},         {IPPROTO_IP, IP_RECVTTL},
-	{IPPROTO_IP, IP_RECVTOS},         {IPPROTO_IP, IP_MTU_DISCOVER},
-	{IPPROTO_IPV6, IPV6_V6ONLY},      {IPPROTO_IPV6, IPV6_RECVERR},
-	{IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
-	{IPPROTO_TCP, TCP_NODELAY},
+	{SOL_SOCKET, SO_RCVTIMEO, false},        {SOL_SOCKET, SO_SNDTIMEO, false},
+	{SOL_SOCKET, SO_REUSEADDR, false},       {SOL_SOCKET, SO_KEEPALIVE, false},
+	{SOL_SOCKET, SO_TIMESTAMP, false},       {IPPROTO_IP, IP_RECVERR, false},
+	{IPPROTO_IP, IP_PKTINFO, false},         {IPPROTO_IP, IP_RECVTTL, false},
+	{IPPROTO_IP, IP_RECVTOS, false},         {IPPROTO_IP, IP_MTU_DISCOVER, true},
+	{IPPROTO_IPV6, IPV6_V6ONLY, true},       {IPPROTO_IPV6, IPV6_RECVERR, false},
+	{IPPROTO_IPV6, IPV6_RECVPKTINFO, false}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER, true},
+	{IPPROTO_TCP, TCP_NODELAY, false},
 };
+
+static bool is_zero(const char *value, socklen_t len)
+{
+	for (socklen_t i = 0; i < len; i++)
+		if (value[i])
+			return false;
+	return true;
+}
 
 void network_copy_options(int from, int to)
 {
@@ -52,8 +61,10 @@ void network_copy_options(int from, int to)
 		char value[OPTION_BYTES];
 		socklen_t len = sizeof(value);
 
-		/* Those of another family or type fail, and are not missed. */
-		if (getsockopt(from, level, option, value, &len) == 0)
+		/* Those of another family or type fail, and are not missed; a new socket has most
+		 * of them at 0. */
+		if (getsockopt(from, level, option, value, &len) == 0 &&
+		    (kept_options[i].is_set_anew || !is_zero(value, len)))
 			(void)setsockopt(to, level, option, value, len);
 	}
 }
@@ -84,7 +95,7 @@ static int make_like(struct names_config *names, const struct act_network *net, 
 
 	if (is_question) {
 		(void)pthread_mutex_lock(&names->lock);
-		fd = names_socket(names->helper.sockets, net->family, net->type, 0);
+		fd = names_socket(&names->helper, net->family, net->type, 0);
 		(void)pthread_mutex_unlock(&names->lock);
 		if (fd < 0) /* the helper has gone: there is no such server */
 			return fd == -EPIPE || fd == -EAGAIN ? -ECONNREFUSED : fd;

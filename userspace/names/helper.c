@@ -402,7 +402,7 @@ static int net_cookie(int fd, uint64_t *ret)
 
 static int maker_cookie(struct names_helper *h)
 {
-	_cleanup_(fd_closep) int fd = names_socket(h->sockets, AF_INET, SOCK_DGRAM, 0);
+	_cleanup_(fd_closep) int fd = names_socket(h, AF_INET, SOCK_DGRAM, 0);
 
 	return fd < 0 ? fd : net_cookie(fd, &h->own_cookie);
 }
@@ -469,34 +469,97 @@ int names_helper_await(struct names_helper *h)
 	return r;
 }
 
+/* ---- sockets of the maker's */
+
+/* Return: the request's number, -errno. */
+static int64_t order(struct names_helper *h, int family, int type, uint16_t port)
+{
+	struct socket_request q = {.family = family, .type = type, .port = port};
+	int r;
+
+	h->seq += h->seq == UINT32_MAX ? 2 : 1; /* 0 is no number */
+	q.seq = h->seq;
+	r = fds_send(h->sockets, &q, sizeof(q), NULL, 0);
+	return r < 0 ? r : (int64_t)q.seq;
+}
+
+/* The reply to @seq. That to the next request may come before it; one to neither was given up.
+ * Return: a descriptor, -errno. */
+static int await_socket(struct names_helper *h, uint32_t seq)
+{
+	struct names_next *next = &h->next;
+
+	for (;;) {
+		struct socket_reply reply;
+		int fds[FDS_MAX], fd;
+		int r = fds_receive(h->sockets, &reply, sizeof(reply), fds);
+
+		if (r < 0)
+			return r;
+		fd = r == 1 ? fds[0] : -EBADMSG;
+		if (r != 1 && reply.error)
+			fd = -reply.error;
+		if (reply.seq == seq)
+			return fd;
+		if (reply.seq == next->seq && !next->is_there) {
+			next->is_there = true;
+			next->fd = fd;
+			continue;
+		}
+		for (int i = 0; i < r; i++)
+			(void)close(fds[i]);
+	}
+}
+
+static void forget_next(struct names_helper *h)
+{
+	if (h->next.is_there)
+		(void)fd_close(h->next.fd);
+	h->next = (struct names_next){.fd = -1};
+}
+
 void names_helper_close(struct names_helper *h)
 {
 	h->questions = fd_close(h->questions);
 	h->looks = fd_close(h->looks);
 	h->sockets = fd_close(h->sockets);
+	forget_next(h);
 }
 
-int names_socket(int sockets, int family, int type, uint16_t port)
+/* Who asks one question asks others, by sockets of the same kind. */
+static void order_next(struct names_helper *h, int family, int type)
 {
-	static uint32_t seq;
-	const struct socket_request q = {
-		.seq = ++seq, .family = family, .type = type, .port = port};
-	struct socket_reply reply;
-	int fds[FDS_MAX];
-	int r;
+	int64_t seq;
 
-	r = fds_send(sockets, &q, sizeof(q), NULL, 0);
-	while (r >= 0) {
-		r = fds_receive(sockets, &reply, sizeof(reply), fds);
-		if (r >= 0 && reply.seq == q.seq)
-			break;
-		/* The answer to one that was given up. */
-		for (int i = 0; i < r; i++)
-			(void)close(fds[i]);
+	if (h->next.seq && h->next.family == family && h->next.type == type)
+		return;
+	forget_next(h);
+	seq = order(h, family, type, 0);
+	if (seq > 0)
+		h->next = (struct names_next){
+			.seq = (uint32_t)seq, .family = family, .type = type, .fd = -1};
+}
+
+static int take_next(struct names_helper *h)
+{
+	struct names_next next = h->next;
+
+	h->next = (struct names_next){.fd = -1};
+	return next.is_there ? next.fd : await_socket(h, next.seq);
+}
+
+int names_socket(struct names_helper *h, int family, int type, uint16_t port)
+{
+	int64_t seq = 0;
+	int fd;
+
+	if (port == 0 && h->next.seq && h->next.family == family && h->next.type == type) {
+		fd = take_next(h);
+	} else {
+		seq = order(h, family, type, port);
+		fd = seq < 0 ? (int)seq : await_socket(h, (uint32_t)seq);
 	}
-	if (r < 0)
-		return r;
-	if (r == 1)
-		return fds[0];
-	return reply.error ? -reply.error : -EBADMSG;
+	if (fd >= 0 && port == 0)
+		order_next(h, family, type);
+	return fd;
 }

@@ -27,10 +27,20 @@
 #define NAMES_LISTENERS 4 /* UDP and TCP, of IPv4 and IPv6, in this order */
 #define LEAD_LISTENERS  2 /* of IPv4 and IPv6, in this order */
 
+/* The next socket, which the maker makes while the last one is in use. */
+struct names_next {
+	uint32_t seq; /* of the request; 0: none was made */
+	int family, type;
+	bool is_there; /* it has come; fd is it, or -errno */
+	int fd;
+};
+
 struct names_helper {
 	int questions; /* from the resolver: struct names_request; -1: there is none */
 	int looks;     /* from the leader: struct lead_request */
 	int sockets;   /* to the maker: names_socket() */
+	uint32_t seq;  /* of the last request to it */
+	struct names_next next;
 	/* Of the listeners on loopback; 0: there is no such one. All 0: there is a maker. The
 	 * leader's are of TCP, IPv4 and IPv6. */
 	uint16_t ports[NAMES_LISTENERS];
@@ -54,10 +64,11 @@ static inline bool names_helper_is_on_loopback(const struct names_helper *h)
 }
 void names_helper_close(struct names_helper *h);
 
-/* A socket in the maker's namespace, with O_CLOEXEC. Callers take turns: not from two threads at
- * once. @port: connections to this port of any address are to arrive at the leader; 0: none is
- * meant. Return: a descriptor, -errno (-EMFILE: too many ports). */
-int names_socket(int sockets, int family, int type, uint16_t port) _must_check_;
+/* A socket in the maker's namespace, with O_CLOEXEC. Most are ready before they are asked for.
+ * Callers take turns: not from two threads at once. @port: connections to this port of any address
+ * are to arrive at the leader; 0: none is meant. Return: a descriptor, -errno (-EMFILE: too many
+ * ports). */
+int names_socket(struct names_helper *h, int family, int type, uint16_t port) _must_check_;
 /* Two descriptors are sent over, and @p; those are borrowed. For names/ alone. Return: 0, -errno.
  */
 int fds_send(int sock, const void *p, size_t len, const int *fds, size_t n);

@@ -39,9 +39,10 @@ struct waiting {
 struct resolver {
 	struct resolver_config config;
 	struct servers servers;
-	pthread_mutex_t lock; /* of the three below, and of those that wait */
+	pthread_mutex_t lock; /* of those below, and of those that wait */
 	uint64_t seq;
 	struct waiting *waiting;
+	bool has_reader; /* one of them reads the replies to all */
 	unsigned n_streams;
 };
 
@@ -59,14 +60,65 @@ struct stream {
 
 /* ---- the supervisor */
 
-/* @deadline NULL: for as long as it takes. */
-static bool await_reply(struct resolver *r, struct waiting *w, const struct timespec *deadline)
+/* With the lock. */
+static void take_reply(struct resolver *r, const struct names_reply *reply)
 {
-	int e = 0;
+	struct waiting *w = r->waiting;
 
-	while (!w->has_reply && e == 0)
-		e = deadline ? pthread_cond_timedwait(&w->is_there, &r->lock, deadline)
-			     : pthread_cond_wait(&w->is_there, &r->lock);
+	while (w && w->seq != reply->seq)
+		w = w->next;
+	if (!w)
+		return;
+	w->reply = *reply;
+	w->has_reply = true;
+	(void)pthread_cond_signal(&w->is_there);
+}
+
+/* With the lock, which it lets go meanwhile. Who waits alone, as most do, is woken by the reply
+ * itself. Return: whether the supervisor is still there. */
+static bool read_reply(struct resolver *r)
+{
+	struct names_reply reply;
+	ssize_t n;
+
+	r->has_reader = true;
+	(void)pthread_mutex_unlock(&r->lock);
+	n = recv(r->config.questions, &reply, sizeof(reply), 0);
+	(void)pthread_mutex_lock(&r->lock);
+	r->has_reader = false;
+	if (n == sizeof(reply))
+		take_reply(r, &reply);
+	return n != 0;
+}
+
+/* With the lock. Somebody else reads what comes from now on. */
+static void pass_on(struct resolver *r)
+{
+	struct waiting *w = r->waiting;
+
+	while (w && w->has_reply)
+		w = w->next;
+	if (w && !r->has_reader)
+		(void)pthread_cond_signal(&w->is_there);
+}
+
+/* @until_ns UINT64_MAX: for as long as it takes. */
+static bool await_reply(struct resolver *r, struct waiting *w, uint64_t until_ns)
+{
+	const struct timespec deadline = {.tv_sec = (time_t)(until_ns / NS_PER_SEC),
+					  .tv_nsec = (long)(until_ns % NS_PER_SEC)};
+	bool is_over = false;
+
+	while (!w->has_reply && !is_over) {
+		if (!r->has_reader)
+			is_over = !read_reply(r);
+		else if (until_ns == UINT64_MAX)
+			(void)pthread_cond_wait(&w->is_there, &r->lock);
+		else
+			(void)pthread_cond_timedwait(&w->is_there, &r->lock, &deadline);
+		is_over = is_over || clock_monotonic_ns() >= until_ns;
+	}
+	pass_on(r);
 	return w->has_reply;
 }
 
@@ -83,8 +135,6 @@ static void forget(struct resolver *r, struct waiting *w)
 static struct names_reply ask_supervisor(struct resolver *r, struct names_request *q)
 {
 	uint64_t until_ns = clock_monotonic_ns() + SUPERVISOR_S * NS_PER_SEC;
-	const struct timespec deadline = {.tv_sec = (time_t)(until_ns / NS_PER_SEC),
-					  .tv_nsec = (long)(until_ns % NS_PER_SEC)};
 	struct names_reply reply = {.verdict = NAMES_NO, .rcode = DNS_SERVFAIL};
 	struct waiting w = {};
 	pthread_condattr_t attr;
@@ -97,11 +147,11 @@ static struct names_reply ask_supervisor(struct resolver *r, struct names_reques
 	w.next = r->waiting;
 	r->waiting = &w;
 	if (send(r->config.questions, q, sizeof(*q), MSG_NOSIGNAL) == sizeof(*q) &&
-	    await_reply(r, &w, &deadline)) {
+	    await_reply(r, &w, until_ns)) {
 		reply = w.reply;
 		if (reply.verdict == NAMES_HELD && q->protocol == POLICY_PROTO_TCP) {
 			w.has_reply = false;
-			(void)await_reply(r, &w, NULL);
+			(void)await_reply(r, &w, UINT64_MAX);
 			reply = w.reply;
 		}
 	}
@@ -111,29 +161,13 @@ static struct names_reply ask_supervisor(struct resolver *r, struct names_reques
 	return reply;
 }
 
-/* Gives replies to those who wait for them, until the supervisor has gone. */
-static void read_replies(struct resolver *r)
+/* Until the supervisor has gone. */
+static void await_end(const struct resolver *r)
 {
-	struct names_reply reply;
-	ssize_t n;
+	struct pollfd p = {.fd = r->config.questions};
 
-	while ((n = recv(r->config.questions, &reply, sizeof(reply), 0)) != 0) {
-		struct waiting *w;
-
-		if (n < 0 && errno != EINTR)
-			return;
-		if (n != sizeof(reply))
-			continue;
-		(void)pthread_mutex_lock(&r->lock);
-		for (w = r->waiting; w && w->seq != reply.seq; w = w->next)
-			;
-		if (w) {
-			w->reply = reply;
-			w->has_reply = true;
-			(void)pthread_cond_signal(&w->is_there);
-		}
-		(void)pthread_mutex_unlock(&r->lock);
-	}
+	while (poll(&p, 1, -1) <= 0)
+		;
 }
 
 /* ---- the servers */
@@ -211,7 +245,8 @@ static ssize_t ask_server(const struct server *s, const struct dns_question *q,
 
 	get_random(&id, sizeof(id));
 	len = dns_write_question(q, message, id, own);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	if (fd < 0 ||
+	    (is_tcp && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0) ||
 	    connect(fd, (const struct sockaddr *)&s->address, s->len) < 0)
 		return -errno;
 	r = send_message(fd, own, len, is_tcp);
@@ -449,13 +484,16 @@ _Noreturn void resolver_run(const struct resolver_config *config)
 	static struct listener listeners[NAMES_LISTENERS];
 	static struct resolver r;
 	static const struct names_request begin = {.kind = NAMES_BEGIN};
+	/* Who reads for others looks at its own deadline, too. */
+	const struct timeval pause = {.tv_sec = 1};
 
 	r.config = *config;
 	(void)pthread_mutex_init(&r.lock, NULL);
 	/* A reply to the resolver that was here before is nobody's. */
 	get_random(&r.seq, sizeof(r.seq));
 	servers_init(&r.servers, config->resolv_conf);
-	if (send(config->questions, &begin, sizeof(begin), MSG_NOSIGNAL) < 0)
+	if (setsockopt(config->questions, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof(pause)) < 0 ||
+	    send(config->questions, &begin, sizeof(begin), MSG_NOSIGNAL) < 0)
 		_exit(EXIT_FAILURE);
 	for (size_t i = 0; i < NAMES_LISTENERS; i++) {
 		const bool is_tcp = i & 1;
@@ -467,6 +505,6 @@ _Noreturn void resolver_run(const struct resolver_config *config)
 			    : add_udp_thread(&listeners[i])) < 0)
 			_exit(EXIT_FAILURE);
 	}
-	read_replies(&r);
+	await_end(&r);
 	_exit(EXIT_SUCCESS);
 }
