@@ -378,6 +378,8 @@ static int filter_row(scmp_filter_ctx ctx, const struct trap_row *row,
 							      : 0;
 	case TRAP_CHANGE:
 		return plan->trap_changes ? filter_trap(ctx, row->nr, 0, NULL) : 0;
+	case TRAP_ACCEPT:
+		return plan->trap_accepts ? filter_trap(ctx, row->nr, 0, NULL) : 0;
 	case TRAP_NETWORK:
 	case TRAP_SENDTO:
 		return filter_network(ctx, row, plan);

@@ -15,6 +15,7 @@ struct filter_plan {
 	bool trap_handles; /* opens with O_PATH, where those that read are not trapped */
 	bool trap_changes; /* the path operations that change something */
 	bool trap_network;
+	bool trap_accepts; /* which only counts them */
 	/* Connections and sends are decided on in the kernel: what could be to an IP address, by
 	 * the length of the address, passes. */
 	bool passes_ip;

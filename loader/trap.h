@@ -18,6 +18,7 @@ enum trap_class {
 	TRAP_OPEN_MEMORY, /* flags in memory (openat2): trapped if either is */
 	TRAP_CHANGE,      /* path operations that change something */
 	TRAP_NETWORK,     /* connect, bind, listen, sendmsg, sendmmsg */
+	TRAP_ACCEPT,      /* accept, accept4: never refused, only counted */
 	TRAP_SENDTO,      /* only with a destination address */
 	TRAP_SOCKET,      /* only for families and types outside the list */
 	TRAP_PTRACE,      /* only requests that make somebody a tracer */
@@ -55,6 +56,7 @@ enum trap_shape {
 	SHAPE_MSGHDR,   /* fd, msghdr */
 	SHAPE_MMSGHDR,  /* fd, vector, length */
 	SHAPE_LISTEN,   /* fd */
+	SHAPE_ACCEPT,   /* likewise */
 	SHAPE_SOCKET,   /* family, type, protocol */
 	SHAPE_PID,      /* a process that must be in the session */
 	SHAPE_NONE,     /* nothing but the number is looked at */

@@ -58,7 +58,7 @@ GOOD = [
     ANY + "description: text\nmode: audit\nlog_reads: true\ngrant: all\n",
     ANY + "mode: enforce\nlog_reads: false\ngrant: [ptrace, io_uring]\n",
     ANY + "description: 7\n",
-    ANY + "log: {reads: true, sync: always, on_failure: stop, builtin_redactions: false}\n",
+    ANY + "log: {reads: true, accepts: true, sync: always, on_failure: stop, builtin_redactions: false}\n",
     ANY + "log: {redact: 'geheim-\\d+'}\n", ANY + "log: {sync: none, redact: [abc, {pattern: x}]}\n",
     ANY + "log: {sync: second, redact: [{pattern: x, name: a.b, in: [argv, object, asked, cwd]}]}\n",
     ANY + "log: {on_failure: deny, redact: {pattern: 12, in: address}}\n",

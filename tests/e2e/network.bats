@@ -141,3 +141,36 @@ race() {
 @test "race: a link on the way of a bind" {
 	race bind-link
 }
+
+@test "connections that are accepted are counted where a policy says so" {
+	local several one
+
+	policy counted <<EOF
+log: {accepts: true}
+default: {tool: allow, path: allow, network: allow}
+rules:
+  - {name: a port, match: {port: [$DENIED], op: [connect]}, action: deny}
+EOF
+	run hf --policy "$POLICY" -- /usr/bin/python3 "$HELPERS/accepts.py" "$T/d/s"
+	assert_success
+	read -r several one <<<"$output"
+	session_ended
+	log_has '.event == "session_end" and (.accepted | length) == 3'
+	log_has '.event == "session_end" and .accepted[0] == {address: "127.0.0.1:'"$several"'", accepted: 3}'
+	# Of a wait whose thread has ended since, nobody knows, unless somebody was there before it.
+	log_has '.event == "session_end" and .accepted[1].address == "127.0.0.1:'"$one"'" and .accepted[1].accepted + .accepted[1].unknown == 1'
+	log_has '.event == "session_end" and .accepted[2] == {address: "unix:'"$T/d/s"'", accepted: 2}'
+	run "$HOLDFAST" report "$LOG"
+	assert_line "accepted  3 at 127.0.0.1:$several"
+	assert_line "accepted  2 at unix:$T/d/s"
+	run "$HOLDFAST" report --json "$LOG"
+	assert_equal "$(jq -c '.accepted[2].accepted' <<<"$output")" 2
+}
+
+@test "and are not looked at where none does" {
+	policy_network
+	run hf --policy "$POLICY" -- /usr/bin/python3 "$HELPERS/accepts.py" "$T/d/s"
+	assert_success
+	session_ended
+	log_has '.event == "session_end" and (has("accepted") | not)'
+}

@@ -26,8 +26,11 @@
 #define NATIVE_ARCH AUDIT_ARCH_AARCH64
 #endif
 
-static const struct filter_plan plan_all = {
-	.trap_reads = true, .trap_changes = true, .trap_network = true, .trap_creds = true};
+static const struct filter_plan plan_all = {.trap_reads = true,
+					    .trap_changes = true,
+					    .trap_network = true,
+					    .trap_creds = true,
+					    .trap_accepts = true};
 static const struct filter_plan plan_no_reads = {.trap_changes = true, .trap_network = true};
 
 static const struct filter_plan plan_hiding = {.trap_changes = true, .trap_hiding = true};
@@ -117,6 +120,7 @@ static bool is_trapped_with_zero_arguments(const struct trap_row *row)
 	case TRAP_OPEN_MEMORY:
 	case TRAP_CHANGE:
 	case TRAP_NETWORK:
+	case TRAP_ACCEPT:
 	case TRAP_SOCKET: /* AF_UNSPEC is no family that policies speak of */
 	case TRAP_RESTRICT:
 	case TRAP_REFUSED:
@@ -187,6 +191,15 @@ static void test_foreign_abis_are_trapped(void **state)
 	 * answers ENOSYS. */
 	assert_int_equal(ask_call(&plan_all, -1, 0, 0), SECCOMP_RET_ALLOW);
 #endif
+}
+
+static void test_accepts_pass_unless_they_are_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_call(&plan_all, __NR_accept, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_call(&plan_all, __NR_accept4, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(ask_call(&plan_no_reads, __NR_accept, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask_call(&plan_no_reads, __NR_accept4, 0, 0), SECCOMP_RET_ALLOW);
 }
 
 static void test_reads_pass_when_no_rule_speaks_of_them(void **state)
@@ -499,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_every_number_follows_the_table),
 		cmocka_unit_test(test_numbers_beyond_the_table_look_absent),
 		cmocka_unit_test(test_foreign_abis_are_trapped),
+		cmocka_unit_test(test_accepts_pass_unless_they_are_counted),
 		cmocka_unit_test(test_reads_pass_when_no_rule_speaks_of_them),
 		cmocka_unit_test(test_hiding_is_trapped_only_where_it_would_blind_the_supervisor),
 		cmocka_unit_test(test_ints_are_compared_without_their_high_bits),

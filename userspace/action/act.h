@@ -26,6 +26,7 @@ enum act_kind {
 	ACT_NETWORK, /* behalf/network.c: on a duplicate of the agent's socket */
 	ACT_EXEC,    /* goes on, and what really ran is compared with this (supervise/execs.h) */
 	ACT_LINEAGE, /* behalf/domains.h: goes on, and is remembered */
+	ACT_ACCEPT,  /* supervise/accepts.h: goes on, and is counted */
 	ACT_HIDE,    /* is answered with 0, and remembered: action/hidden.h */
 	_ACT_KIND_MAX,
 };

@@ -186,7 +186,7 @@ static int decode_by_shape(struct decode *c)
 		[SHAPE_FCNTL] = decode_fcntl,     [SHAPE_PRIORITY] = decode_priority,
 		[SHAPE_IOCTL] = decode_ioctl,     [SHAPE_RESTRICT] = decode_restrict,
 		[SHAPE_PRCTL] = decode_prctl,     [SHAPE_CLONE] = decode_clone,
-		[SHAPE_SOCKOPT] = decode_sockopt,
+		[SHAPE_SOCKOPT] = decode_sockopt, [SHAPE_ACCEPT] = decode_accept,
 	};
 
 	return decoders[c->row->shape](c);

@@ -287,6 +287,7 @@ int decode_sockaddr(struct decode *c);
 int decode_msghdr(struct decode *c);
 int decode_mmsghdr(struct decode *c);
 int decode_listen(struct decode *c);
+int decode_accept(struct decode *c);
 int decode_socket(struct decode *c);
 int decode_pid(struct decode *c);
 int decode_none(struct decode *c);

@@ -315,6 +315,18 @@ int decode_listen(struct decode *c)
 }
 
 /*
+ * accept(2), accept4(2).
+ * WHY-CONTINUE-IS-SAFE: nothing is decided; who may come was decided when the socket listened. What
+ * is no socket, or cannot be looked at, is the kernel's to speak of.
+ */
+int decode_accept(struct decode *c)
+{
+	(void)endpoint_take_socket(c, decode_arg_int(c, c->row->dirfd));
+	c->a->act.kind = ACT_ACCEPT;
+	return 0;
+}
+
+/*
  * Netlink is how programs ask the kernel of addresses and devices. The protocols below answer
  * everybody, and check themselves who may change something; the others (xfrm, netfilter, ...) are
  * administration.

@@ -159,6 +159,7 @@ static void add_act(struct action_identity *id, const struct act *act)
 		add_string(id, act->exec.cmdline);
 		return;
 	case ACT_LINEAGE:
+	case ACT_ACCEPT:
 	case ACT_HIDE:
 	case ACT_CONTINUE:
 	case _ACT_KIND_MAX:

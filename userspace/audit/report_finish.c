@@ -174,6 +174,8 @@ static void add_end(json_t *o, const struct report *r, bool is_live)
 	(void)json_object_set_new(o, "duration_ns", number(duration));
 	(void)copy_key(o, r->end, "exit");
 	(void)copy_key(o, r->end, "signal");
+	if (json_is_array(json_object_get(r->end, "accepted")))
+		(void)json_object_set(o, "accepted", json_object_get(r->end, "accepted"));
 }
 
 static json_t *session_json(const struct report_session *now)

@@ -139,6 +139,25 @@ static void show_counts(const json_t *report, struct strbuf *out)
 	strbuf_add_char(out, '\n');
 }
 
+/* Connections that came in; each where the session listened. */
+static void show_accepted(const json_t *report, struct strbuf *out)
+{
+	const json_t *list = json_object_get(report, "accepted");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *l = json_array_get(list, i);
+		uint64_t unknown = reader_u64(l, "unknown");
+
+		strbuf_add_fmt(out, "accepted  %" PRIu64, reader_u64(l, "accepted"));
+		if (unknown)
+			strbuf_add_fmt(out, " to %" PRIu64, reader_u64(l, "accepted") + unknown);
+		strbuf_add_str(out, " at ");
+		if (!show_string(l, "address", TEXT_OBJECT_MAX, out))
+			strbuf_add_str(out, "other addresses");
+		strbuf_add_char(out, '\n');
+	}
+}
+
 static void show_item(const json_t *item, struct strbuf *out)
 {
 	strbuf_add_fmt(out, "%7" PRIu64 "  ", reader_u64(item, "count"));
@@ -305,6 +324,7 @@ void report_show(const json_t *report, struct strbuf *out)
 		show_head(report, out);
 	}
 	show_counts(report, out);
+	show_accepted(report, out);
 	show_tallies(report, out);
 	show_holds(report, out);
 	show_notices(report, out);

@@ -207,6 +207,7 @@ struct plan plan_of(const struct policy_stack *stack, const struct plan_config *
 					 policy_stack_logs_reads(stack),
 			   .trap_changes = true,
 			   .trap_network = true,
+			   .trap_accepts = policy_stack_counts_accepts(stack),
 			   .passes_ip = parts[LAYER_BPF_NET].is_there,
 			   .trap_creds = permitted != 0,
 			   .trap_hiding = !(permitted & CAP_BIT(CAP_SYS_PTRACE))},

@@ -213,6 +213,7 @@ static void add_end(struct json *j, void *arg)
 		json_key_cstr(j, "ended", s->stop_reason);
 	json_key_u64(j, "duration_ns", clock_monotonic_ns() - s->started_ns);
 	add_counts(j, &counts, s->budget);
+	supervise_write_accepted(s->supervise, j);
 }
 
 int session_record_end(struct session *s)

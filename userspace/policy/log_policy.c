@@ -158,10 +158,15 @@ static int parse_reads(const struct loader *l, const struct node *n, void *targe
 	return schema_bool(l, n, "reads", &((struct policy_log *)target)->reads);
 }
 
+static int parse_accepts(const struct loader *l, const struct node *n, void *target)
+{
+	return schema_bool(l, n, "accepts", &((struct policy_log *)target)->accepts);
+}
+
 static const struct field log_fields[] = {
 	{"redact", false, parse_redact}, {"builtin_redactions", false, parse_builtin},
 	{"sync", false, parse_sync},     {"on_failure", false, parse_on_failure},
-	{"reads", false, parse_reads},
+	{"reads", false, parse_reads},   {"accepts", false, parse_accepts},
 };
 
 int log_parse(const struct loader *l, const struct node *n, void *policy)
@@ -206,8 +211,21 @@ void log_show(const struct policy_log *log, struct strbuf *out)
 	strbuf_add_fmt(out, "  on_failure: %s\n", failure_names[log->on_failure]);
 	if (log->reads)
 		strbuf_add_str(out, "  reads: true\n");
+	if (log->accepts)
+		strbuf_add_str(out, "  accepts: true\n");
 	if (log->n_redactions)
 		strbuf_add_str(out, "  redact:\n");
 	for (size_t i = 0; i < log->n_redactions; i++)
 		show_redaction(&log->redactions[i], out);
+}
+
+bool policy_stack_counts_accepts(const struct policy_stack *s)
+{
+	for (size_t i = 0; i < policy_stack_size(s); i++) {
+		const struct policy_log *log = policy_get_log(policy_stack_get(s, i));
+
+		if (log && log->accepts)
+			return true;
+	}
+	return false;
 }

@@ -376,6 +376,7 @@ struct policy_log {
 	size_t n_redactions;
 	bool no_builtin; /* the built-in redactions are switched off */
 	bool reads;
+	bool accepts; /* connections that are accepted are counted */
 	enum policy_log_sync sync;
 	enum policy_log_failure on_failure;
 };
@@ -501,6 +502,8 @@ bool policy_stack_may_refuse(const struct policy_stack *s, uint32_t ops);
 /* Some policy has `log_reads: true`: every read is to be recorded even if no rule speaks of reads.
  */
 bool policy_stack_logs_reads(const struct policy_stack *s);
+/* Some policy has `log: {accepts: true}`. */
+bool policy_stack_counts_accepts(const struct policy_stack *s);
 /*
  * The strictest of what the policies say of the log: built-in redactions unless all that speak of
  * the log switch them off. Without the redactions of each, which all hold.

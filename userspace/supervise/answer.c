@@ -90,6 +90,8 @@ int supervise_carry_out(struct context *c, const struct seccomp_notif *n, const 
 		supervise_carry_out_exec(c, n, a);
 		return 0;
 	}
+	if (a->act.kind == ACT_ACCEPT)
+		accepts_note(c->supervise->accepts, a);
 	if (a->act.kind == ACT_HIDE) {
 		(void)answer_value(listener, n->id, 0);
 		return 0;

@@ -34,6 +34,8 @@ int supervise_new(const struct supervise_config *config, struct supervise **ret)
 	r = execs_new(&execs, &s->execs);
 	if (r == 0)
 		r = domains_new(config->command, &s->domains);
+	if (r == 0)
+		r = accepts_new(&s->accepts);
 	if (r < 0)
 		goto fail;
 	r = denials_new(config->denial_repeats, config->denials_stop, &s->denials);
@@ -69,6 +71,7 @@ struct supervise *supervise_free(struct supervise *s)
 	execs_free(s->execs);
 	denials_free(s->denials);
 	domains_free(s->domains);
+	accepts_free(s->accepts);
 	action_home_free(s->home);
 	s->proc = fd_close(s->proc);
 	free(s);
@@ -188,6 +191,11 @@ int supervise_record(struct supervise *s, const struct audit_record *r)
 static bool record_or_deny(struct context *c, struct audit_record *r)
 {
 	return supervise_record(c->supervise, r) == 0 || r->is_audit;
+}
+
+void supervise_write_accepted(struct supervise *s, struct json *j)
+{
+	accepts_write(s->accepts, j);
 }
 
 const char *supervise_command_denial(const struct supervise *s)

@@ -117,6 +117,9 @@ void supervise_looks_stop(struct supervise *s);
 /* As execs_command_stop(): a stop of the command, for the main thread. */
 int supervise_command_stop(struct supervise *s);
 
+/* The key "accepted": see accepts.h. */
+void supervise_write_accepted(struct supervise *s, struct json *j);
+
 /* As denials_fd(), denials_next(). */
 int supervise_delayed_fd(const struct supervise *s);
 uint64_t supervise_delayed_next(struct supervise *s);

@@ -8,6 +8,7 @@
 #include "behalf/behalf.h"
 #include "behalf/domains.h"
 
+#include "supervise/accepts.h"
 #include "supervise/execs.h"
 #include "supervise/images.h"
 #include "supervise/supervise.h"
@@ -24,6 +25,7 @@ struct supervise {
 	struct execs *execs;
 	struct denials *denials;
 	struct domains *domains;
+	struct accepts *accepts;
 	struct names_desk *names;       /* names.c; NULL: there is none */
 	struct looks_desk *looks;       /* looks.c; likewise */
 	struct redact_scratch *scratch; /* main thread only; NULL: nothing is redacted */
