@@ -359,3 +359,30 @@ all_gone() {
 	assert_success
 	assert_output None
 }
+
+# In the same project, so that no path tells: by the mode that logs have.
+@test "the log of another session is left alone, also in a directory that both may write" {
+	local other=$T/project/other.jsonl file
+	mkdir -p "$T/project"
+	mkfifo "$T/project/go"
+	timeout 60 "$HOLDFAST" run -q --policy "$POLICY" --log "$other" -- sh -c 'read -r _ <"$0"' "$T/project/go" >"$T/out" 2>&1 3>&- &
+	wait_for test -s "$other"
+	for file in "$other" "$other.ring"; do
+		assert_equal "$(stat -c %a "$file")" 1600
+		run hf --policy "$POLICY" -- sh -c 'echo forged >>"$1"; true >"$1"; rm -f "$1"; mv "$1" "$1.x"; chmod 600 "$1"; ln "$1" "$1.y"; ls' - "$file"
+		assert_success
+		assert_file_exist "$file"
+		assert_file_not_exist "$file.x"
+		assert_file_not_exist "$file.y"
+		assert_equal "$(stat -c %a "$file")" 1600
+		assert_logged ".verdict == \"deny\" and .rule == \"own-files\" and .object == \"$file\""
+	done
+	refute grep -q forged "$other"
+	echo go >"$T/project/go"
+	wait_for test ! -e "$other.ring"
+	"$HOLDFAST" verify "$other"
+	# When it is over, too; who is outside of every session does as he likes.
+	run hf --policy "$POLICY" -- rm -f "$other"
+	assert_file_exist "$other"
+	rm "$other"
+}

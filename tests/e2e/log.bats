@@ -256,7 +256,7 @@ syncs() {
 	files=("$XDG_STATE_HOME"/holdfast/*.jsonl)
 	assert_equal "${#files[@]}" 1
 	assert_file_exist "${files[0]}"
-	assert_equal "$(stat -c %a "${files[0]}")" 600
+	assert_equal "$(stat -c %a "${files[0]}")" 1600
 	assert_equal "$(stat -c %a "$XDG_STATE_HOME/holdfast")" 700
 	local session
 	session=$(jq -r .session "${files[0]}" | head -n 1)
@@ -321,7 +321,7 @@ syncs() {
 	session_ended
 	run python3 "$HELPERS/check_log.py" "$LOG"
 	assert_success
-	assert_equal "$(stat -c %a "$LOG")" 600
+	assert_equal "$(stat -c %a "$LOG")" 1600
 	assert_logged ".verdict == \"deny\" and .object == \"$LOG\""
 	refute grep -q '^forged' "$LOG"
 }

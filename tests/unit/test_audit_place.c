@@ -131,7 +131,7 @@ static void test_what_is_made_is_private(void **state)
 	assert_int_equal(stat(dir, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(stat(log, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_mode & 07777, 01600);
 	assert_int_equal(unlink(log), 0);
 	assert_int_equal(rmdir(dir), 0);
 }

@@ -3,10 +3,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <zstd.h>
 
 #include "base/dirs.h"
 #include "base/io.h"
+
+#include "engine/engine.h"
 
 #include "audit/compress.h"
 #include "audit/segments.h"
@@ -75,7 +78,7 @@ static int compress_named(const struct compressor *c, const char *temporary, con
 		return -errno;
 	(void)unlinkat(c->dirfd, temporary, 0); /* of somebody who was killed */
 	out = openat(c->dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     0600);
+		     ENGINE_LOG_MODE);
 	if (out < 0)
 		return -errno;
 	ctx = ZSTD_createCCtx();

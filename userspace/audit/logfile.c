@@ -6,6 +6,8 @@
 #include "base/dirs.h"
 #include "base/io.h"
 
+#include "engine/engine.h"
+
 #include "audit/logfile.h"
 
 #define NEXT_STEP "name another place with --log"
@@ -148,6 +150,17 @@ static int open_existing(struct logfile *f, struct diag *reterr_diag)
 	return 0;
 }
 
+/* One that was made before logs had a mode of their own gets it. */
+static int take_existing(struct logfile *f, struct diag *reterr_diag)
+{
+	struct stat st;
+	int r = open_existing(f, reterr_diag);
+
+	if (r == 0 && fstat(f->fd, &st) == 0 && (st.st_mode & ALLPERMS) == (S_IRUSR | S_IWUSR))
+		(void)fchmod(f->fd, ENGINE_LOG_MODE); /* without it is as it was */
+	return r;
+}
+
 int logfile_open(struct logfile *f, bool create, struct diag *reterr_diag)
 {
 	int fd;
@@ -155,13 +168,13 @@ int logfile_open(struct logfile *f, bool create, struct diag *reterr_diag)
 	if (!create)
 		return open_existing(f, reterr_diag);
 	fd = openat(f->dirfd, f->name,
-		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, ENGINE_LOG_MODE);
 	if (fd >= 0) {
 		f->fd = fd;
 		return 0;
 	}
 	if (errno == EEXIST)
-		return open_existing(f, reterr_diag);
+		return take_existing(f, reterr_diag);
 	return logfile_refuse(f->path, errno, reterr_diag);
 }
 

@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "engine/engine.h"
+
 #include "audit/ring.h"
 
 #define RING_VERSION 8
@@ -59,7 +61,8 @@ int ring_create(int dirfd, const char *name, size_t capacity, const struct audit
 	for (int i = 0; i < RING_RETRIES; i++) {
 		_cleanup_(fd_closep) int fd = -1;
 
-		fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    ENGINE_LOG_MODE);
 		if (fd < 0)
 			return -errno;
 		/* A recovery that came between the two calls finds nothing and removes it. */

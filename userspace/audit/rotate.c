@@ -11,6 +11,8 @@
 
 #include "base/dirs.h"
 
+#include "engine/engine.h"
+
 #include "audit/compress.h"
 #include "audit/internal.h"
 #include "audit/segments.h"
@@ -78,7 +80,7 @@ static int open_new(struct audit *a)
 	int fd;
 
 	fd = openat(a->file.dirfd, a->file.name,
-		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, ENGINE_LOG_MODE);
 	if (fd < 0)
 		return -errno;
 	(void)fd_close(a->file.fd);

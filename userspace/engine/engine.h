@@ -31,6 +31,12 @@ enum ask_mode {
  * own. Who connects there for an agent is outside of the session that is asked, as a person is.
  */
 #define ENGINE_SOCKET_MARK S_ISUID
+/*
+ * The mode of logs and what belongs to them, of whatever session: no session changes a file that
+ * has just this one. The bit means nothing on a file, writing does not take it off as it would
+ * S_ISUID, and nobody else makes such files.
+ */
+#define ENGINE_LOG_MODE (S_ISVTX | S_IRUSR | S_IWUSR)
 
 struct engine_config {
 	struct policy_stack *stack; /* borrowed */

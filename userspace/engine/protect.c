@@ -200,11 +200,13 @@ static bool touches_control_groups(const struct protect *p, const struct action 
 /*
  * A hard link or a mount from before the session gives a file of ours a second name. What is under
  * the name that is judged can only become such a file by a change that is judged, too. The control
- * sockets of all sessions are ours, too.
+ * sockets and the logs of all sessions are ours, too.
  */
 static bool is_own_object(const struct protect *p, const struct stat *st)
 {
 	if (S_ISSOCK(st->st_mode) && (st->st_mode & ENGINE_SOCKET_MARK))
+		return true;
+	if (S_ISREG(st->st_mode) && (st->st_mode & ALLPERMS) == ENGINE_LOG_MODE)
 		return true;
 	for (size_t i = 0; i < p->n_objects; i++)
 		if (p->objects[i].ino == st->st_ino && p->objects[i].dev == st->st_dev)
