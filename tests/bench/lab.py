@@ -162,8 +162,11 @@ def find_supervisor(launcher):
 
 
 def runs(pid):
+    """Whether it is one of Holdfast's processes."""
     try:
         return os.readlink(f"/proc/{pid}/exe") == os.path.realpath(HOLDFAST)
+    except PermissionError:  # not dumpable, and we are not root
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("holdfast")
     except OSError:
         return False
 

@@ -21,7 +21,7 @@ def cell(s, digits=2):
         return ""
     if s["n"] < 2:
         return f"{s['median']:.{digits}f}"
-    return f"{s['median']:.{digits}f} ({s['low']:.{digits}f}-{s['high']:.{digits}f})"
+    return f"{s['median']:.{digits}f} ({s['low']:.{digits}f}..{s['high']:.{digits}f})"
 
 
 def table(header, rows):

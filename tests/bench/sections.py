@@ -124,7 +124,7 @@ def measure_memory(lab):
                             found[name] = memory_of(pid)
                 else:
                     found["launcher"] = memory_of(alive.process.pid)
-                    found["keeper"] = memory_of(next(p for p in children(alive.process.pid) if supervisor in children(p)))
+                    found["keeper"] = memory_of(next(p for p in tree(alive.process.pid) if supervisor in children(p)))
                 alive.end()
         except Failure as e:
             if policy != hosts:
@@ -136,7 +136,7 @@ def measure_memory(lab):
 
 def measure_broker(lab):
     config = lab.dir / "home/.config/holdfast"
-    config.mkdir(parents=True)
+    config.mkdir(parents=True, exist_ok=True)
     (config / "broker.yaml").write_text("notify: false\n")
     environment = lab.environment | {"XDG_CONFIG_HOME": str(lab.dir / "home/.config")}
     broker = subprocess.Popen([HOLDFAST, "broker"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
