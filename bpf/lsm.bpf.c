@@ -20,6 +20,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/abi.h"
+#include "bpf/masked.h"
 
 #define EACCES             13
 #define EPERM              1
@@ -96,14 +97,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, LSM_REFUSED_BYTES);
 } refused SEC(".maps");
-
-/* The compiler leaves out what it knows to change nothing, which the verifier does not know. */
-#define MASKED(value, mask)                                                                        \
-	({                                                                                         \
-		__u64 masked_ = (value);                                                           \
-		asm volatile("%0 &= %1" : "+r"(masked_) : "i"(mask));                              \
-		masked_;                                                                           \
-	})
 
 /* ---- who */
 
@@ -234,6 +227,8 @@ static __always_inline __u32 look_up(struct room *r)
 		return ~0U;
 #pragma unroll
 	for (int part = 0; part < LSM_PARTS; part++) {
+		if (config.parts[part].n_kinds == 1)
+			continue; /* no rule has such globs */
 		r->cell = config.parts[part].first;
 		bpf_loop(LSM_PATH_MAX, step, &context, 0);
 		kinds = kinds * config.parts[part].n_kinds +

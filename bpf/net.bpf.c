@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/masked.h"
 
 #define AF_UNIX       1
 #define AF_INET       2
@@ -112,7 +113,7 @@ static __always_inline __u32 cell(const struct look *l, const __u32 *prefix)
 	if (!table)
 		return NET_DENY;
 	at = (l->op * NET_PROTOCOLS + l->protocol) * l->config->n_prefixes + *prefix;
-	at = at * l->config->n_port_classes + table->ports[l->port & (NET_PORTS - 1)];
+	at = at * l->config->n_port_classes + table->ports[MASKED(l->port, NET_PORTS - 1)];
 	return table->verdicts[at & (NET_CELLS - 1)];
 }
 

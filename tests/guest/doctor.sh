@@ -19,6 +19,11 @@ if [[ -x /usr/local/libexec/holdfast/holdfast-loader ]]; then
 	for layer in ebpf-ring-buffer ebpf-task-storage ebpf-trace ebpf-cgroup; do
 		is "$layer" yes
 	done
+	if [[ $(printf '%s\n' 6.7 "$(uname -r)" | sort -V | head -1) == 6.7 ]]; then
+		is ebpf-net yes
+	else
+		is ebpf-net no
+	fi
 	if grep -qw 'lsm=[^ ]*bpf' /proc/cmdline; then
 		is lsm-list yes
 		is ebpf-lsm yes
