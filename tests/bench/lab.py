@@ -18,7 +18,7 @@ HOLDFAST = os.environ.get("HOLDFAST", str(BUILD / "holdfast"))
 NULL = str(BUILD / "tools/null-supervisor")
 LOAD = str(BUILD / "tools/bench-load")
 # Where tools/install-peers puts what is not in the distribution.
-PEERS = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "holdfast-bench"
+PEERS = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("HOME", "/nonexistent") + "/.cache") / "holdfast-bench"
 
 DEADLINE = 600  # seconds for one run: far more than any takes
 # A fixed PATH: version managers put shell scripts in front of programs. MAKE*: not this make's jobs.
