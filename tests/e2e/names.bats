@@ -7,13 +7,8 @@ setup() {
 	load helpers/common
 	load helpers/names
 	names_setup
-	policy names <<EOF
-default: {tool: allow, path: allow, network: deny, unix: allow}
-rules:
-  - {name: local, match: {address: [127.0.0.1], protocol: udp}, action: allow}
-  - {name: never, match: {domain: ["*.evil.example"]}, action: deny}
+	policy_names <<EOF
   - {name: inside, match: {domain: ["meta.good.example"], address: [169.254.169.254]}, action: allow}
-  - {name: good, match: {domain: [good.example, "*.good.example"], port: [80]}, action: allow}
 EOF
 }
 

@@ -7,13 +7,7 @@ setup() {
 	load helpers/common
 	load helpers/names
 	names_setup
-	policy names <<EOF
-default: {tool: allow, path: allow, network: deny, unix: allow}
-rules:
-  - {name: local, match: {address: [127.0.0.1], protocol: udp}, action: allow}
-  - {name: never, match: {domain: ["*.evil.example"]}, action: deny}
-  - {name: good, match: {domain: [good.example, "*.good.example"], port: [80]}, action: allow}
-EOF
+	policy_names </dev/null
 }
 
 teardown() {
