@@ -207,7 +207,8 @@ struct action_connection {
 void action_from_connection(struct action_decoder *d, const struct action_connection *k,
 			    struct action *ret);
 
-/* What the kernel decided on by itself besides: a file, or a call that is refused unless granted. */
+/* What the kernel decided on by itself besides: a file, or a call that is refused unless granted.
+ */
 struct action_of_kernel {
 	enum action_op op;    /* of KIND_PATH; or OP_SYSCALL */
 	enum grant grant;     /* OP_SYSCALL */

@@ -100,8 +100,7 @@ enum kernel_layer {
 };
 
 #define LAYER_BIT(layer) (UINT32_C(1) << (layer))
-#define LAYERS_EBPF                                                                                \
-	(LAYER_BIT(LAYER_BPF_NET) | LAYER_BIT(LAYER_BPF_LSM) | LAYER_BIT(LAYER_SIGHT))
+#define LAYERS_EBPF      (LAYER_BIT(LAYER_BPF_NET) | LAYER_BIT(LAYER_BPF_LSM) | LAYER_BIT(LAYER_SIGHT))
 
 /* The lower-case words used in policies and records ("allow", "path", "create", "io_uring"); never
  * NULL. */
