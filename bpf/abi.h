@@ -48,7 +48,7 @@ enum net_op { /* as enum netmap_op has them */
 	_NET_OP_MAX,
 };
 
-#define NET_PROTOCOLS    2 /* 0 TCP, 1 UDP */
+#define NET_PROTOCOLS    3 /* 0 TCP, 1 UDP, 2 others (ping) */
 #define NET_PORTS        65536
 #define NET_CELLS        65536 /* a power of two */
 #define NET_PREFIXES_MAX 1024

@@ -24,6 +24,8 @@
 #define IPPROTO_MPTCP 262
 #define EACCES        13
 #define ENOBUFS       105
+#define SIZE_OF_IN    16 /* of struct sockaddr_in; such lengths pass the filter */
+#define SIZE_OF_IN6   28
 #define NAME_OFFSET   2   /* of sun_path */
 #define NAME_MAX      108 /* its size */
 #define LOOPBACK      bpf_htonl(0x7f000001)
@@ -271,6 +273,8 @@ static __always_inline int decide(struct bpf_sock_addr *ctx, __u32 op, const __u
 		l.protocol = 1;
 	else if (ctx->type != SOCK_STREAM ||
 		 (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_MPTCP))
+		l.protocol = 2;
+	if (l.protocol == 2 && !c->is_audit)
 		return answer(REFUSE); /* such sockets are not made without a grant */
 	verdict = family == AF_INET ? judge4(&l, w[0]) : judge6(&l, w);
 	result = verdict >= NET_ASK ? REFUSE : PASS;
@@ -350,6 +354,9 @@ static __always_inline int decide_unix(struct bpf_sock_addr *ctx, __u32 op)
 
 	if (is_special(c, &result))
 		return answer(result);
+	/* An address of another length was notified, and has its record. */
+	if (c->opens_unix && length != SIZE_OF_IN && length != SIZE_OF_IN6)
+		return PASS;
 	e = ring ? bpf_ringbuf_reserve(ring, sizeof(*e), 0) : 0;
 	if (!e)
 		return without_room(c, verdict);

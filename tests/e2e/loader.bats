@@ -151,6 +151,28 @@ nothing_is_left() { # PID...
 	nothing_is_left
 }
 
+# Of the policies that ship it is the one that lets connections through whose names do not count.
+@test "audit-only, as it ships, under an ordinary user: what is connected is recorded as by notification" {
+	local layers
+
+	serve
+	P=$T/audit-only.yaml
+	install -m 644 "$REPO/policies/audit-only.yaml" "$P"
+	for layers in -bpf auto; do
+		install -d -o $USER_ID "$T/u/$layers"
+		(cd "$T/u/$layers" && session "$layers,-sight" "log$layers" sh -c '/usr/bin/python3 -I "$0" cases "$1" && /usr/bin/python3 -I "$0" other' \
+			"$T/layers.py" "$T/u/$layers") >"$T/$layers.out"
+		jq -c --arg dir "$T/u/$layers" 'select(.event == "action" and .kind == "network") |
+			[.op, (.object | sub($dir; "D") | sub("/tmp/h[0-9]{7}"; "H")), .verdict, .would_have, .mode, .policy, .rule, .reason, .exe, .error]' \
+			"$T/u/log$layers.jsonl" | sort >"$T/$layers.records"
+		diff "$T/-bpf.out" "$T/$layers.out"
+		diff "$T/-bpf.records" "$T/$layers.records"
+	done
+	assert_equal "$(jq -r 'select(.event == "session_start") | .layers[] | select(.class == "network") | .layer' "$T/u/logauto.jsonl")" bpf-net
+	assert_equal "$(jq -cs '[.[] | select(.kind == "network" and .op == "connect" and (.object | startswith("unix") | not)) | .layer] | unique' "$T/u/logauto.jsonl")" '["bpf-net"]'
+	nothing_is_left
+}
+
 @test "hostile messages: each ends its own connection, and no other" {
 	serve
 	run client messages

@@ -59,14 +59,15 @@ static enum verdict ask_stack(const struct harness *h, enum action_op op,
 /* Near what the rules name, where a mistake would be. */
 static void choose(struct policy_address *a, const struct netmap *m, unsigned *seed)
 {
+	static const enum policy_protocol protocols[] = {POLICY_PROTO_TCP, POLICY_PROTO_UDP,
+							 POLICY_PROTO_OTHER};
 	const struct netmap_prefix *p = &m->prefixes[(size_t)rand_r(seed) % m->n_prefixes];
 	size_t size = p->is_v4 ? 4 : 16;
 	unsigned bit = (unsigned)rand_r(seed) % ((unsigned)size * 8);
 
 	*a = (struct policy_address){.has_ip = true,
 				     .is_v4 = p->is_v4,
-				     .protocol = (unsigned)rand_r(seed) % 2 ? POLICY_PROTO_TCP
-									    : POLICY_PROTO_UDP};
+				     .protocol = protocols[(unsigned)rand_r(seed) % 3]};
 	memcpy(a->ip, p->ip, size);
 	for (size_t i = p->bits / 8U; i < size; i++)
 		if (rand_r(seed) % 3)

@@ -124,6 +124,16 @@ static enum action_op op_of(uint8_t op)
 	return op < _NET_OP_MAX ? ops[op] : OP_CONNECT;
 }
 
+static enum policy_protocol protocol_of(const struct net_event *e)
+{
+	static const enum policy_protocol protocols[NET_PROTOCOLS] = {
+		POLICY_PROTO_TCP, POLICY_PROTO_UDP, POLICY_PROTO_OTHER};
+
+	if (e->family == AF_UNIX)
+		return POLICY_PROTO_UNIX;
+	return e->protocol < NET_PROTOCOLS ? protocols[e->protocol] : POLICY_PROTO_OTHER;
+}
+
 /* The address as the call had it. */
 static size_t rebuild(const struct net_event *e, struct bytes name, struct sockaddr_storage *ret)
 {
@@ -155,9 +165,7 @@ static void record(const struct net_event *e, struct bytes name, void *arg)
 	const size_t size = rebuild(e, name, &address);
 	const struct supervise_connection k = {
 		.connection = {.op = op_of(e->op),
-			       .protocol = e->family == AF_UNIX ? POLICY_PROTO_UNIX
-					   : e->protocol        ? POLICY_PROTO_UDP
-								: POLICY_PROTO_TCP,
+			       .protocol = protocol_of(e),
 			       .sockaddr = {.p = (const char *)&address, .len = size},
 			       .tid = (pid_t)e->tid,
 			       .pid = (pid_t)e->pid,

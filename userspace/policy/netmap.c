@@ -9,9 +9,11 @@
 #include "policy/naming.h"
 #include "policy/netmap.h"
 
-#define N_PROTOCOLS 2 /* POLICY_PROTO_TCP, POLICY_PROTO_UDP */
+/* By their place in the table of verdicts. */
+static const enum policy_protocol protocols[] = {POLICY_PROTO_TCP, POLICY_PROTO_UDP,
+						 POLICY_PROTO_OTHER};
 
-_Static_assert(POLICY_PROTO_TCP == 0 && POLICY_PROTO_UDP == 1, "places in the table of verdicts");
+#define N_PROTOCOLS ARRAY_SIZE(protocols)
 
 static const enum action_op ops[_NETMAP_OP_MAX] = {
 	[NETMAP_CONNECT] = OP_CONNECT,
@@ -31,7 +33,8 @@ static bool names_protocol(const struct matcher *m, enum policy_protocol protoco
 static bool concerns_ip(const struct matcher *m)
 {
 	return (m->ops & OPS_MAPPED) && !m->paths &&
-	       (names_protocol(m, POLICY_PROTO_TCP) || names_protocol(m, POLICY_PROTO_UDP));
+	       (names_protocol(m, POLICY_PROTO_TCP) || names_protocol(m, POLICY_PROTO_UDP) ||
+		names_protocol(m, POLICY_PROTO_OTHER));
 }
 
 static const char *find_obstacle(const struct matcher *m)
@@ -215,8 +218,9 @@ static enum verdict eval(const struct policy_stack *s, struct policy_scratch *sc
 size_t netmap_cell(const struct netmap *m, enum netmap_op op, enum policy_protocol protocol,
 		   size_t prefix, size_t port_class)
 {
-	return (((size_t)op * N_PROTOCOLS + protocol) * m->n_prefixes + prefix) *
-		       m->n_port_classes +
+	const size_t place = MIN((size_t)protocol, N_PROTOCOLS - 1);
+
+	return (((size_t)op * N_PROTOCOLS + place) * m->n_prefixes + prefix) * m->n_port_classes +
 	       port_class;
 }
 
@@ -234,11 +238,12 @@ static void fill_prefix(struct netmap *m, const struct policy_stack *s,
 			enum netmap_op op = (enum netmap_op)(i / N_PROTOCOLS);
 			enum verdict v = VERDICT_DENY; /* nobody ever asks */
 
-			a.protocol = (enum policy_protocol)(i % N_PROTOCOLS);
+			a.protocol = protocols[i % N_PROTOCOLS];
 			if (is_met)
 				v = eval(s, scratch, agent, ops[op], &a);
 			m->verdicts[netmap_cell(m, op, a.protocol, prefix, class)] = (uint8_t)v;
-			m->can_ask |= v == VERDICT_ASK;
+			/* Others are only let through under audit, where nobody is asked. */
+			m->can_ask |= v == VERDICT_ASK && a.protocol != POLICY_PROTO_OTHER;
 		}
 		class ++;
 	}

@@ -45,7 +45,7 @@ struct netmap {
 int netmap_new(const struct policy_stack *s, const char *agent, struct netmap **ret,
 	       const char **ret_why) _must_check_;
 struct netmap *netmap_free(struct netmap *m);
-/* Where in `verdicts` the answer is; TCP and UDP only. */
+/* Where in `verdicts` the answer is; not of POLICY_PROTO_UNIX. */
 size_t netmap_cell(const struct netmap *m, enum netmap_op op, enum policy_protocol protocol,
 		   size_t prefix, size_t port_class);
 

@@ -121,7 +121,15 @@ def race(rounds):
         print("both" if all(counts.values()) else f"one only: {counts}")
 
 
+def other():
+    """A protocol that is neither TCP nor UDP and needs no privilege."""
+    with socket.socket(I4, UDP, 136) as s:  # IPPROTO_UDPLITE
+        s.sendto(b"x", ("127.0.0.1", 9))
+
+
 if sys.argv[1] == "cases":
     cases(sys.argv[2])
+elif sys.argv[1] == "other":
+    say("udplite", other)
 else:
     race(int(sys.argv[2]))
