@@ -89,10 +89,13 @@ const char *plan_start_net(const struct policy_stack *stack, const struct plan_c
 			   struct net **ret, char reason[static LAYERS_REASON_MAX]);
 /*
  * Has the kernel refuse what is refused anyway, and decide on reads if that can be done
- * (lsm_start()). Return: as plan_start_net(); *ret_leaves_reads as struct plan_part has it.
+ * (lsm_start()) and is wished by name: the programs know the policies, and not what Holdfast keeps
+ * from the session by itself. Return: as plan_start_net(); *ret_leaves_reads as struct plan_part
+ * has it.
  */
-const char *plan_start_lsm(const struct policy_stack *stack, struct lsm **ret,
-			   const char **ret_leaves_reads, char reason[static LAYERS_REASON_MAX]);
+const char *plan_start_lsm(const struct policy_stack *stack, const struct layer_wishes *wishes,
+			   struct lsm **ret, const char **ret_leaves_reads,
+			   char reason[static LAYERS_REASON_MAX]);
 /*
  * What a session under @stack would be bound by, started by this process on this kernel. @parts: of
  * the layers that are loaded before the session starts, what came of it.

@@ -90,8 +90,11 @@ static const char *find_grant_obstacle(const struct policy_stack *stack)
 }
 
 /* NULL: the kernel can decide on reads. */
-static const char *find_read_obstacle(const struct policy_stack *stack, const struct pathmap *m)
+static const char *find_read_obstacle(const struct policy_stack *stack,
+				      const struct layer_wishes *wishes, const struct pathmap *m)
 {
+	if (!(wishes->forced & LAYER_BIT(LAYER_BPF_LSM)))
+		return "only --layers bpf-lsm has the kernel decide on reads alone: see docs/limits.md";
 	if (!(m->ops & OP_BIT(OP_READ)))
 		return m->why_not[OP_READ - PATHMAP_FIRST_OP];
 	if (asks_about_reads(m))
@@ -120,8 +123,9 @@ static struct lsm_tables tables_of(const struct pathmap *m)
 	return t;
 }
 
-const char *plan_start_lsm(const struct policy_stack *stack, struct lsm **ret,
-			   const char **ret_leaves_reads, char reason[static LAYERS_REASON_MAX])
+const char *plan_start_lsm(const struct policy_stack *stack, const struct layer_wishes *wished,
+			   struct lsm **ret, const char **ret_leaves_reads,
+			   char reason[static LAYERS_REASON_MAX])
 {
 	_cleanup_(pathmap_freep) struct pathmap *m = NULL;
 	struct lsm_wishes wishes = {.is_audit = policy_stack_is_audit(stack)};
@@ -133,7 +137,7 @@ const char *plan_start_lsm(const struct policy_stack *stack, struct lsm **ret,
 	if (r < 0)
 		return why ? why : strerror(-r);
 	tables = tables_of(m);
-	*ret_leaves_reads = find_read_obstacle(stack, m);
+	*ret_leaves_reads = find_read_obstacle(stack, wished, m);
 	wishes.floor = (m->ops >> PATHMAP_FIRST_OP & FLOOR_OPS) | system_floor(stack);
 	if (!*ret_leaves_reads)
 		wishes.decides = wishes.records = LSM_BIT(LSM_READ);
