@@ -159,6 +159,7 @@ static void check_change(const struct act_change *change)
 static void check_act(const struct action *a)
 {
 	const struct act *act = &a->act;
+	struct stat st;
 
 	require((unsigned)act->kind < _ACT_KIND_MAX, "kind of act");
 	if (a->error != ACTION_OK || a->kernel_errno) {
@@ -169,7 +170,12 @@ static void check_act(const struct action *a)
 		return;
 	require(act->row != NULL, "row of an act");
 	check_pin(&act->pin);
-	check_pin(&act->pin2);
+	/* Of a bind to a relative path it is the directory that this is relative to. */
+	if (act->kind == ACT_NETWORK)
+		require(act->pin2.parent < 0 || fstat(act->pin2.parent, &st) == 0,
+			"a working directory is open");
+	else
+		check_pin(&act->pin2);
 	if (act->kind == ACT_NETWORK)
 		check_network(&act->network);
 	else if (act->kind == ACT_CHANGE)
