@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -206,10 +207,40 @@ static bool is_own_object(const struct protect *p, const struct stat *st)
 {
 	if (S_ISSOCK(st->st_mode) && (st->st_mode & ENGINE_SOCKET_MARK))
 		return true;
-	if (S_ISREG(st->st_mode) && (st->st_mode & ALLPERMS) == ENGINE_LOG_MODE)
-		return true;
 	for (size_t i = 0; i < p->n_objects; i++)
 		if (p->objects[i].ino == st->st_ino && p->objects[i].dev == st->st_dev)
+			return true;
+	return false;
+}
+
+static bool has_log_mode(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & ALLPERMS) == ENGINE_LOG_MODE;
+}
+
+/*
+ * A log or ring of any session: by its mode, which a program may give to a file of its own as well,
+ * and then by how it begins. An empty one is nobody's: a log is empty for the moment before its
+ * first record only. @fd: of the file, O_PATH; consumed.
+ */
+static bool begins_as_log(int fd)
+{
+	static const struct bytes heads[] = {
+		BYTES_LIT("{\"v\":"), BYTES_LIT("HFRING1"),
+		BYTES_LIT("\x28\xb5\x2f\xfd") /* zstd */,
+		BYTES_LIT("\0\0\0\0\0\0\0") /* a ring in the making */};
+	_cleanup_(fd_closep) int object = fd;
+	_cleanup_(fd_closep) int file = -1;
+	char head[8], path[32];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", object);
+	file = object < 0 ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	n = file < 0 ? -1 : pread(file, head, sizeof(head), 0);
+	if (n < 0)
+		return true; /* it cannot be told */
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
+		if (bytes_has_prefix((struct bytes){head, (size_t)n}, heads[i]))
 			return true;
 	return false;
 }
@@ -218,14 +249,19 @@ static bool pins_own_object(const struct protect *p, const struct act_pin *pin)
 {
 	struct stat st;
 
-	if (pin->object >= 0 && fstat(pin->object, &st) == 0 && is_own_object(p, &st))
+	if (pin->object >= 0 && fstat(pin->object, &st) == 0 &&
+	    (is_own_object(p, &st) ||
+	     (has_log_mode(&st) && begins_as_log(fcntl(pin->object, F_DUPFD_CLOEXEC, 0)))))
 		return true;
 	if (pin->parent < 0)
 		return false;
 	if (fstat(pin->parent, &st) == 0 && is_own_object(p, &st))
 		return true;
-	return pin->name.p && fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       is_own_object(p, &st);
+	if (!pin->name.p || fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return is_own_object(p, &st) ||
+	       (has_log_mode(&st) &&
+		begins_as_log(openat(pin->parent, pin->name.p, O_PATH | O_NOFOLLOW | O_CLOEXEC)));
 }
 
 static bool reaches_own_object(const struct protect *p, const struct action *a)
