@@ -21,7 +21,8 @@
 
 #include "tests/fuzz/target_harness.h"
 
-#define HOW_AT (2 * TARGET_PAGE_SIZE)
+#define HOW_AT        (2 * TARGET_PAGE_SIZE)
+#define KERNEL_ROUNDS 1000
 
 static char root[128];
 static char path[PATH_MAX];
@@ -145,8 +146,14 @@ static uint64_t flags_of(uint8_t b)
 /* Return: a descriptor, -errno. */
 static int open_by_kernel(int dirfd)
 {
-	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	int fd;
 
+	/* EAGAIN: somebody on this machine renamed or mounted meanwhile (openat2(2)). */
+	for (int i = 0; i < KERNEL_ROUNDS; i++) {
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
 	return fd < 0 ? -errno : fd;
 }
 
