@@ -146,7 +146,7 @@ static uint64_t flags_of(uint8_t b)
 /* Return: a descriptor, -errno. */
 static int open_by_kernel(int dirfd)
 {
-	int fd;
+	int fd = -1;
 
 	/* EAGAIN: somebody on this machine renamed or mounted meanwhile (openat2(2)). */
 	for (int i = 0; i < KERNEL_ROUNDS; i++) {
