@@ -237,8 +237,11 @@ def part_stop(holdfast, quick):
 
 
 def part_memory(holdfast, quick):
-    """The supervisor gets no more memory, and no more threads."""
-    n = 500 if quick else 5_000
+    """The supervisor gets no more memory: not for a thread, or for its stack and then for nothing that it needs."""
+    return "; ".join(without_memory(holdfast, kilobytes, 500 if quick else 5_000) for kilobytes in (256, 512))
+
+
+def without_memory(holdfast, kilobytes, n):
     with Session(holdfast) as s:
         fifo = s.dir / "fifo"
         os.mkfifo(fifo)
@@ -247,7 +250,7 @@ def part_memory(holdfast, quick):
         wait_until(lambda: any(r["op"] == "exec" for r in s.logged() if r["event"] == "action"), "the command")
         time.sleep(0.3)
         size = int(pathlib.Path(f"/proc/{s.supervisor}/statm").read_text().split()[0]) * 4096
-        resource.prlimit(s.supervisor, resource.RLIMIT_AS, (size + (256 << 10), size + (256 << 10)))
+        resource.prlimit(s.supervisor, resource.RLIMIT_AS, (size + (kilobytes << 10), size + (kilobytes << 10)))
         (s.dir / "go").touch()
         wait_until(lambda: sum(l.startswith(("ok", "failed")) for l in s.output().splitlines()) == n, "answers", 300)
         s.assert_alive()
@@ -255,7 +258,7 @@ def part_memory(holdfast, quick):
         seconds = s.assert_ends_without_launcher()
         lost = missing(s.work, s.records())
         check(not lost, f"{len(lost)} of {done} without a record")
-        return (f"no memory for threads, 40 calls blocked: {done} of {n} served, the others denied, all recorded; ended "
+        return (f"{kilobytes} kB left, 40 calls blocked: {done} of {n} served, the others denied, all recorded; ended "
                 f"in {seconds:.1f} s after its launcher was killed")
 
 

@@ -35,6 +35,7 @@ struct seen {
 	bool keeps;                /* the callback does not answer */
 	bool seals;                /* it seals its call before it blocks */
 	atomic_bool begins_slowly; /* as a new thread does that gets no CPU */
+	atomic_bool lacks_memory;  /* new threads find none for their context */
 	atomic_uint beginning;     /* that do so just now */
 	atomic_uint contexts;
 	atomic_uint handled;
@@ -81,6 +82,8 @@ static void *context_new(void *arg)
 {
 	struct seen *s = arg;
 
+	if (atomic_load(&s->lacks_memory))
+		return NULL;
 	if (atomic_load(&s->begins_slowly)) {
 		atomic_fetch_add(&s->beginning, 1);
 		(void)usleep(RECEIVERS_FULL_NS / 1000 * 3 / 2);

@@ -149,6 +149,27 @@ static void test_who_is_only_slow_to_begin_is_waited_for(void **state)
 	bench_stop(&b);
 }
 
+/* Each is made, finds no memory and ends: the tries must not put off the refusal for good. */
+static void test_threads_that_cannot_begin_are_nobody(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_start(&b, 1);
+	wait_for(&b.seen.contexts, 3); /* the leader, a spare and the warden */
+	atomic_store(&b.seen.lacks_memory, true);
+	order(2);
+	wait_for(&b.seen.blocked, 2);
+	assert_int_equal(order_answer(), REFUSED);
+	atomic_store(&b.seen.lacks_memory, false);
+	while (order_answer() != ANSWER)
+		;
+	release(&b, 2);
+	wait_for(&b.seen.blocked, 0);
+	order(0);
+	bench_stop(&b);
+}
+
 static pid_t child_of(pid_t parent)
 {
 	char path[64];
@@ -330,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_threads_are_given_back),
 		cmocka_unit_test(test_when_all_are_blocked_calls_wait_and_then_are_refused),
 		cmocka_unit_test(test_who_is_only_slow_to_begin_is_waited_for),
+		cmocka_unit_test(test_threads_that_cannot_begin_are_nobody),
 		cmocka_unit_test(test_a_blocked_call_of_a_dead_task_is_interrupted),
 		cmocka_unit_test(test_a_blocked_call_of_a_signalled_task_is_interrupted),
 		cmocka_unit_test(test_a_sealed_call_is_not_interrupted),

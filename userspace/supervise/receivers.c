@@ -256,9 +256,10 @@ static void become_spare(struct receiver *t)
 
 	if (t->state == THREAD_BLOCKED)
 		r->n_blocked--;
-	else if (t->state == THREAD_STARTING)
+	else if (t->state == THREAD_STARTING) {
 		r->n_starting--;
-	else
+		r->do_starts_fail = false;
+	} else
 		r->at_work[t->duty]--;
 	t->state = THREAD_SPARE;
 	t->duty = DUTY_NONE;
@@ -305,6 +306,7 @@ static void thread_ends(struct receiver *t, int error)
 	t->state = THREAD_ENDED;
 	if (error) {
 		r->hire_after_ns = clock_monotonic_ns() + HIRE_RETRY_NS;
+		r->do_starts_fail = true;
 		r->start_error = error;
 		(void)pthread_cond_signal(&r->started);
 	}

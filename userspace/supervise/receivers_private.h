@@ -93,6 +93,7 @@ struct receivers {
 	bool has_warden;
 	void *warden_context;
 	uint64_t hire_after_ns;        /* the last try failed */
+	bool do_starts_fail;           /* the last thread found no memory, and none began since */
 	uint64_t vacant_ns[_DUTY_MAX]; /* since when nobody has had the duty; 0: somebody has */
 	struct receiver threads[THREADS_MAX];
 };

@@ -88,6 +88,16 @@ static void reap(struct receivers *r)
 		r->n_slots--;
 }
 
+/*
+ * A thread that only has to be given a CPU, on a machine that has none to spare, is somebody. Not
+ * so where there is room for threads and none for what they need: each try would put off for good
+ * what is to be done when nobody comes.
+ */
+static bool nobody_comes(const struct receivers *r)
+{
+	return r->n_spare + (r->do_starts_fail ? 0 : r->n_starting) == 0;
+}
+
 static void hire(struct receivers *r, uint64_t now_ns)
 {
 	unsigned lacking = r->n_helpers - MIN(r->at_work[DUTY_HELP], r->n_helpers);
@@ -109,7 +119,7 @@ static void hire(struct receivers *r, uint64_t now_ns)
 		(void)pthread_cond_signal(&r->started);
 	}
 	/* Nobody can be had: who helps takes the place. */
-	atomic_store(&r->wants_hands, is_urgent && r->n_spare + r->n_starting == 0);
+	atomic_store(&r->wants_hands, is_urgent && nobody_comes(r));
 	if (atomic_load(&r->wants_hands) && atomic_load(&r->n_asleep) > 0)
 		receivers_call_helpers(r, INT_MAX);
 }
@@ -184,12 +194,6 @@ static uint64_t vacant_for(struct receivers *r, enum duty duty, bool is_vacant, 
 	if (r->vacant_ns[duty] == 0)
 		r->vacant_ns[duty] = now_ns;
 	return now_ns - r->vacant_ns[duty];
-}
-
-/* A thread that only has to be given a CPU, on a machine that has none to spare, is somebody. */
-static bool nobody_comes(const struct receivers *r)
-{
-	return r->n_spare + r->n_starting == 0;
 }
 
 /*
