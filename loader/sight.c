@@ -106,6 +106,11 @@ bool sight_is_readable(const struct sight *s)
 	return ring_used(&s->ring) > 0;
 }
 
+bool sight_is_urgent(const struct sight *s)
+{
+	return ring_used(&s->ring) > s->ring.bytes / 2;
+}
+
 struct reading {
 	void (*fn)(const struct sight_event *event, void *arg);
 	void *arg;

@@ -27,6 +27,8 @@ int sight_fd(const struct sight *s);
 int sight_loader_fd(const struct sight *s);
 /* Whether something is there, or is being written. */
 bool sight_is_readable(const struct sight *s);
+/* More than half of the ring is full: it should be read now. */
+bool sight_is_urgent(const struct sight *s);
 /* Hands out what is there, oldest first, at most @max; @event is valid until @fn returns. Return:
  * how many. */
 size_t sight_read(struct sight *s, size_t max,

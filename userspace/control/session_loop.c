@@ -283,6 +283,13 @@ static void reap(struct session *s)
 		on_command_exited(s, command_status);
 }
 
+/* A ring that fills is read now, else when the timer says so. */
+static void on_ring(struct ring_reader *reader)
+{
+	ring_reader_wake(reader);
+	ring_reader_tick(reader);
+}
+
 static void on_timer(struct session *s)
 {
 	uint64_t now_ns = clock_monotonic_ns(), expirations;
@@ -297,9 +304,8 @@ static void on_timer(struct session *s)
 	s->next_scan_ns = 0;
 	session_budget_tick(s);
 	session_grants_tick(s);
-	session_sight_tick(s);
-	session_net_tick(s);
-	session_lsm_tick(s);
+	for (size_t i = 0; i < ARRAY_SIZE(s->readers); i++)
+		ring_reader_tick(&s->readers[i]);
 	if (s->next_reap_ns && now_ns >= s->next_reap_ns)
 		reap(s);
 }
@@ -322,12 +328,8 @@ static void set_timer(struct session *s)
 	next = MIN(next, session_budget_next(s));
 	next = MIN(next, session_grants_next(s));
 	next = MIN(next, supervise_delayed_next(s->supervise));
-	if (s->next_sight_ns)
-		next = MIN(next, s->next_sight_ns);
-	if (s->next_net_ns)
-		next = MIN(next, s->next_net_ns);
-	if (s->next_lsm_ns)
-		next = MIN(next, s->next_lsm_ns);
+	for (size_t i = 0; i < ARRAY_SIZE(s->readers); i++)
+		next = MIN(next, ring_reader_next(&s->readers[i]));
 	if (s->next_reap_ns)
 		next = MIN(next, s->next_reap_ns);
 	if (next != UINT64_MAX) {
@@ -439,15 +441,13 @@ static void session_event(struct session *s, enum source source)
 		supervise_answer_delayed(s->supervise);
 		return;
 	case SOURCE_SIGHT:
-		session_sight_wake(s);
+		on_ring(&s->readers[LAYER_SIGHT]);
 		return;
 	case SOURCE_NET:
-		session_net_wake(s);
-		session_net_tick(s);
+		on_ring(&s->readers[LAYER_BPF_NET]);
 		return;
 	case SOURCE_LSM:
-		session_lsm_wake(s);
-		session_lsm_tick(s);
+		on_ring(&s->readers[LAYER_BPF_LSM]);
 		return;
 	case SOURCE_LOADER:
 		session_sight_lose(s);

@@ -4,13 +4,9 @@
  * of connections.
  */
 #include <stdio.h>
-#include <sys/epoll.h>
-
-#include "base/clock.h"
 
 #include "control/session_private.h"
 
-#define LSM_DELAY_NS (50 * NS_PER_MSEC)
 /* What one tick takes before it lets others have their turn. */
 #define LSM_BATCH 4096
 
@@ -51,27 +47,6 @@ void session_lsm_init(struct session *s)
 	part->is_there = s->lsm != NULL;
 }
 
-/* Edges: what is in the ring stays there until the tick. */
-int session_lsm_watch(struct session *s, uint32_t source)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = source};
-
-	for (int i = 0; s->lsm && i < _LSM_RING_MAX; i++)
-		if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, lsm_ring_fd(s->lsm, (enum lsm_ring)i),
-			      &event) < 0)
-			return -errno;
-	/* What came before it was watched. */
-	if (s->lsm)
-		session_lsm_wake(s);
-	return 0;
-}
-
-void session_lsm_wake(struct session *s)
-{
-	if (!s->next_lsm_ns)
-		s->next_lsm_ns = clock_monotonic_ns() + LSM_DELAY_NS;
-}
-
 static void record(const struct lsm_event *e, struct bytes path, void *arg)
 {
 	const enum lsm_op op = MIN((enum lsm_op)e->op, (enum lsm_op)(_LSM_OP_MAX - 1));
@@ -101,9 +76,9 @@ static void add_lost(struct json *j, void *arg)
 	json_key_u64(j, "files_unwritten", lost->unwritten);
 }
 
-/* Return: whether there may be more. */
-static bool drain(struct session *s)
+static bool drain(void *arg)
 {
+	struct session *s = arg;
 	bool has_more = lsm_read(s->lsm, LSM_BATCH, record, s);
 	struct lsm_lost lost;
 
@@ -112,21 +87,36 @@ static bool drain(struct session *s)
 	return has_more;
 }
 
-void session_lsm_tick(struct session *s)
+static bool is_readable(const void *arg)
 {
-	if (!s->lsm || !s->next_lsm_ns ||
-	    (clock_monotonic_ns() < s->next_lsm_ns && !lsm_is_urgent(s->lsm)))
-		return;
-	s->next_lsm_ns = 0;
-	(void)drain(s);
-	if (lsm_is_readable(s->lsm))
-		session_lsm_wake(s);
+	const struct session *s = arg;
+
+	return lsm_is_readable(s->lsm);
+}
+
+static bool is_urgent(const void *arg)
+{
+	const struct session *s = arg;
+
+	return lsm_is_urgent(s->lsm);
+}
+
+int session_lsm_watch(struct session *s, uint32_t source)
+{
+	static const struct ring_reader_ops ops = {drain, is_readable, is_urgent};
+	struct ring_reader *reader = &s->readers[LAYER_BPF_LSM];
+	int fds[_LSM_RING_MAX];
+
+	if (!s->lsm)
+		return 0;
+	for (int i = 0; i < _LSM_RING_MAX; i++)
+		fds[i] = lsm_ring_fd(s->lsm, (enum lsm_ring)i);
+	*reader = (struct ring_reader){.ops = &ops, .arg = s};
+	return ring_reader_watch(reader, s->epoll, fds, ARRAY_SIZE(fds), source);
 }
 
 void session_lsm_end(struct session *s)
 {
-	while (s->lsm && s->supervise && drain(s))
-		;
-	s->next_lsm_ns = 0;
+	ring_reader_end(&s->readers[LAYER_BPF_LSM]);
 	s->lsm = lsm_free(s->lsm);
 }

@@ -6,15 +6,11 @@
  */
 #include <limits.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/clock.h"
-
 #include "control/session_private.h"
 
-#define NET_DELAY_NS (50 * NS_PER_MSEC)
 /* What one tick takes before it lets others have their turn. */
 #define NET_BATCH 512
 
@@ -95,27 +91,6 @@ int session_plan(struct session *s)
 	return -ECANCELED;
 }
 
-/* Edges: what is in the ring stays there until the tick. */
-int session_net_watch(struct session *s, uint32_t source)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = source};
-
-	for (int i = 0; s->net && i < _NET_RING_MAX; i++)
-		if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, net_ring_fd(s->net, (enum net_ring)i),
-			      &event) < 0)
-			return -errno;
-	/* What came before it was watched. */
-	if (s->net)
-		session_net_wake(s);
-	return 0;
-}
-
-void session_net_wake(struct session *s)
-{
-	if (!s->next_net_ns)
-		s->next_net_ns = clock_monotonic_ns() + NET_DELAY_NS;
-}
-
 static enum action_op op_of(uint8_t op)
 {
 	static const enum action_op ops[_NET_OP_MAX] = {
@@ -187,9 +162,9 @@ static void add_lost(struct json *j, void *arg)
 	json_key_u64(j, "connections_allowed", lost->allowed);
 }
 
-/* Return: whether there may be more. */
-static bool drain(struct session *s)
+static bool drain(void *arg)
 {
+	struct session *s = arg;
 	bool has_more = net_read(s->net, NET_BATCH, record, s);
 	struct net_lost lost;
 
@@ -198,20 +173,36 @@ static bool drain(struct session *s)
 	return has_more;
 }
 
-void session_net_tick(struct session *s)
+static bool is_readable(const void *arg)
 {
-	if (!s->net || !s->next_net_ns ||
-	    (clock_monotonic_ns() < s->next_net_ns && !net_is_urgent(s->net)))
-		return;
-	s->next_net_ns = drain(s) ? clock_monotonic_ns() : 0;
-	if (net_is_readable(s->net))
-		session_net_wake(s);
+	const struct session *s = arg;
+
+	return net_is_readable(s->net);
+}
+
+static bool is_urgent(const void *arg)
+{
+	const struct session *s = arg;
+
+	return net_is_urgent(s->net);
+}
+
+int session_net_watch(struct session *s, uint32_t source)
+{
+	static const struct ring_reader_ops ops = {drain, is_readable, is_urgent};
+	struct ring_reader *reader = &s->readers[LAYER_BPF_NET];
+	int fds[_NET_RING_MAX];
+
+	if (!s->net)
+		return 0;
+	for (int i = 0; i < _NET_RING_MAX; i++)
+		fds[i] = net_ring_fd(s->net, (enum net_ring)i);
+	*reader = (struct ring_reader){.ops = &ops, .arg = s};
+	return ring_reader_watch(reader, s->epoll, fds, ARRAY_SIZE(fds), source);
 }
 
 void session_net_end(struct session *s)
 {
-	while (s->net && s->supervise && drain(s))
-		;
-	s->next_net_ns = 0;
+	ring_reader_end(&s->readers[LAYER_BPF_NET]);
 	s->net = net_free(s->net);
 }

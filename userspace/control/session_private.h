@@ -14,6 +14,7 @@
 #include "control/grantstore.h"
 #include "control/plan.h"
 #include "control/protocol.h"
+#include "control/ring_reader.h"
 #include "control/server.h"
 #include "control/session.h"
 #include "loader/features.h"
@@ -70,12 +71,10 @@ struct session {
 	char sight_reason[LAYERS_REASON_MAX]; /* what plan_part.why may point to */
 	char net_reason[LAYERS_REASON_MAX];
 	char lsm_reason[LAYERS_REASON_MAX];
-	struct net *net;        /* NULL: the kernel does not decide on connections */
-	uint64_t next_net_ns;   /* when its records are read; 0: there are none */
-	struct lsm *lsm;        /* NULL: the kernel does not decide on files */
-	uint64_t next_lsm_ns;   /* as next_net_ns */
-	struct sight *sight;    /* NULL: not asked for, or lost */
-	uint64_t next_sight_ns; /* when it is read; 0: there is nothing */
+	struct net *net;     /* NULL: the kernel does not decide on connections */
+	struct lsm *lsm;     /* NULL: the kernel does not decide on files */
+	struct sight *sight; /* NULL: not asked for, or lost */
+	struct ring_reader readers[_LAYER_MAX]; /* of those that tell of what they see */
 
 	int listener;
 	int exec_status;
@@ -195,9 +194,6 @@ void session_ask_dispatch(struct session *s);
 void session_sight_init(struct session *s);
 /* Return: 0, -errno. */
 int session_sight_watch(struct session *s, uint32_t ring, uint32_t loader);
-/* There is something to read: session_sight_tick() is due at next_sight_ns. */
-void session_sight_wake(struct session *s);
-void session_sight_tick(struct session *s);
 /* The loader has ended. */
 void session_sight_lose(struct session *s);
 /* Records what there still is. */
@@ -211,9 +207,6 @@ void session_sight_end(struct session *s);
 int session_plan(struct session *s);
 /* Return: 0, -errno. */
 int session_net_watch(struct session *s, uint32_t source);
-/* There is something to read: session_net_tick() is due at next_net_ns. */
-void session_net_wake(struct session *s);
-void session_net_tick(struct session *s);
 /* Records what there still is. Nobody may be left in the session. */
 void session_net_end(struct session *s);
 
@@ -221,8 +214,6 @@ void session_net_end(struct session *s);
 /* As session_sight_init(), and the last to be loaded: who is started after it is the session's. */
 void session_lsm_init(struct session *s);
 int session_lsm_watch(struct session *s, uint32_t source);
-void session_lsm_wake(struct session *s);
-void session_lsm_tick(struct session *s);
 void session_lsm_end(struct session *s);
 
 /* session_record.c */

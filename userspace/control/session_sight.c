@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's own account of the session's processes goes into the log, in batches: at most one
- * record in SIGHT_DELAY_NS for each SIGHT_BATCH processes, so that a storm of them costs the main
- * thread little. It is the main thread's to read; the ring holds what comes meanwhile, and what it
+ * The kernel's own account of the session's processes goes into the log, in batches: one record for
+ * what there is, at most SIGHT_BATCH processes. The ring holds what comes meanwhile, and what it
  * has no room for is counted.
  */
 #include <stdio.h>
@@ -14,7 +13,6 @@
 
 #include "control/session_private.h"
 
-#define SIGHT_DELAY_NS (50 * NS_PER_MSEC)
 /* Of some 150 bytes each: a record has room for 256 KiB. */
 #define SIGHT_BATCH 1024
 /* What one tick takes before it lets others have their turn. */
@@ -33,31 +31,6 @@ void session_sight_init(struct session *s)
 	if (layer_is_wished(&s->plan_config.wishes, LAYER_SIGHT, &part->why))
 		part->why = sight_start(&s->sight, s->sight_reason) < 0 ? s->sight_reason : "";
 	part->is_there = s->sight != NULL;
-}
-
-/*
- * Edges: what is in the ring stays there until the tick. The loader says nothing more, so that its
- * connection is readable means that it has ended.
- */
-int session_sight_watch(struct session *s, uint32_t ring, uint32_t loader)
-{
-	struct epoll_event ring_event = {.events = EPOLLIN | EPOLLET, .data.u32 = ring};
-	struct epoll_event loader_event = {.events = EPOLLIN, .data.u32 = loader};
-
-	if (!s->sight)
-		return 0;
-	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, sight_fd(s->sight), &ring_event) < 0 ||
-	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, sight_loader_fd(s->sight), &loader_event) < 0)
-		return -errno;
-	/* What came before it was watched. */
-	session_sight_wake(s);
-	return 0;
-}
-
-void session_sight_wake(struct session *s)
-{
-	if (!s->next_sight_ns)
-		s->next_sight_ns = clock_monotonic_ns() + SIGHT_DELAY_NS;
 }
 
 static void add_event(const struct sight_event *e, void *arg)
@@ -127,24 +100,48 @@ static bool record(struct session *s)
 	       batch.n == SIGHT_BATCH;
 }
 
-static void drain(struct session *s)
+static bool drain(void *arg)
 {
+	struct session *s = arg;
 	struct sight_lost lost;
+	int n = 0;
 
-	for (int i = 0; i < SIGHT_BATCHES_MAX && record(s); i++)
-		;
+	while (n < SIGHT_BATCHES_MAX && record(s))
+		n++;
 	if (sight_take_lost(s->sight, &lost))
 		(void)audit_append_event(s->audit, "lost", add_lost, &lost);
+	return n == SIGHT_BATCHES_MAX;
 }
 
-void session_sight_tick(struct session *s)
+static bool is_readable(const void *arg)
 {
-	if (!s->next_sight_ns || clock_monotonic_ns() < s->next_sight_ns)
-		return;
-	s->next_sight_ns = 0;
-	drain(s);
-	if (sight_is_readable(s->sight))
-		session_sight_wake(s);
+	const struct session *s = arg;
+
+	return sight_is_readable(s->sight);
+}
+
+static bool is_urgent(const void *arg)
+{
+	const struct session *s = arg;
+
+	return sight_is_urgent(s->sight);
+}
+
+/* The loader says nothing more, so that its connection is readable means that it has ended. */
+int session_sight_watch(struct session *s, uint32_t ring, uint32_t loader)
+{
+	static const struct ring_reader_ops ops = {drain, is_readable, is_urgent};
+	struct epoll_event loader_event = {.events = EPOLLIN, .data.u32 = loader};
+	struct ring_reader *reader = &s->readers[LAYER_SIGHT];
+	int fd;
+
+	if (!s->sight)
+		return 0;
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, sight_loader_fd(s->sight), &loader_event) < 0)
+		return -errno;
+	fd = sight_fd(s->sight);
+	*reader = (struct ring_reader){.ops = &ops, .arg = s};
+	return ring_reader_watch(reader, s->epoll, &fd, 1, ring);
 }
 
 void session_sight_lose(struct session *s)
@@ -158,8 +155,7 @@ void session_sight_end(struct session *s)
 {
 	if (!s->sight)
 		return;
-	drain(s);
-	s->next_sight_ns = 0;
+	ring_reader_end(&s->readers[LAYER_SIGHT]);
 	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, sight_fd(s->sight), NULL);
 	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, sight_loader_fd(s->sight), NULL);
 	s->sight = sight_free(s->sight);
