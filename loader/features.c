@@ -12,6 +12,9 @@
 
 #include "loader/features.h"
 
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
 /* Linux 6.6 (commit 48a1084a8b74); the distribution's headers are older. */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -83,6 +86,15 @@ int features_probe(struct features *ret)
 	};
 	(void)snprintf(ret->kernel, sizeof(ret->kernel), "%s", name.release);
 	return 0;
+}
+
+bool features_can_inject(int listener)
+{
+	/* No notification has this number: a kernel that knows the flag looks for it in vain. */
+	struct seccomp_notif_addfd add = {.flags = SECCOMP_ADDFD_FLAG_SEND,
+					  .srcfd = (__u32)listener};
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) == 0 || errno != EINVAL;
 }
 
 bool features_set_sync_wake_up(int listener, bool on)

@@ -20,5 +20,8 @@ struct features {
 bool features_has_proc(void);
 /* Return: 0, -errno. Individual features are false rather than an error. */
 int features_probe(struct features *ret);
+/* Whether @listener takes a descriptor together with the answer (Linux 5.14), as every open that is
+ * allowed is answered. */
+bool features_can_inject(int listener);
 /* Asks for SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (Linux 6.6). Return: whether the kernel took it. */
 bool features_set_sync_wake_up(int listener, bool on);

@@ -12,7 +12,7 @@
 
 const struct probe probes[] = {
 	{"notification", "holds system calls until they are decided on", true, probe_notification},
-	{"inject", "hands over what was opened for a call, in one step", false, probe_inject},
+	{"inject", "hands over what was opened for a call, in one step", true, probe_inject},
 	{"wait-killable", "signals do not interrupt a call that is decided on", false,
 	 probe_wait_killable},
 	{"sync-wake-up", "answers come faster", false, probe_sync_wake_up},

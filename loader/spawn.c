@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "loader/caps.h"
+#include "loader/features.h"
 #include "loader/landlock.h"
 #include "loader/net.h"
 
@@ -207,6 +208,8 @@ int spawn_agent(const struct spawn_config *config, struct spawn_result *ret)
 	r = pidfd < 0 ? -errno : spawn_read_report(report_pipe.read, pidfd, &loaded);
 	if (r == 0)
 		r = spawn_read_report(report_pipe.read, pidfd, &unshared);
+	if (r == 0 && !features_can_inject(loaded.listener))
+		r = -EPROTONOSUPPORT;
 	if (r < 0) {
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);

@@ -50,7 +50,8 @@ struct spawn_result {
 };
 
 /*
- * Return: 0; -EBUSY (another supervisor's listener is active), -EINVAL/-EACCES/... from the filter;
+ * Return: 0; -EBUSY (another supervisor's listener is active), -EPROTONOSUPPORT (answers take no
+ * descriptors), -EINVAL/-EACCES/... from the filter;
  * -ENOLINK: net_join() failed; -errno. On failure the child is gone and reaped.
  */
 int spawn_agent(const struct spawn_config *config, struct spawn_result *ret) _must_check_;

@@ -6,21 +6,10 @@ setup() {
 	load helpers/common
 	hf_setup
 	HELPER=$BATS_TEST_DIRNAME/helpers/layers.py
-	cp "$HELPER" "$T/layers.py"
+	cp "$HELPER" "$HELPERS/layers_bot" "$T"
 	HELPER=$T/layers.py
 	P=$T/layers.yaml
-	cat >"$P" <<-'EOF'
-		version: 1
-		name: layers
-		default: {tool: allow, path: allow, network: deny, unix: allow}
-		rules:
-		  - {name: no-false, match: {tool: "false"}, action: deny}
-		  - {name: secret, match: {path: ["/**/secret", "/**/secret.d"], op: [read, change]}, action: deny}
-		  - {name: here, match: {address: [127.0.0.0/8, "::1"], port: [9, 80], op: [connect, send]}, action: allow}
-		  - {name: hole, match: {address: 10.1.2.3}, action: deny, priority: 10}
-		  - {name: net, match: {address: [10.1.2.0/24, "2001:db8::/32", "2002::/16", "64:ff9b::/96", "fe80::/10", "2001::/32"]}, action: flag, unless: {port: 81}}
-		  - {name: free, match: {op: bind, port: 0}, action: allow}
-	EOF
+	cp "$HELPERS/layers.yaml" "$P"
 }
 
 teardown() {
@@ -37,19 +26,15 @@ needs_net() {
 session() { # LAYERS NAME COMMAND...: a session with its log in $T/NAME.jsonl
 	local layers=$1 name=$2
 	shift 2
-	timeout -s KILL 60 "$HOLDFAST" run -q --ask deny --layers "$layers" --policy "$P" --log "$T/$name.jsonl" -- "$@"
+	timeout -s KILL 60 "$HOLDFAST" run -q --ask "${ASK:-deny}" --layers "$layers" --policy "$P" --log "$T/$name.jsonl" -- "$@"
 }
 
 layer_of() { # NAME CLASS: of its first record
 	jq -r --arg class "$2" 'select(.event == "session_start") | .layers[] | select(.class == $class) | .layer' "$T/$1.jsonl"
 }
 
-# What a record says of an action, whoever carried it out and in whatever order they were written. Which call a send was, and
-# that a fast open is a send as well, the kernel's programs do not know.
 records() { # NAME
-	jq -c --arg dir "$T/$1.d" 'select(.event == "action" and (.kind == "network" or (.object | contains("secret")) or (.argv // [] | contains(["/bin/false"])))) |
-		[.kind, .op, (.object | sub($dir; "D") | sub("/tmp/h[0-9]{7}"; "H")), .verdict, .would_have, .mode, .policy, .rule, .reason, .exe, (.result == "refused"), .error,
-		 (if .op == "connect" and ((.steps // []) | map(.op) | contains(["send"])) then null else .steps end)]' "$T/$1.jsonl" | sort
+	jq -c --arg dir "$T/$1.d" -f "$HELPERS/layers.jq" "$T/$1.jsonl" | sort
 }
 
 @test "one table of cases under each combination of layers: the same verdicts, the same records" {
@@ -58,22 +43,26 @@ records() { # NAME
 		combinations+=(auto auto,-landlock auto,-sight auto,-bpf-net)
 	fi
 	for layers in "${combinations[@]}"; do
-		mkdir -p "$T/$n.d"
-		echo x >"$T/$n.d/secret"
-		(cd "$T/$n.d" && session "$layers" "$n" /usr/bin/python3 -I "$HELPER" cases "$T/$n.d") >"$T/$n.out"
+		/usr/bin/python3 -I "$HELPER" prepare "$T/$n.d"
+		(cd "$T/$n.d" && ASK=command:$T/layers_bot session "$layers" "$n" /usr/bin/python3 -I "$HELPER" cases "$T/$n.d") >"$T/$n.out"
 		records "$n" >"$T/$n.records"
-		diff "$T/0.out" "$T/$n.out"
-		diff "$T/0.records" "$T/$n.records"
+		/usr/bin/python3 -I "$HELPER" tree "$T/$n.d" >"$T/$n.tree"
+		for what in out records tree; do
+			diff "$T/0.$what" "$T/$n.$what"
+		done
 		run "$HOLDFAST" verify "$T/$n.jsonl"
 		assert_success
 		n=$((n + 1))
 	done
 	# Both answers are in it, of each kind.
-	for kind in tcp udp send mptcp bind; do
+	for kind in tcp udp send mptcp bind read read-again list write append create truncate unlink rmdir mkdir mkfifo symlink link link-of rename rename-to chmod chown times xattr; do
 		grep -q "^$kind .*refused" "$T/0.out"
 		grep -q "^$kind .*through" "$T/0.out"
 	done
-	(($(wc -l <"$T/0.records") > 100))
+	for verdict in allow flag ask deny; do
+		grep -q "\"$verdict\"" "$T/0.records"
+	done
+	(($(wc -l <"$T/0.records") > 250))
 }
 
 @test "with bpf-net connections are decided on in the kernel, and the record is like any other" {

@@ -11,18 +11,28 @@ is()
 	found=$(state "$1")
 	if [[ $found == "$2" ]]; then echo "ok - doctor: $1 is '$2'"; else echo "not ok - doctor: $1 is '$found', not '$2'"; fi
 }
-holdfast doctor --json >/tmp/doctor.json || echo "not ok - doctor ends with status $?"
-for layer in notification inject wait-killable ptrace landlock cgroup-v2 cgroup-delegation btf; do
+# What there is since a version.
+since()
+{
+	if [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -1) == "$1" ]]; then echo yes; else echo no; fi
+}
+holdfast doctor --json >/tmp/doctor.json || [[ $(since 5.14) == no ]] || echo "not ok - doctor ends with status $?"
+for layer in notification ptrace cgroup-v2 cgroup-delegation btf; do
 	is "$layer" yes
 done
+is inject "$(since 5.14)"
+is wait-killable "$(since 5.19)"
+is landlock "$(since 5.13)"
 if [[ -x /usr/local/libexec/holdfast/holdfast-loader ]]; then
-	for layer in ebpf-ring-buffer ebpf-task-storage ebpf-trace ebpf-cgroup; do
+	for layer in ebpf-ring-buffer ebpf-trace ebpf-cgroup; do
 		is "$layer" yes
 	done
-	if [[ $(printf '%s\n' 6.7 "$(uname -r)" | sort -V | head -1) == 6.7 ]]; then
-		is ebpf-net yes
-	else
+	is ebpf-task-storage "$(since 5.11)"
+	# The programs read the kernel's memory, which a kernel that is locked down for confidentiality refuses.
+	if grep -qs '\[confidentiality\]' /sys/kernel/security/lockdown; then
 		is ebpf-net no
+	else
+		is ebpf-net "$(since 6.7)"
 	fi
 	if grep -qw 'lsm=[^ ]*bpf' /proc/cmdline; then
 		is lsm-list yes

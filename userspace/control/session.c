@@ -90,6 +90,8 @@ static int explain_spawn(struct session *s, int r)
 		return fail(
 			s,
 			"holdfast-loader has not taken the command into the session's cgroup; the command was not run");
+	if (r == -EPROTONOSUPPORT)
+		return fail(s, SESSION_NO_NOTIFICATION);
 	return fail_errno(s, "cannot load the seccomp filter", r);
 }
 
@@ -104,10 +106,7 @@ static int check_features(struct session *s)
 	if (!s->features.has_proc)
 		return fail(s, SESSION_NO_PROC);
 	if (!s->features.user_notif || !s->features.notif_sizes_match)
-		return fail(
-			s,
-			"this kernel has no usable seccomp user notification (Linux 5.19 or newer has; some "
-			"containers and emulators refuse it); nothing was run");
+		return fail(s, SESSION_NO_NOTIFICATION);
 	return 0;
 }
 

@@ -49,6 +49,9 @@ struct session_config {
 #define SESSION_NO_PROC                                                                            \
 	"/proc is not mounted, and without it no path can be resolved: mount it (mount -t proc "   \
 	"proc /proc) and try again"
+#define SESSION_NO_NOTIFICATION                                                                    \
+	"this kernel has no usable seccomp user notification (Linux 5.19 or newer has; some "      \
+	"containers and emulators refuse it); nothing was run"
 
 /* The body of the supervisor process (see launch_run()). Return: its exit status. */
 int session_run(void *config, int sock, const sigset_t *original_mask);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What layers.bats has done in a session, one line for each case: what came of it."""
+"""What layers.bats, and layers.sh in a guest, have done in a session, one line for each case: what came of it."""
 import ctypes
 import errno
 import os
 import random
+import shutil
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ import threading
 I4, I6, UNIX = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 MPTCP = 262
+EXPR = shutil.which("expr")
 
 
 def connect(family, kind, address, protocol=0):
@@ -47,7 +50,92 @@ def say(name, function):
     print(name, came)
 
 
+def bind_at(path):
+    with socket.socket(UNIX, TCP) as s:
+        s.bind(path)
+
+
+def reopen(path):
+    handle = os.open(path, os.O_PATH)
+    try:
+        with open(f"/proc/self/fd/{handle}", "rb"):
+            pass
+    finally:
+        os.close(handle)
+
+
+def append(path):
+    with open(path, "a", encoding="ascii") as f:
+        f.write("more")
+
+
+def read(path):
+    with open(path, "rb") as f:
+        f.read()
+
+
+# What is done to a file or beside it, and what has to be there before: a file, a directory, nothing, a file to begin from.
+FILE, DIRECTORY, NOTHING, OTHER = range(4)
+DEEDS = {
+    "read": (FILE, read),
+    "read-again": (FILE, reopen),
+    "list": (DIRECTORY, os.listdir),
+    "write": (FILE, lambda p: open(p, "w", encoding="ascii").close()),
+    "append": (FILE, append),
+    "create": (NOTHING, lambda p: open(p, "x", encoding="ascii").close()),
+    "truncate": (FILE, lambda p: os.truncate(p, 1)),
+    "unlink": (FILE, os.unlink),
+    "rmdir": (DIRECTORY, os.rmdir),
+    "mkdir": (NOTHING, os.mkdir),
+    "mkfifo": (NOTHING, os.mkfifo),
+    "bind": (NOTHING, bind_at),
+    "symlink": (NOTHING, lambda p: os.symlink("/nowhere", p)),
+    "link": (OTHER, lambda p: os.link(p + ".other", p)),
+    "link-of": (FILE, lambda p: os.link(p, p + ".other")),
+    "rename": (FILE, lambda p: os.rename(p, p + ".other")),
+    "rename-to": (OTHER, lambda p: os.rename(p + ".other", p)),
+    "chmod": (FILE, lambda p: os.chmod(p, 0o600)),
+    "chown": (FILE, lambda p: os.chown(p, os.getuid(), os.getgid())),
+    "times": (FILE, lambda p: os.utime(p, (1, 1))),
+    "xattr": (FILE, lambda p: os.setxattr(p, "user.x", b"x")),
+}
+# As the rules in layers.yaml have them: allowed, denied, flagged, and asked about with either answer.
+WORDS = ["plain", "secret", "seen", "maybe-yes", "maybe-no"]
+
+
+def files(directory):
+    for word in WORDS:
+        for name in DEEDS:
+            yield name, f"{directory}/{name}.{word}"
+
+
+def prepare(directory):
+    os.makedirs(directory)
+    with open(f"{directory}/secret", "w", encoding="ascii") as f:
+        f.write("x")
+    for name, path in files(directory):
+        before = DEEDS[name][0]
+        if before == DIRECTORY:
+            os.mkdir(path)
+        elif before != NOTHING:
+            with open(path + ".other" * (before == OTHER), "w", encoding="ascii") as f:
+                f.write("some text")
+
+
+def show_tree(directory):
+    """What the session left behind."""
+    for name in sorted(os.listdir(directory)):
+        st = os.lstat(f"{directory}/{name}")
+        print(name, stat.filemode(st.st_mode), st.st_nlink, st.st_size if stat.S_ISREG(st.st_mode) else "", int(st.st_mtime) == 1)
+
+
+def file_cases(directory):
+    for name, path in files(directory):
+        say(f"{name} {path.rpartition('.')[2]}", lambda: DEEDS[name][1](path))
+
+
 def cases(directory):
+    file_cases(directory)
     for host in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "192.0.2.1", "10.1.2.3", "10.1.2.4", "10.1.3.3"]:
         for port in [9, 80, 81]:
             say(f"tcp {host}:{port}", lambda: connect(I4, TCP, (host, port)))
@@ -78,6 +166,8 @@ def cases(directory):
     say("unlink", lambda: os.unlink(f"{directory}/secret"))
     say("exec", lambda: subprocess.run(["/bin/true"], check=True))
     say("exec refused", lambda: subprocess.run(["/bin/false"], check=False))
+    say("exec asked about", lambda: subprocess.run([EXPR, "maybe-yes"], check=True, stdout=subprocess.DEVNULL))
+    say("exec asked about in vain", lambda: subprocess.run([EXPR, "maybe-no"], check=True, stdout=subprocess.DEVNULL))
 
 
 def listener(low, high):
@@ -129,6 +219,10 @@ def other():
 
 if sys.argv[1] == "cases":
     cases(sys.argv[2])
+elif sys.argv[1] == "prepare":
+    prepare(sys.argv[2])
+elif sys.argv[1] == "tree":
+    show_tree(sys.argv[2])
 elif sys.argv[1] == "other":
     say("udplite", other)
 else:
