@@ -7,8 +7,9 @@
  *   bench-load threads T N PATH       T threads share N opens
  *   bench-load processes P N PATH     P processes that live at the same time, N opens each
  *   bench-load held H N PATH DIR      opens of DIR/0, DIR/1, ... by H threads, which wait; when a
- * byte comes on standard input, N timed opens of PATH; then it waits for the threads bench-load
- * pace N SECONDS PATH    N opens, spread evenly over so long
+ * byte comes on standard input, N timed opens of PATH; then it waits for the threads
+ *   bench-load loops N PATH PROGRAM   for each byte on standard input: what an open of PATH, a fork
+ * with the child's end, and such a child that executes PROGRAM take, N times each
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -214,6 +215,76 @@ static void run_held(size_t count, size_t n, const char *path, const char *dir)
 	free(waiters);
 }
 
+#define OPENS_AT_ONCE 100
+
+static void open_some(const char *path)
+{
+	for (int i = 0; i < OPENS_AT_ONCE; i++)
+		open_once(path);
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status)
+		die("fork");
+}
+
+static void fork_once(const char *program)
+{
+	pid_t pid = fork();
+
+	(void)program;
+	if (pid == 0)
+		_exit(0);
+	wait_for(pid);
+}
+
+static void execute_once(const char *program)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execl(program, program, (char *)NULL);
+		_exit(1);
+	}
+	wait_for(pid);
+}
+
+/* The tenth of @n that are faster than the others say what it takes when nobody interferes. */
+static uint64_t time_loop(void (*fn)(const char *arg), const char *arg, size_t n, uint64_t *took)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t start = now_ns();
+
+		fn(arg);
+		took[i] = now_ns() - start;
+	}
+	qsort(took, n, sizeof(*took), compare);
+	return took[n / 10];
+}
+
+static void run_loops(size_t n, const char *path, const char *program)
+{
+	uint64_t *took = calloc(n, sizeof(*took));
+	uint64_t opens, forks, execs;
+	char byte;
+
+	if (!took)
+		die("calloc");
+	while (read(STDIN_FILENO, &byte, 1) == 1) {
+		opens = time_loop(open_some, path, n, took) / OPENS_AT_ONCE;
+		forks = time_loop(fork_once, path, n, took);
+		execs = time_loop(execute_once, program, n, took);
+		(void)printf("{\"open\": %" PRIu64 ", \"fork\": %" PRIu64 ", \"exec\": %" PRIu64
+			     "}\n",
+			     opens, forks, execs);
+		(void)fflush(stdout);
+	}
+	free(took);
+}
+
 int main(int argc, char *argv[])
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -227,6 +298,8 @@ int main(int argc, char *argv[])
 	else if (argc == 6 && strcmp(what, "held") == 0)
 		run_held(number(argv[2], THREADS_MAX), number(argv[3], NUMBER_MAX), argv[4],
 			 argv[5]);
+	else if (argc == 5 && strcmp(what, "loops") == 0)
+		run_loops(number(argv[2], NUMBER_MAX), argv[3], argv[4]);
 	else
 		return 2;
 	return 0;

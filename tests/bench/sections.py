@@ -166,6 +166,7 @@ def measure_raw(lab, progress):
     commands = [[str(p), str(lab.dir)] for p in sorted((BUILD / "tests/bench").glob("bench_*"))
                 if not p.suffix and os.access(p, os.X_OK) and p.name not in ("bench_notified", "bench_log")]
     commands += [[str(ROOT / "tools/bench-answer"), HOLDFAST, "50" if lab.quick else "200"]]
+    commands += [[str(ROOT / "tools/bench-outside"), HOLDFAST, LOAD, "3" if lab.quick else "15"]]
     if not lab.quick:
         commands += [[str(ROOT / "tools/bench-through"), HOLDFAST, "5"]]
     found = {}
