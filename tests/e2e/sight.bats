@@ -47,6 +47,21 @@ events() { # all events of processes, in order, as one array
 	assert_success
 }
 
+@test "the tree has who started whom, also of those that did nothing and of orphans" {
+	needs_ebpf
+	run sight sh -c '( ( sh -c "sleep 0.1; cat /etc/hostname >/dev/null; exit 7" & ) ; : ); :'
+	wait_for_event session_end
+	run "$HOLDFAST" tree --json "$LOG"
+	assert_success
+	# One root; the orphan's shell hangs on it over those that only forked.
+	run jq -r '.list as $l | ([$l[] | select(.parent == null)] | length),
+		([$l[] | select(.exit == 7)] | length),
+		($l[] | select(.exit == 7) | until(.parent == null; .parent as $p | $l[] | select(.id == $p)) | .commands[0].exe)' <<<"$output"
+	assert_line --index 0 1
+	assert_line --index 1 1
+	assert_line --index 2 "$(readlink -f /bin/sh)"
+}
+
 @test "what ran is the image's own number" {
 	needs_ebpf
 	cp /bin/true "$T/mine"

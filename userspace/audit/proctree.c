@@ -1,42 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/escape.h"
 
-#include "audit/proctree.h"
-
-#define PROCTREE_BUCKETS 4096 /* of pids */
-#define PROCTREE_IMAGES  8    /* programs that a process is remembered to have run */
-
-struct process {
-	uint64_t pid, ppid;
-	size_t parent;           /* PROCTREE_NONE: the session started it, or nobody knows */
-	size_t next;             /* of the same bucket, an older one; PROCTREE_NONE */
-	unsigned int generation; /* of the session that it belongs to */
-	bool is_silent;          /* only known as somebody's parent */
-	uint64_t first_seq, last_seq;
-	json_t *time; /* of its first record */
-	json_t *session;
-	/* Programs: the one that it runs is image[n_images - 1]; older ones shift out. */
-	json_t *image[PROCTREE_IMAGES];
-	size_t n_images;
-	/* What it was allowed to start and may run from its next record on. */
-	json_t *pending[2];
-	json_t *commands; /* {seq, verdict, command}; NULL: none yet */
-	uint64_t commands_unlisted;
-	json_t *denials; /* {seq, kind, op, object, rule, reason}; NULL: none yet */
-	uint64_t denials_unlisted;
-	uint32_t counts[_KIND_MAX][_VERDICT_MAX];
-};
-
-struct proctree {
-	struct process *list;
-	size_t n, capacity;
-	size_t buckets[PROCTREE_BUCKETS];
-	unsigned int generation;
-	uint64_t supervisor;
-	json_t *session; /* its name */
-	uint64_t command_pid;
-	uint64_t unlisted;
-};
+#include "audit/proctree_private.h"
 
 struct proctree *proctree_new(void)
 {
@@ -44,7 +9,9 @@ struct proctree *proctree_new(void)
 
 	for (size_t i = 0; t && i < PROCTREE_BUCKETS; i++)
 		t->buckets[i] = PROCTREE_NONE;
-	return t;
+	if (t)
+		t->lives = proclives_new();
+	return t && !t->lives ? proctree_free(t) : t;
 }
 
 static void process_fini(struct process *p)
@@ -66,6 +33,7 @@ struct proctree *proctree_free(struct proctree *t)
 	for (size_t i = 0; i < t->n; i++)
 		process_fini(&t->list[i]);
 	json_decref(t->session);
+	proclives_free(t->lives);
 	free(t->list);
 	free(t);
 	return NULL;
@@ -113,7 +81,7 @@ static bool has_run(const struct process *p, const json_t *exe)
 	return same(p->pending[0], exe) || same(p->pending[1], exe);
 }
 
-static bool is_ancestor(const struct proctree *t, size_t who, size_t of)
+bool proctree_is_ancestor(const struct proctree *t, size_t who, size_t of)
 {
 	for (size_t i = t->list[of].parent; i != PROCTREE_NONE; i = t->list[i].parent)
 		if (i == who)
@@ -129,14 +97,18 @@ static bool is_reaper(struct proctree *t, size_t i, uint64_t ppid)
 	if (ppid <= 1 || ppid == t->supervisor)
 		return true;
 	who = find(t, ppid);
-	return who != PROCTREE_NONE && is_ancestor(t, who, i);
+	return who != PROCTREE_NONE && proctree_is_ancestor(t, who, i);
 }
 
-/* Is the record with this parent and program about process @i, or has its pid been used again? */
-static bool is_same_process(struct proctree *t, size_t i, uint64_t ppid, const json_t *exe)
+/* Is the record with this parent and program about process @i, or has its pid been used again?
+ * @life: as the kernel told it, if it did. */
+static bool is_same_process(struct proctree *t, size_t i, size_t life, uint64_t ppid,
+			    const json_t *exe)
 {
 	const struct process *p = &t->list[i];
 
+	if (p->life != PROCLIVES_NONE && life != PROCLIVES_NONE)
+		return p->life == life;
 	if (p->is_silent)
 		return true;
 	if (ppid != p->ppid && !is_reaper(t, i, ppid))
@@ -160,8 +132,7 @@ static int grow(struct proctree *t)
 	return 0;
 }
 
-/* Return: 0; @ret is PROCTREE_NONE when there is no more room; -ENOMEM. */
-static int add_process(struct proctree *t, uint64_t pid, size_t *ret)
+int proctree_add_silent(struct proctree *t, uint64_t pid, size_t *ret)
 {
 	size_t *bucket = bucket_of(t, pid);
 
@@ -174,6 +145,7 @@ static int add_process(struct proctree *t, uint64_t pid, size_t *ret)
 					 .parent = PROCTREE_NONE,
 					 .next = *bucket,
 					 .generation = t->generation,
+					 .life = PROCLIVES_NONE,
 					 .is_silent = true,
 					 .session = json_incref(t->session)};
 	*bucket = *ret = t->n++;
@@ -212,11 +184,11 @@ static int find_parent(struct proctree *t, size_t i, const json_t *exe)
 		return 0;
 	parent = find(t, ppid);
 	if (parent == PROCTREE_NONE || !has_run(&t->list[parent], exe)) {
-		r = add_process(t, ppid, &parent);
+		r = proctree_add_silent(t, ppid, &parent);
 		if (r < 0)
 			return r;
 	}
-	if (parent != PROCTREE_NONE && parent != i && !is_ancestor(t, i, parent))
+	if (parent != PROCTREE_NONE && parent != i && !proctree_is_ancestor(t, i, parent))
 		t->list[i].parent = parent;
 	return 0;
 }
@@ -226,11 +198,11 @@ static int find_process(struct proctree *t, const json_t *root, size_t *ret)
 {
 	uint64_t pid = reader_u64(root, "pid"), ppid = reader_u64(root, "ppid");
 	json_t *exe = json_object_get(root, "exe");
-	size_t i = find(t, pid);
+	size_t i = find(t, pid), life = proctree_life_of(t, root);
 	int r = 0;
 
-	if (i == PROCTREE_NONE || !is_same_process(t, i, ppid, exe)) {
-		r = add_process(t, pid, &i);
+	if (i == PROCTREE_NONE || !is_same_process(t, i, life, ppid, exe)) {
+		r = proctree_add_silent(t, pid, &i);
 		if (r < 0 || i == PROCTREE_NONE) {
 			*ret = PROCTREE_NONE;
 			return r;
@@ -240,8 +212,11 @@ static int find_process(struct proctree *t, const json_t *root, size_t *ret)
 		t->list[i].is_silent = false;
 		t->list[i].ppid = ppid;
 		t->list[i].first_seq = reader_u64(root, "seq");
+		t->list[i].session_key = proclives_session(root);
 		t->list[i].time = json_incref(json_object_get(root, "time"));
 		r = find_parent(t, i, exe);
+		if (r == 0 && life != PROCLIVES_NONE)
+			r = proctree_bind(t, i, life);
 	}
 	set_image(&t->list[i], exe);
 	t->list[i].last_seq = reader_u64(root, "seq");
@@ -387,6 +362,21 @@ static int add_action(struct process *p, const json_t *root, bool is_counted)
 	return r;
 }
 
+int proctree_learn(struct proctree *t, const json_t *root)
+{
+	return proclives_learn(t->lives, root);
+}
+
+size_t proctree_n_learned(const struct proctree *t)
+{
+	return proclives_count(t->lives);
+}
+
+void proctree_forget(struct proctree *t, size_t n)
+{
+	proclives_truncate(t->lives, n);
+}
+
 static void begin_session(struct proctree *t, const json_t *root)
 {
 	t->generation++;
@@ -404,6 +394,8 @@ int proctree_add(struct proctree *t, const json_t *root, bool is_counted, size_t
 
 	if (streq(event, "session_start")) {
 		begin_session(t, root);
+	} else if (streq(event, "processes")) {
+		r = proctree_learn(t, root);
 	} else if (reader_u64(root, "pid") && (streq(event, "action") || streq(event, "held"))) {
 		r = find_process(t, root, &i);
 		if (r == 0 && i == PROCTREE_NONE)
@@ -414,187 +406,4 @@ int proctree_add(struct proctree *t, const json_t *root, bool is_counted, size_t
 	if (ret)
 		*ret = i;
 	return r;
-}
-
-/* ---- as JSON */
-
-static json_t *number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
-/* {"tool": {"allow": 3}, ...}: what is 0 is left out. */
-static json_t *counts_json(const struct process *p)
-{
-	json_t *o = json_object();
-
-	for (int k = 0; k < _KIND_MAX; k++) {
-		json_t *kind = json_object();
-
-		for (int v = 0; v < _VERDICT_MAX; v++)
-			if (p->counts[k][v])
-				(void)json_object_set_new(kind, verdict_name((enum verdict)v),
-							  number(p->counts[k][v]));
-		if (json_object_size(kind))
-			(void)json_object_set(o, kind_name((enum action_kind)k), kind);
-		json_decref(kind);
-	}
-	return o;
-}
-
-static uint64_t count(const struct process *p, enum verdict from)
-{
-	uint64_t n = 0;
-
-	for (int k = 0; k < _KIND_MAX; k++)
-		for (int v = from; v < _VERDICT_MAX; v++)
-			n += p->counts[k][v];
-	return n;
-}
-
-static json_t *list_or_empty(json_t *list)
-{
-	return list ? json_incref(list) : json_array();
-}
-
-json_t *proctree_process(const struct proctree *t, size_t i)
-{
-	const struct process *p = &t->list[i];
-	json_t *o = json_object();
-
-	(void)json_object_set_new(o, "id", number(i));
-	(void)json_object_set_new(o, "parent",
-				  p->parent == PROCTREE_NONE ? json_null() : number(p->parent));
-	(void)json_object_set_new(o, "depth", number(0));
-	(void)json_object_set_new(o, "session", p->session ? json_incref(p->session) : json_null());
-	(void)json_object_set_new(o, "pid", number(p->pid));
-	(void)json_object_set_new(o, "ppid", p->is_silent ? json_null() : number(p->ppid));
-	(void)json_object_set_new(o, "time", p->time ? json_incref(p->time) : json_null());
-	(void)json_object_set_new(o, "first_seq",
-				  p->is_silent ? json_null() : number(p->first_seq));
-	(void)json_object_set_new(o, "last_seq", p->is_silent ? json_null() : number(p->last_seq));
-	(void)json_object_set_new(
-		o, "exe", p->n_images ? json_incref(p->image[p->n_images - 1]) : json_null());
-	(void)json_object_set_new(o, "commands", list_or_empty(p->commands));
-	(void)json_object_set_new(o, "commands_unlisted", number(p->commands_unlisted));
-	(void)json_object_set_new(o, "total", number(count(p, VERDICT_ALLOW)));
-	(void)json_object_set_new(o, "denied", number(count(p, VERDICT_DENY)));
-	(void)json_object_set_new(o, "counts", counts_json(p));
-	(void)json_object_set_new(o, "denials", list_or_empty(p->denials));
-	if (json_object_set_new(o, "denials_unlisted", number(p->denials_unlisted)) < 0) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
-}
-
-/* First child and next sibling of each process, in the order in which they were met. */
-struct links {
-	bool *is_kept;
-	size_t *first, *next;
-	size_t root; /* the first that nobody is known to have started */
-	size_t n_kept;
-	uint64_t unlisted; /* actions of those that are not kept */
-};
-
-static void links_fini(struct links *l)
-{
-	free(l->is_kept);
-	free(l->first);
-	free(l->next);
-}
-
-/* Keeps the first @max processes that did something, and those that led to them. */
-static void keep(const struct proctree *t, size_t max, struct links *l)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		uint64_t n = count(&t->list[i], VERDICT_ALLOW);
-
-		if (n && l->n_kept >= max && !l->is_kept[i])
-			l->unlisted += n;
-		if (!n || l->n_kept >= max)
-			continue;
-		for (size_t p = i; p != PROCTREE_NONE && !l->is_kept[p]; p = t->list[p].parent) {
-			l->is_kept[p] = true;
-			l->n_kept++;
-		}
-	}
-}
-
-static size_t kept_parent(const struct proctree *t, const struct links *l, size_t i)
-{
-	size_t parent = t->list[i].parent;
-
-	return parent != PROCTREE_NONE && l->is_kept[parent] ? parent : PROCTREE_NONE;
-}
-
-static int links_make(const struct proctree *t, size_t max, struct links *ret)
-{
-	*ret = (struct links){.root = PROCTREE_NONE};
-	ret->is_kept = calloc(t->n + 1, sizeof(bool));
-	ret->first = calloc(t->n + 1, sizeof(size_t));
-	ret->next = calloc(t->n + 1, sizeof(size_t));
-	if (!ret->is_kept || !ret->first || !ret->next)
-		return -ENOMEM;
-	keep(t, max, ret);
-	for (size_t i = 0; i < t->n; i++)
-		ret->first[i] = ret->next[i] = PROCTREE_NONE;
-	for (size_t i = t->n; i-- > 0;) {
-		size_t parent = kept_parent(t, ret, i);
-		size_t *head = parent == PROCTREE_NONE ? &ret->root : &ret->first[parent];
-
-		if (!ret->is_kept[i])
-			continue;
-		ret->next[i] = *head;
-		*head = i;
-	}
-	return 0;
-}
-
-/* The process after @i in a walk over the tree. */
-static size_t walk_on(const struct proctree *t, const struct links *l, size_t i, size_t *depth)
-{
-	if (l->first[i] != PROCTREE_NONE) {
-		(*depth)++;
-		return l->first[i];
-	}
-	while (l->next[i] == PROCTREE_NONE) {
-		i = kept_parent(t, l, i);
-		if (i == PROCTREE_NONE)
-			return PROCTREE_NONE;
-		(*depth)--;
-	}
-	return l->next[i];
-}
-
-static int list_json(const struct proctree *t, const struct links *l, json_t *list)
-{
-	size_t depth = 0;
-
-	for (size_t i = l->root; i != PROCTREE_NONE; i = walk_on(t, l, i, &depth)) {
-		json_t *process = proctree_process(t, i);
-
-		(void)json_object_set_new(process, "depth", number(depth));
-		if (json_array_append_new(list, process) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-json_t *proctree_json(const struct proctree *t, size_t max)
-{
-	_cleanup_(links_fini) struct links l = {};
-	json_t *o = json_object(), *list = json_array();
-	int r;
-
-	r = links_make(t, max, &l);
-	if (r == 0)
-		r = list_json(t, &l, list);
-	(void)json_object_set_new(o, "total", number(t->n));
-	(void)json_object_set_new(o, "list", list);
-	if (json_object_set_new(o, "unlisted", number(t->unlisted + l.unlisted)) < 0 || r < 0) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
 }

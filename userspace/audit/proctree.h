@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes of a session, told from the records of what they did: the log has no records of
- * forks and exits, only pid, ppid and program in each record. A pid is taken for a new process when
- * its program is neither what it last ran nor what it was allowed to start, or when its parent is
- * another one (an orphan, which gets one of its ancestors for a parent, is still the same).
+ * The processes of a session, told from the records of what they did: pid, ppid and program in each
+ * record. A pid is taken for a new process when its program is neither what it last ran nor what it
+ * was allowed to start, or when its parent is another one (an orphan, which gets one of its
+ * ancestors for a parent, is still the same). Where the kernel told of forks and ends (records
+ * `processes`), who started whom is as it said.
  *
  * Memory is bounded: what processes beyond PROCTREE_MAX did is counted only.
  */
@@ -27,6 +28,12 @@ void proctree_freep(struct proctree **t);
  * (may be NULL) the number of the process that it is about, which stays the same, PROCTREE_NONE
  * when it is about none or is not kept; -ENOMEM. */
 int proctree_add(struct proctree *t, const json_t *root, bool is_counted, size_t *ret);
+/* Takes a record `processes` ahead of its place, so that what is added later is told by it. Return:
+ * 0, -ENOMEM. */
+int proctree_learn(struct proctree *t, const json_t *root);
+/* How many processes were learned of; forgets all but the first @n, before anything is added. */
+size_t proctree_n_learned(const struct proctree *t);
+void proctree_forget(struct proctree *t, size_t n);
 /* The number of the process that started process @i; PROCTREE_NONE: not known. */
 size_t proctree_parent(const struct proctree *t, size_t i);
 /* One process, as docs/audit.md describes it. Return: a new reference, NULL: out of memory. */
@@ -36,7 +43,7 @@ json_t *proctree_process(const struct proctree *t, size_t i);
  * those that it started, "unlisted": actions of the others}. Return: a new reference, NULL: out of
  * memory.
  */
-json_t *proctree_json(const struct proctree *t, size_t max);
+json_t *proctree_json(struct proctree *t, size_t max);
 
 /* One line of a tree that is shown: a process, or several siblings that did alike. */
 struct proctree_row {

@@ -20,7 +20,7 @@
 /* May @b stand for @a, too: both of one parent, without children, denials and difference? */
 static bool is_alike(const struct proctree_row *a, const struct proctree_row *b)
 {
-	static const char *const keys[] = {"parent", "exe"};
+	static const char *const keys[] = {"parent", "exe", "exit", "signal"};
 	const json_t *x = json_object_get(a->process, "commands");
 	const json_t *y = json_object_get(b->process, "commands");
 
@@ -149,6 +149,17 @@ static void add_counts(const json_t *process, struct strbuf *out)
 	}
 }
 
+/* Where the kernel told of it, and it was not the usual one. */
+static void add_end(const json_t *process, struct strbuf *out)
+{
+	const uint64_t exit = reader_u64(process, "exit"), signal = reader_u64(process, "signal");
+
+	if (signal)
+		strbuf_add_fmt(out, "  ended by signal %" PRIu64, signal);
+	else if (exit)
+		strbuf_add_fmt(out, "  exit status %" PRIu64, exit);
+}
+
 static void add_title(const struct view *v, const struct proctree_row *row)
 {
 	const json_t *commands = json_object_get(row->process, "commands");
@@ -170,6 +181,7 @@ static void add_title(const struct view *v, const struct proctree_row *row)
 			       row->total == 1 ? "" : "s");
 		add_counts(row->process, v->out);
 	}
+	add_end(row->process, v->out);
 	add_colour(v, COLOUR_OFF);
 	strbuf_add_char(v->out, '\n');
 }

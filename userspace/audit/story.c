@@ -11,6 +11,7 @@ struct story {
 	json_t *session; /* of the record that was read last */
 	json_t *record;  /* the one that is asked for; NULL: not found */
 	uint64_t line;   /* its number */
+	size_t n_lives;  /* that the tree had learned of when that session began */
 	/* The second one. */
 	struct proctree *tree;
 	bool is_own_session; /* the lines that come are of the record's session */
@@ -88,6 +89,16 @@ static bool is_target(const struct story *s, const json_t *root)
 	       streq(reader_word(root, "verdict"), "deny");
 }
 
+/* Of processes, what the kernel told in the record's session only: it may be behind the record. */
+static void forget_lives(struct story *s)
+{
+	if (s->record && s->session &&
+	    json_equal(s->session, json_object_get(s->record, "session")))
+		s->n_lives = proctree_n_learned(s->tree);
+	else
+		proctree_forget(s->tree, s->n_lives);
+}
+
 int story_search(struct story *s, const struct reader_line *line)
 {
 	json_t *session = json_object_get(line->root, "session");
@@ -95,6 +106,7 @@ int story_search(struct story *s, const struct reader_line *line)
 		      !json_equal(s->session, session);
 
 	if (is_new) {
+		forget_lives(s);
 		set(&s->session, session);
 		if (s->target.seq && !s->target.hold) /* numbers begin anew */
 			set(&s->record, NULL);
@@ -103,7 +115,9 @@ int story_search(struct story *s, const struct reader_line *line)
 		set(&s->record, line->root);
 		s->line = line->number;
 	}
-	return 0;
+	return streq(reader_word(line->root, "event"), "processes")
+		       ? proctree_learn(s->tree, line->root)
+		       : 0;
 }
 
 bool story_is_found(const struct story *s)
