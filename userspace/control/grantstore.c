@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -16,10 +15,20 @@
 #define LOCK_WAIT_NS (200 * NS_PER_MSEC)
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
+/* What is replaced within a tick of the file system's clock may look the same. */
+#define TICK_NS (20 * NS_PER_MSEC)
+
+/* A file is replaced by another: so is its inode. */
+struct stamp {
+	bool is_there;
+	uint64_t dev, ino, size, ctime_ns;
+};
+
 struct grantstore {
 	char *dir, *path;
 	int dirfd;
-	int inotify; /* -1: not watched */
+	struct stamp stamp; /* of what was read */
+	bool is_young;      /* it could have been replaced once more without looking different */
 	char boot[37];
 };
 
@@ -80,7 +89,7 @@ int grantstore_open(const char *dir, struct grantstore **ret, struct diag *reter
 
 	if (!s)
 		return -ENOMEM;
-	s->dirfd = s->inotify = -1;
+	s->dirfd = -1;
 	s->dir = dir ? strdup(dir) : grantstore_place();
 	s->path = s->dir ? str_format("%s/" FILE_NAME, s->dir) : NULL;
 	if (!s->path)
@@ -98,7 +107,6 @@ struct grantstore *grantstore_free(struct grantstore *s)
 	if (!s)
 		return NULL;
 	fd_close(s->dirfd);
-	fd_close(s->inotify);
 	free(s->dir);
 	free(s->path);
 	free(s);
@@ -110,6 +118,18 @@ const char *grantstore_boot(const struct grantstore *s)
 	return s->boot;
 }
 
+static struct stamp stamp_of(const struct stat *st)
+{
+	return (struct stamp){
+		.is_there = true,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.ctime_ns = (uint64_t)st->st_ctim.tv_sec * NS_PER_SEC +
+			    (uint64_t)st->st_ctim.tv_nsec,
+	};
+}
+
 /* Reads from the descriptor whose owner was looked at. */
 static int read_file(struct grantstore *s, struct strbuf *text, struct diag *d)
 {
@@ -118,10 +138,14 @@ static int read_file(struct grantstore *s, struct strbuf *text, struct diag *d)
 	struct stat st;
 	int r;
 
+	s->stamp = (struct stamp){};
+	s->is_young = false;
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : fail(s, -errno, "cannot read the grants", d);
 	if (fstat(fd, &st) < 0)
 		return fail(s, -errno, "cannot read the grants", d);
+	s->stamp = stamp_of(&st);
+	s->is_young = clock_realtime_ns() < s->stamp.ctime_ns + TICK_NS;
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) ||
 	    st.st_nlink != 1)
 		return diag_set(d, s->path, 0, 0,
@@ -182,32 +206,18 @@ int grantstore_change(struct grantstore *s, int (*fn)(struct grantlist *l, void 
 	return r < 0 ? fail(s, r, "cannot write the grants", reterr_diag) : r;
 }
 
-int grantstore_watch(struct grantstore *s)
+bool grantstore_has_changed(const struct grantstore *s)
 {
-	_cleanup_(fd_closep) int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct stamp now = {};
+	struct stat st;
 
-	if (fd < 0 ||
-	    inotify_add_watch(fd, s->dir, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0)
-		return -errno;
-	s->inotify = TAKE_FD(fd);
-	return s->inotify;
-}
-
-bool grantstore_has_changed(struct grantstore *s)
-{
-	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool has_changed = false;
-	ssize_t n;
-
-	while ((n = read(s->inotify, buffer, sizeof(buffer))) > 0) {
-		for (const char *p = buffer; p < buffer + n;) {
-			const struct inotify_event *e = (const void *)p;
-
-			/* Too many events: some of them may have been ours. */
-			if ((e->mask & IN_Q_OVERFLOW) || (e->len && streq(e->name, FILE_NAME)))
-				has_changed = true;
-			p += sizeof(*e) + e->len;
-		}
-	}
-	return has_changed;
+	if (s->is_young)
+		return true;
+	if (fstatat(s->dirfd, FILE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		now = stamp_of(&st);
+	else if (errno != ENOENT)
+		return true;
+	return now.is_there != s->stamp.is_there || now.dev != s->stamp.dev ||
+	       now.ino != s->stamp.ino || now.size != s->stamp.size ||
+	       now.ctime_ns != s->stamp.ctime_ns;
 }

@@ -2,8 +2,8 @@
 /*
  * The user's grants that outlive a session, STATE/grants/grants.json: mode 0600 in a directory of
  * 0700 of the user's own, replaced as a whole and brought to the disk, so that a crash leaves the
- * old ones or the new. No agent may change it (the engine's built-in protection). Main thread, and
- * the commands of people; waits for a lock for a moment at most.
+ * old ones or the new. No agent may change it (the engine's built-in protection). Not for several
+ * threads at once; waits for a lock for a moment at most.
  */
 #pragma once
 
@@ -28,9 +28,11 @@ int grantstore_read(struct grantstore *s, struct grantlist *ret,
  */
 int grantstore_change(struct grantstore *s, int (*fn)(struct grantlist *l, void *arg), void *arg,
 		      struct diag *reterr_diag) _must_check_;
-/* Begins to watch. Return: a descriptor, borrowed, readable when the file was replaced; -errno. */
-int grantstore_watch(struct grantstore *s);
-/* Return: whether it was replaced since the last call. */
-bool grantstore_has_changed(struct grantstore *s);
+/*
+ * Whether the file may be another than grantstore_read() has read: asked before each use rather than
+ * told by inotify(7), which is late, and whose end takes the kernel some 6 ms, which every session
+ * would wait for (it waits until no other CPU can still see the mark: fsnotify_destroy_group()).
+ */
+bool grantstore_has_changed(const struct grantstore *s);
 /* Of this boot, "" when the kernel does not say. */
 const char *grantstore_boot(const struct grantstore *s);

@@ -582,6 +582,7 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 		.stop = -1,
 		.keeper = -1,
 		.asker = {.fd = -1},
+		.grants_lock = PTHREAD_MUTEX_INITIALIZER,
 		.started_ns = clock_monotonic_ns(),
 	};
 	int r;
@@ -589,7 +590,6 @@ int session_run(void *config, int sock, const sigset_t *original_mask)
 	atomic_flag_clear(&s.has_stopper);
 	session_sinks_init(&s);
 	r = session_setup(&s);
-
 	if (r == 0)
 		session_loop(&s);
 	else

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers of people to held actions, and the grants that some of them are. Those for this session
- * only are in memory; the others are in the user's file, which every session watches. Whatever
- * cannot be kept is not granted, and then nothing is answered.
+ * only are in memory; the others are in the user's file, which is looked at before each action that
+ * one of them could answer, and while something waits. Whatever cannot be kept is not granted, and
+ * then nothing is answered.
  */
 #include <stdio.h>
 
@@ -122,7 +123,7 @@ static void tell_trouble(struct session *s, const struct diag *d)
 		(void)launch_send(s->sock, LAUNCH_NOTICE, 0, "%s", strbuf_str(&text));
 }
 
-/* Reads the file anew. What cannot be read grants nothing. */
+/* Reads the file anew. What cannot be read grants nothing. With the lock held. */
 static void reload(struct session *s)
 {
 	struct grantlist fresh = {};
@@ -137,6 +138,28 @@ static void reload(struct session *s)
 		grants_swap(s->grants, NULL);
 		grantlist_fini(&s->kept_grants);
 	}
+	atomic_fetch_add(&s->grants_changes, 1);
+}
+
+static void lists_lock(struct session *s)
+{
+	(void)pthread_mutex_lock(&s->grants_lock);
+}
+
+static void lists_unlock(struct session *s)
+{
+	(void)pthread_mutex_unlock(&s->grants_lock);
+}
+
+/* Any thread. */
+static void refresh(void *arg)
+{
+	struct session *s = arg;
+
+	lists_lock(s);
+	if (s->grantstore && grantstore_has_changed(s->grantstore))
+		reload(s);
+	lists_unlock(s);
 }
 
 int session_grants_init(struct session *s)
@@ -145,6 +168,7 @@ int session_grants_init(struct session *s)
 
 	if (r < 0)
 		return r;
+	grants_on_refresh(s->grants, refresh, s);
 	s->grants_dir = grantstore_place();
 	if (!s->grants_dir)
 		return -ENOMEM;
@@ -167,24 +191,13 @@ void session_grants_start(struct session *s)
 			tell(s, s->kept_grants.rules[i], "holds");
 }
 
-int session_grants_watch(struct session *s)
-{
-	return s->grantstore ? grantstore_watch(s->grantstore) : -ENOENT;
-}
-
-void session_grants_dispatch(struct session *s)
-{
-	if (!grantstore_has_changed(s->grantstore))
-		return;
-	reload(s);
-	(void)answer_covered(s, NULL);
-}
-
 void session_grants_fini(struct session *s)
 {
+	lists_lock(s); /* a receiver that hung may still come back */
 	grantlist_fini(&s->own_grants);
 	grantlist_fini(&s->kept_grants);
 	s->grantstore = grantstore_free(s->grantstore);
+	lists_unlock(s);
 	free(s->grants_dir);
 }
 
@@ -194,10 +207,13 @@ const char *session_grants_dir(const struct session *s)
 }
 
 /* The receivers look at the clock themselves; this is for the list, and the log. */
-uint64_t session_grants_next(const struct session *s)
+uint64_t session_grants_next(struct session *s)
 {
-	uint64_t end_ns = grantlist_next_end(&s->kept_grants), now_ns;
+	uint64_t end_ns, now_ns;
 
+	lists_lock(s);
+	end_ns = grantlist_next_end(&s->kept_grants);
+	lists_unlock(s);
 	if (end_ns == UINT64_MAX)
 		return UINT64_MAX;
 	now_ns = clock_boottime_ns();
@@ -206,8 +222,18 @@ uint64_t session_grants_next(const struct session *s)
 
 void session_grants_tick(struct session *s)
 {
+	unsigned int changes;
+
+	refresh(s);
+	lists_lock(s);
 	if (s->grantstore && grantlist_next_end(&s->kept_grants) <= clock_boottime_ns())
 		reload(s);
+	lists_unlock(s);
+	changes = atomic_load(&s->grants_changes);
+	if (changes == s->grants_seen)
+		return;
+	s->grants_seen = changes;
+	(void)answer_covered(s, NULL);
 }
 
 /* ---- answers */
@@ -291,7 +317,8 @@ static int add_kept(struct grantlist *l, void *arg)
 	return grantlist_add(l, arg);
 }
 
-/* Keeps @g where its term wants it. Return: 0, CONTROL_E_STORE with @ret->text. */
+/* Keeps @g where its term wants it. With the lock held. Return: 0, CONTROL_E_STORE with @ret->text.
+ */
 static int keep(struct session *s, const struct grant_rule *g, struct control_outcome *ret)
 {
 	struct diag d = {};
@@ -371,8 +398,11 @@ static int answer_with_grant(struct session *s, const struct control_answer *a, 
 	struct grant_rule g;
 	int r = make_rule(s, h, a, &shown, &g, ret);
 
-	if (r == 0)
+	if (r == 0) {
+		lists_lock(s);
 		r = keep(s, &g, ret);
+		lists_unlock(s);
+	}
 	if (r != 0)
 		return r;
 	if (g.term.life == ANSWER_SESSION)
@@ -406,24 +436,29 @@ int session_answer(void *arg, const struct control_answer *a, struct control_out
 bool session_grant_json(void *arg, size_t i, struct json *j)
 {
 	_cleanup_(strbuf_fini) struct strbuf words = STRBUF_INIT(NOTE_MAX);
-	const struct session *s = arg;
+	struct session *s = arg;
 	const struct grant_rule *g = NULL;
-	size_t n = s->own_grants.n;
+	size_t n;
 
+	if (i == 0)
+		refresh(s);
+	lists_lock(s);
+	n = s->own_grants.n;
 	if (i < s->own_grants.n)
 		g = s->own_grants.rules[i];
 	for (size_t k = 0; !g && k < s->kept_grants.n; k++)
 		if (is_ours(s, s->kept_grants.rules[k]) && n++ == i)
 			g = s->kept_grants.rules[k];
-	if (!g)
-		return false;
-	grant_rule_describe(g, &words);
-	json_begin_object(j);
-	grant_rule_to_json(g, j);
-	json_key_cstr(j, "covers", strbuf_str(&words));
-	json_key_u64(j, "used", grants_used(s->grants, g->id));
-	json_end_object(j);
-	return true;
+	if (g) {
+		grant_rule_describe(g, &words);
+		json_begin_object(j);
+		grant_rule_to_json(g, j);
+		json_key_cstr(j, "covers", strbuf_str(&words));
+		json_key_u64(j, "used", grants_used(s->grants, g->id));
+		json_end_object(j);
+	}
+	lists_unlock(s);
+	return g != NULL;
 }
 
 static int remove_kept(struct grantlist *l, void *arg)
@@ -431,18 +466,16 @@ static int remove_kept(struct grantlist *l, void *arg)
 	return grantlist_remove(l, arg) ? 0 : 1;
 }
 
-int session_revoke(void *arg, const char *id, struct bytes approver, struct control_outcome *ret)
+static int revoke_id(struct session *s, const char *id, struct strbuf *words,
+		     struct control_outcome *ret)
 {
-	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(NOTE_MAX);
-	struct session *s = arg;
 	struct diag d = {};
-	int r = 0;
+	int r;
 
-	strbuf_add_fmt(&text, "%.*s revoked grant %s", (int)approver.len, approver.p, id);
 	if (grantlist_remove(&s->own_grants, id)) {
 		if (compile(s) < 0)
 			grants_swap(s->grants, NULL); /* rather none than one that was revoked */
-		note(s, &text);
+		note(s, words);
 		return 0;
 	}
 	if (!s->grantstore || !grantlist_find(&s->kept_grants, id))
@@ -452,7 +485,21 @@ int session_revoke(void *arg, const char *id, struct bytes approver, struct cont
 		diag_format(&d, ret->text, sizeof(ret->text));
 		return (int)CONTROL_E_STORE;
 	}
-	note(s, &text);
+	note(s, words);
 	reload(s);
 	return 0;
+}
+
+int session_revoke(void *arg, const char *id, struct bytes approver, struct control_outcome *ret)
+{
+	_cleanup_(strbuf_fini) struct strbuf text = STRBUF_INIT(NOTE_MAX);
+	struct session *s = arg;
+	int r;
+
+	strbuf_add_fmt(&text, "%.*s revoked grant %s", (int)approver.len, approver.p, id);
+	refresh(s);
+	lists_lock(s);
+	r = revoke_id(s, id, &text, ret);
+	lists_unlock(s);
+	return r;
 }

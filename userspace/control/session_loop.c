@@ -32,7 +32,6 @@ enum source {
 	SOURCE_SPEND,
 	SOURCE_SINK,
 	SOURCE_ASKER,
-	SOURCE_GRANTS,
 	SOURCE_DELAYED,
 	SOURCE_SIGHT,
 	SOURCE_LOADER,
@@ -63,7 +62,7 @@ static int watch_keeper(struct session *s)
 int session_loop_init(struct session *s)
 {
 	sigset_t handled;
-	int r, grants;
+	int r;
 
 	(void)sigemptyset(&handled);
 	(void)sigaddset(&handled, SIGCHLD);
@@ -103,9 +102,6 @@ int session_loop_init(struct session *s)
 		r = session_sinks_watch(s, SOURCE_SINK);
 	if (r == 0)
 		r = session_ask_init(s, SOURCE_ASKER);
-	grants = session_grants_watch(s);
-	if (r == 0 && grants >= 0)
-		r = watch(s, grants, SOURCE_GRANTS, EPOLLIN);
 	if (r == 0)
 		r = session_sight_watch(s, SOURCE_SIGHT, SOURCE_LOADER);
 	if (r == 0)
@@ -433,9 +429,6 @@ static void session_event(struct session *s, enum source source)
 		return;
 	case SOURCE_ASKER:
 		session_ask_dispatch(s);
-		return;
-	case SOURCE_GRANTS:
-		session_grants_dispatch(s);
 		return;
 	case SOURCE_DELAYED:
 		supervise_answer_delayed(s->supervise);

@@ -60,6 +60,9 @@ struct session {
 	uint64_t next_sync_ns;    /* of the accounts */
 	struct receivers *receivers;
 	struct grants *grants;         /* what the receivers look at */
+	pthread_mutex_t grants_lock;   /* of the lists and the store */
+	atomic_uint grants_changes;    /* how often the set has changed because the file had */
+	unsigned int grants_seen;      /* of them; what waits was looked at since */
 	struct grantlist own_grants;   /* for this session only */
 	struct grantlist kept_grants;  /* of the file, those of other agents too */
 	struct grantstore *grantstore; /* NULL: there is none, and grants_trouble says why */
@@ -141,13 +144,11 @@ void session_prompt_dispatch(struct session *s);
 int session_grants_init(struct session *s);
 void session_grants_start(struct session *s);
 /* Return: a descriptor to watch, -errno: there is none. */
-int session_grants_watch(struct session *s);
-void session_grants_dispatch(struct session *s);
 void session_grants_fini(struct session *s);
 /* Borrowed: what the engine must protect, so that no agent makes a file for others to find. */
 const char *session_grants_dir(const struct session *s);
 /* When session_grants_tick() is due, CLOCK_MONOTONIC; UINT64_MAX: never. */
-uint64_t session_grants_next(const struct session *s);
+uint64_t session_grants_next(struct session *s);
 void session_grants_tick(struct session *s);
 /* The operations of control_ops. */
 int session_answer(void *arg, const struct control_answer *a, struct control_outcome *ret);

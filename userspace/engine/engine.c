@@ -358,6 +358,7 @@ static void decide_steps(struct engine *e, const struct action *a, const struct 
 /* Return: whether one covers the action. */
 static bool decide_grant(struct engine *e, struct decision *d)
 {
+	grants_refresh(e->config.grants);
 	if (!grants_find(e->config.grants, &e->subject, clock_boottime_ns(), true, &e->grant))
 		return false;
 	d->verdict = e->grant.is_deny ? VERDICT_DENY : VERDICT_ALLOW;

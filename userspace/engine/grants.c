@@ -359,6 +359,8 @@ struct grant_set {
 };
 
 struct grants {
+	void (*refresh)(void *arg); /* NULL: the set is what was put there */
+	void *refresh_arg;
 	pthread_mutex_t lock; /* of set's value; held for a few instructions */
 	struct grant_set *set;
 	atomic_ullong used[GRANTS_MAX];
@@ -462,7 +464,7 @@ static unsigned slot_of(const struct grant_set *s, const char *id)
 
 void grants_swap(struct grants *g, struct grant_set *set)
 {
-	struct grant_set *old = g->set; /* only this thread writes it */
+	struct grant_set *old = g->set; /* nobody else writes it meanwhile */
 	bool is_taken[GRANTS_MAX] = {};
 	unsigned next = 0;
 
@@ -483,6 +485,18 @@ void grants_swap(struct grants *g, struct grant_set *set)
 	g->set = set;
 	pthread_mutex_unlock(&g->lock);
 	grant_set_unref(old);
+}
+
+void grants_on_refresh(struct grants *g, void (*fn)(void *arg), void *arg)
+{
+	g->refresh = fn;
+	g->refresh_arg = arg;
+}
+
+void grants_refresh(struct grants *g)
+{
+	if (g && g->refresh)
+		g->refresh(g->refresh_arg);
 }
 
 static const struct grant_rule *find(const struct grant_set *set, const struct grant_subject *s,

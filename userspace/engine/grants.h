@@ -5,8 +5,8 @@
  * or a deny; what a policy denies stays denied. (Not the `grant` of a policy, which lets groups of
  * refused system calls through: enum grant in policy/vocab.h.)
  *
- * A set is immutable. Receivers look at the session's current one; the main thread puts another in
- * its place (grants_swap()). Nothing is allocated while looking.
+ * A set is immutable. Receivers look at the session's current one; who keeps the lists puts another
+ * in its place (grants_swap()). Nothing is allocated while looking.
  */
 #pragma once
 
@@ -107,8 +107,12 @@ struct grants;
 int grants_new(struct grants **ret) _must_check_;
 struct grants *grants_free(struct grants *g); /* NULL-safe; no thread uses it any more */
 /* Puts @set (consumed) in the place of what there was. Uses of rules of the same id go on being
- * counted. Main thread. */
+ * counted. One thread at a time. */
 void grants_swap(struct grants *g, struct grant_set *set);
+/* Before any thread looks: @fn sees to it that the set is what holds now. Called in any thread. */
+void grants_on_refresh(struct grants *g, void (*fn)(void *arg), void *arg);
+/* Before a decision on an action is looked for. @g may be NULL. */
+void grants_refresh(struct grants *g);
 
 struct grant_answer {
 	bool is_deny;
