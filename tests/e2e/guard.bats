@@ -386,3 +386,15 @@ all_gone() {
 	assert_file_exist "$other"
 	rm "$other"
 }
+
+@test "the ring that waits for the next session is left alone" {
+	local spare=$T/project/logs/ring.spare
+	mkdir "$T/project/logs"
+	"$HOLDFAST" run -q --policy "$POLICY" --log "$T/project/logs" -- true
+	assert_equal "$(stat -c '%a %s' "$spare")" "1600 1052672"
+	run hf --policy "$POLICY" -- sh -c 'echo forged >"$1"; echo forged >>"$1"; rm -f "$1"; mv "$1" "$1.x"; chmod 600 "$1"; ln "$1" "$1.y"; ls' - "$spare"
+	assert_success
+	assert_equal "$(stat -c '%a %s %h' "$spare")" "1600 1052672 1"
+	cmp -n 1052672 "$spare" /dev/zero
+	assert_logged ".verdict == \"deny\" and .rule == \"own-files\" and .object == \"$spare\""
+}

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 #include "audit/internal.h"
+#include "audit/place.h"
 
 #define AUDIT_STACK_BYTES ((size_t)256 * 1024)
 
@@ -219,13 +220,25 @@ int audit_start(struct audit *a)
 	return 0;
 }
 
+/* In a directory of logs, such as the default place: beside a file that somebody named nothing is
+ * left behind. */
+static bool is_among_sessions(const struct audit *a, const struct audit_config *config)
+{
+	struct bytes name = bytes_of(a->file.name), session = bytes_of(config->session);
+
+	return session.len && bytes_has_prefix(name, session) &&
+	       streq(name.p + session.len, PLACE_SUFFIX);
+}
+
 /* Makes the ring; the ring of a session that was killed is recovered first. */
 static int open_ring(struct audit *a, const struct audit_config *config, struct diag *reterr_diag)
 {
 	size_t capacity = config->ring_bytes ? config->ring_bytes : RING_DEFAULT_BYTES;
 	int r;
 
-	r = ring_create(a->file.dirfd, a->file.ring_name, capacity, config, &a->ring);
+	a->keeps_ring = is_among_sessions(a, config);
+	r = (a->keeps_ring ? ring_reuse : ring_create)(a->file.dirfd, a->file.ring_name, capacity,
+						       config, &a->ring);
 	if (r == -EEXIST) {
 		r = audit_recover(a->file.path, config->keys_path, reterr_diag);
 		if (r == -EBUSY)

@@ -35,6 +35,7 @@ struct audit {
 	struct logfile file;
 	struct ring ring;
 	bool is_recovery; /* of a ring that a dead session left */
+	bool keeps_ring;  /* for the next session, when this one has ended */
 	const struct signkey *key;
 	int keys_fd; /* the list that has `key`, until that is on the disk; then -1 */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -82,6 +83,68 @@ int ring_create(int dirfd, const char *name, size_t capacity, const struct audit
 		return 0;
 	}
 	return -EBUSY;
+}
+
+/* All blocks, one name, ours, and protected from every agent since it was made (engine/protect.c).
+ */
+static bool is_spare(int fd, size_t capacity)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       st.st_nlink == 1 && (st.st_mode & ALLPERMS) == ENGINE_LOG_MODE &&
+	       (size_t)st.st_size == RING_HEADER_BYTES + capacity &&
+	       st.st_blocks * 512 >= st.st_size;
+}
+
+/* An agent could have made the file, and hold it: fcntl(2) gives a lease to write to the one who
+ * alone has the file open or mapped. All signals are blocked in a supervisor, so nothing comes of
+ * somebody who opens it in between. */
+static bool is_ours_alone(int fd)
+{
+	return fcntl(fd, F_SETLEASE, F_WRLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
+/* Return: 0; -errno: there is none that can be had. */
+static int take_spare(int dirfd, const char *name, size_t capacity, struct ring *ret)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	fd = openat(dirfd, RING_SPARE_NAME,
+		    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_spare(fd, capacity) || !is_ours_alone(fd) ||
+	    !ring_is_named(dirfd, RING_SPARE_NAME, fd))
+		return -EBUSY;
+	if (renameat2(dirfd, RING_SPARE_NAME, dirfd, name, RENAME_NOREPLACE) < 0)
+		return -errno;
+	if (!ring_is_named(dirfd, name, fd))
+		return -EBUSY;
+	r = ring_map(fd, capacity, ret);
+	if (r < 0)
+		return r;
+	(void)TAKE_FD(fd);
+	memset(ret->header, 0, RING_HEADER_BYTES);
+	return 0;
+}
+
+int ring_reuse(int dirfd, const char *name, size_t capacity, const struct audit_config *config,
+	       struct ring *ret)
+{
+	if (take_spare(dirfd, name, capacity, ret) < 0)
+		return ring_create(dirfd, name, capacity, config, ret);
+	ring_init(ret, config);
+	return 0;
+}
+
+void ring_retire(int dirfd, const char *name, struct ring *r)
+{
+	memset(r->data, 0, (size_t)MIN(ring_head(r), (uint64_t)r->capacity));
+	memset(r->header, 0, RING_HEADER_BYTES);
+	if (renameat2(dirfd, name, dirfd, RING_SPARE_NAME, RENAME_NOREPLACE) < 0)
+		(void)unlinkat(dirfd, name, 0);
 }
 
 /* Return: 0, RING_E_EMPTY, RING_E_FOREIGN. */

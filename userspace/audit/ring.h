@@ -21,6 +21,8 @@
 #define RING_MAX_BYTES     ((size_t)64 << 20)
 #define RING_SESSION_MAX   ((size_t)127)
 #define RING_AGENT_MAX     ((size_t)511)
+/* In a directory of sessions' logs: the ring of one that ended, empty, for the next. */
+#define RING_SPARE_NAME "ring.spare"
 
 /* How far the log file is: the records before `tail` are the first `file_bytes` of it. */
 struct ring_commit {
@@ -76,6 +78,16 @@ enum {
  */
 int ring_create(int dirfd, const char *name, size_t capacity, const struct audit_config *config,
 		struct ring *ret);
+/*
+ * As ring_create(), but from RING_SPARE_NAME where there is one that nobody else has open: to make
+ * and to remove a megabyte of file costs some file systems (ext4 that discards) more than 5 ms by
+ * the clock.
+ */
+int ring_reuse(int dirfd, const char *name, size_t capacity, const struct audit_config *config,
+	       struct ring *ret);
+/* Removes @name, whose ring is @r: what was in it is overwritten, and it becomes the spare one if
+ * there is none. */
+void ring_retire(int dirfd, const char *name, struct ring *r);
 /* Opens and locks the ring of a dead session. Return: 0; RING_E_*; -ENOENT; -errno (-EPERM: it is
  * another user's). */
 int ring_open_stale(int dirfd, const char *name, struct ring *ret);

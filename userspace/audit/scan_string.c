@@ -107,7 +107,7 @@ static void unescape(struct bytes raw, struct strbuf *out)
 		p = stop;
 		n = p < end ? escape_at(p, end, &code_point) : 0;
 		if (n)
-			strbuf_add(out, utf8, utf8_encode(code_point, utf8));
+			strbuf_add(out, utf8, utf8_write(code_point, utf8));
 		p += p < end && !n ? 1 : n;
 	}
 }

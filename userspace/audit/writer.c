@@ -132,5 +132,8 @@ void *audit_writer_main(void *arg)
 /* Everything is in the file: a reader shall not find an empty ring. */
 void audit_finish(struct audit *a)
 {
-	(void)unlinkat(a->file.dirfd, a->file.ring_name, 0);
+	if (a->keeps_ring)
+		ring_retire(a->file.dirfd, a->file.ring_name, &a->ring);
+	else
+		(void)unlinkat(a->file.dirfd, a->file.ring_name, 0);
 }

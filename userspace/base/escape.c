@@ -186,7 +186,7 @@ void escape_json_decode(struct strbuf *out, struct bytes in)
 	}
 }
 
-size_t utf8_encode(uint32_t cp, char out[static 4])
+size_t utf8_write(uint32_t cp, char out[static 4])
 {
 	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
 	size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;

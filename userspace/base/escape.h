@@ -30,4 +30,4 @@ void escape_markup(struct strbuf *out, struct bytes in);
 size_t utf8_decode(const char *p, size_t len, uint32_t *ret_cp);
 /* The bytes of @cp, at most 0x10ffff; a surrogate comes out as three bytes all the same. Return:
  * how many. */
-size_t utf8_encode(uint32_t cp, char out[static 4]);
+size_t utf8_write(uint32_t cp, char out[static 4]);

@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 #include <link.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -450,11 +451,23 @@ static int run_start(struct run *r)
 	return launch_run(session_run, &config);
 }
 
+/*
+ * A session makes some large tables and then allocates hardly anything. By default glibc takes what
+ * was freed (the policies' text) for them, and clearing it again touches pages that are never used;
+ * and each receiver thread gets an arena of its own.
+ */
+static void tune_malloc(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+	(void)mallopt(M_ARENA_MAX, 1);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	_cleanup_(run_fini) struct run r = {.names = NAMES_HELPER_INIT};
 	int rc = run_options_parse(argc, argv, &r.options);
 
+	tune_malloc();
 	if (rc == RUN_OPTIONS_HELP)
 		return 0;
 	if (rc < 0)

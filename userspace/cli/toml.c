@@ -154,7 +154,7 @@ static int add_escape(struct toml *t, struct strbuf *out, bool is_multiline)
 	}
 	if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return fail(t, "this is no Unicode character");
-	strbuf_add(out, utf8, utf8_encode(code, utf8));
+	strbuf_add(out, utf8, utf8_write(code, utf8));
 	return 0;
 }
 
