@@ -119,7 +119,7 @@ static void test_what_is_made_is_private(void **state)
 	struct audit_dir *d = *state;
 	_cleanup_(freep) char *dir = str_format("%s/a", d->path);
 	_cleanup_(freep) char *log = str_format("%s/a/s.jsonl", d->path);
-	struct audit_config config = {.path = log, .session = "s", .agent = "a"};
+	struct audit_config config = {.path = log, .session = "other", .agent = "a"};
 	mode_t old = umask(0);
 	struct audit *a = NULL;
 	struct stat st;
