@@ -224,9 +224,10 @@ tls_other reset"
 }
 
 @test "a program sees its connection as if nobody stood in between" {
-	run client ends no_blocking reset_by_agent many
+	run client ends congestion no_blocking reset_by_agent many
 	assert_success
 	assert_output "ends ('198.51.100.1', 80) 198.51.100.1
+congestion reno
 no_blocking True True HTTP/1.1 200
 reset_by_agent closed
 many 300 300"

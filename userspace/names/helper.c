@@ -104,7 +104,11 @@ static int make_socket(const struct socket_request *q)
 	    (q->type != SOCK_DGRAM && q->type != SOCK_STREAM))
 		return -EINVAL;
 	fd = socket(q->family, q->type | SOCK_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (q->type == SOCK_STREAM)
+		(void)namespace_set_congestion(fd);
+	return fd;
 }
 
 /* What the leader listens on. */

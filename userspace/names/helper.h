@@ -129,5 +129,12 @@ int namespace_listen_on_loopback(int ret[static NAMES_LISTENERS],
 /* A listener for TCP on @port of every address of it, which does not block; 0: on loopback, with a
  * port of the kernel's choice. Return: a descriptor, -errno. */
 int namespace_listen_tcp(int family, uint16_t port) _must_check_;
+/*
+ * Between agent and leader nothing is lost and nobody else sends: the cheapest way to be polite
+ * will do, which each kernel has and lets anybody choose (net.ipv4.tcp_allowed_congestion_control).
+ * One that paces what it sends by a timer, as BBR does, costs the leader a third of its time.
+ * Return: 0, -errno.
+ */
+int namespace_set_congestion(int fd);
 /* Return: the port that @fd listens on, 0: it cannot be told. */
 uint16_t namespace_port_of(int fd);

@@ -88,6 +88,18 @@ static void set_end_of(int fd, bool is_reset)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
+static void set_options(int fd)
+{
+	const int on = 1, buffer = DOWN_BUFFER;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	(void)namespace_set_congestion(fd);
+	/* What the agent is not to take for an end is a reset; also if this process is killed. Not
+	 * so for the server: what was sent to it last still goes when the session is over. */
+	set_end_of(fd, true);
+}
+
 static bool is_on_loopback(const struct lead *l)
 {
 	return l->config.listeners[0] >= 0;
@@ -108,7 +120,6 @@ static void conn_new(struct lead *l, int fd, const struct sockaddr_storage *from
 		     const struct sockaddr_storage *to)
 {
 	struct lead_conn *c = calloc(1, sizeof(*c));
-	const int on = 1, buffer = DOWN_BUFFER;
 
 	if (!c) {
 		(void)close(fd);
@@ -127,11 +138,7 @@ static void conn_new(struct lead *l, int fd, const struct sockaddr_storage *from
 		c->slot++;
 	l->conns[c->slot] = c;
 	l->n++;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
-	/* What the agent is not to take for an end is a reset; also if this process is killed. Not
-	 * so for the server: what was sent to it last still goes when the session is over. */
-	set_end_of(fd, true);
+	set_options(fd);
 	c->dest = c->to;
 	if (lead_watch(c, fd) < 0)
 		lead_end(c, true);

@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -154,6 +155,13 @@ static int listen_all(int ret[static NAMES_LISTENERS], uint16_t port)
 int namespace_listen(int ret[static NAMES_LISTENERS])
 {
 	return listen_all(ret, DNS_PORT);
+}
+
+int namespace_set_congestion(int fd)
+{
+	static const char name[] = "reno";
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1) < 0 ? -errno : 0;
 }
 
 uint16_t namespace_port_of(int fd)
