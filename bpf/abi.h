@@ -169,17 +169,24 @@ struct lsm_part {
 	__u32 n_kinds;
 };
 
-/* What one session's programs are loaded with. */
+#define LSM_SLOTS_MAX NET_SLOTS_MAX
+
+/* Of a task: which session's it is. */
+struct lsm_mark {
+	__u32 slot;
+	__u32 session; /* as in the slot's struct lsm_config; else that session is over */
+};
+
+/* One session, by its slot: the programs are loaded once for many. */
 struct lsm_config {
-	__u32 supervisor; /* its process id: what it does for the session was decided on */
+	__u32 session;  /* a number that no other has had in this slot; 0: nobody's */
+	__u32 canary;   /* a process that is refused everything, to see that somebody asks us; 0 */
 	__u32 floor;    /* LSM_BIT()s: what is denied is refused; all else was asked about before */
 	__u32 decides;  /* LSM_BIT()s: nobody else is asked; what would be asked about is refused */
 	__u32 records;  /* LSM_BIT()s of those: what is allowed is told of as well */
 	__u32 is_audit; /* what finds no room in the ring is let through all the same */
 	__u32 n_classes;
-	__u32 cell_mask; /* one less than the number of cells that there is room for: a power of two
-			  */
-	__u32 verdict_mask; /* likewise */
+	__u32 padding;
 	struct lsm_part parts[LSM_PARTS];
 	__u8 classes[256]; /* of bytes */
 };
@@ -198,16 +205,14 @@ struct lsm_event {
 	__u32 padding;
 };
 
-struct lsm_state {
-	__u32 canary;    /* a process that is refused everything, to see that somebody asks us */
-	__u32 tasks;     /* of the session that live, by their beginnings and ends */
+struct lsm_lost {
 	__u64 refused;   /* refused, and not recorded for want of room */
 	__u64 unwritten; /* would have been let through, and was refused for want of room; let
 			    through under audit */
 };
 
 _Static_assert(sizeof(struct lsm_event) == 40, "no hidden padding");
-_Static_assert(sizeof(struct lsm_state) == 24, "no hidden padding");
+_Static_assert(sizeof(struct lsm_lost) == 16, "no hidden padding");
 
 #define LSM_RING_BYTES    (1024 * 1024) /* as SIGHT_RING_BYTES */
 #define LSM_REFUSED_BYTES (256 * 1024)

@@ -3,8 +3,10 @@
  * The verdicts on the session's files, at the objects that the kernel uses: a path is put together
  * from the dentries, and automatons that user space has made of the policies' globs run over it.
  *
- * A task is the session's when it has an entry in @marks, as in sight.bpf.c; but the entry is made
- * where the fork can still fail, so that no child is without one. Who has none costs a look-up. On
+ * A task is a session's when it has an entry in @marks, as in sight.bpf.c; but the entry is made
+ * where the fork can still fail, so that no child is without one. Who has none costs a look-up. The
+ * programs are loaded once for many sessions: an entry says which one's tables, in maps of maps by
+ * slot, are asked. Whose session is over while he lives is refused everything. On
  * Linux 6.1 that look-up finds nothing while another of the same CPU is interrupted within one,
  * which takes a kernel that preempts itself (CONFIG_PREEMPT); later kernels have no such gap.
  *
@@ -20,6 +22,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/abi.h"
+#include "bpf/lsm_session.h"
 #include "bpf/masked.h"
 
 #define EACCES             13
@@ -39,17 +42,6 @@
 #define PATH_MASK          (LSM_PATH_MAX - 1)
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-const volatile struct lsm_config config;
-
-struct lsm_state state; /* alone in .bss, which user space maps */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u32);
-} marks SEC(".maps");
 
 /* Where a task's path is put together: a task makes one call at a time, and may be interrupted by
  * others on its CPU. */
@@ -73,63 +65,35 @@ struct {
 	__type(value, struct room);
 } rooms SEC(".maps");
 
-/* One element each; user space sets how large. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u16) * 8);
-} cells SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32) * 8);
-} verdicts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, LSM_RING_BYTES);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, LSM_REFUSED_BYTES);
-} refused SEC(".maps");
-
 /* ---- who */
-
-static __always_inline bool is_marked(struct task_struct *task)
-{
-	return bpf_task_storage_get(&marks, task, 0, 0) != 0;
-}
-
-/* Whether the current task is one of the session's: not what the supervisor does while it is
- * marked, before the command is there. */
-static __always_inline bool is_ours(struct task_struct *task)
-{
-	return is_marked(task) && (__u32)task->tgid != config.supervisor;
-}
 
 SEC("lsm/task_alloc")
 int BPF_PROG(lsm_task_alloc, struct task_struct *task, unsigned long flags)
 {
-	if (!is_marked(bpf_get_current_task_btf()))
+	struct lsm_mark *own = bpf_task_storage_get(&marks, bpf_get_current_task_btf(), 0, 0);
+	struct lsm_mark *mark;
+
+	if (!own)
 		return 0;
-	if (!bpf_task_storage_get(&marks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE))
+	mark = bpf_task_storage_get(&marks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!mark)
 		return -ENOMEM;
-	__sync_fetch_and_add(&state.tasks, 1);
+	*mark = *own;
 	return 0;
 }
 
-/* A fork that fails after task_alloc is counted, and ends without this: user space does not rely on
- * the number for more than when to go. */
+/* Here and not above: past that a fork may fail. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(lsm_fork, struct task_struct *parent, struct task_struct *child)
+{
+	count(child, 1);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(lsm_exit, struct task_struct *task)
 {
-	if (is_marked(task))
-		__sync_fetch_and_add(&state.tasks, -1);
+	count(task, -1);
 	return 0;
 }
 
@@ -200,41 +164,52 @@ static __always_inline bool find_path(struct room *r, struct task_struct *task,
 
 /* ---- the verdict */
 
-static long step(__u32 i, struct room **context)
+struct look {
+	struct room *room;
+	const struct lsm_config *config;
+	const __u16 *cells;
+};
+
+static long step(__u32 i, struct look *l)
 {
-	struct room *r = *context;
-	const __u32 zero = 0;
-	const __u16 *cell = bpf_map_lookup_elem(&cells, &zero);
+	struct room *r = l->room;
 	__u32 class, at = r->at + i;
 
-	if (!cell || at >= LSM_PATH_MAX)
+	if (at >= LSM_PATH_MAX)
 		return 1;
-	class = config.classes[(__u8)r->path[MASKED(at, PATH_MASK)]];
-	r->cell = cell[(r->cell * (config.n_classes + 1) + class) & config.cell_mask];
+	class = l->config->classes[(__u8)r->path[MASKED(at, PATH_MASK)]];
+	r->cell = l->cells[MASKED(r->cell * (l->config->n_classes + 1) + class, LSM_CELLS_MAX - 1)];
 	return 0;
 }
 
 /* Return: the verdicts of all operations on the path in @r. */
-static __always_inline __u32 look_up(struct room *r)
+static __always_inline __u32 look_up(struct room *r, const struct ours *o)
 {
-	struct room *context = r;
-	const __u32 zero = 0, kind = config.n_classes;
-	const __u16 *cell = bpf_map_lookup_elem(&cells, &zero);
-	const __u32 *verdict = bpf_map_lookup_elem(&verdicts, &zero);
+	struct look l = {.room = r, .config = o->config};
+	const __u32 zero = 0, kind = o->config->n_classes;
+	void *cells = bpf_map_lookup_elem(&all_cells, &o->slot);
+	void *verdicts = bpf_map_lookup_elem(&all_verdicts, &o->slot);
+	const __u32 *verdict;
 	__u32 kinds = 0;
 
-	if (!cell || !verdict)
+	if (!cells || !verdicts)
+		return ~0U;
+	l.cells = bpf_map_lookup_elem(cells, &zero);
+	verdict = bpf_map_lookup_elem(verdicts, &zero);
+	if (!l.cells || !verdict)
 		return ~0U;
 #pragma unroll
 	for (int part = 0; part < LSM_PARTS; part++) {
-		if (config.parts[part].n_kinds == 1)
+		const __u32 n_kinds = o->config->parts[part].n_kinds;
+
+		if (n_kinds == 1)
 			continue; /* no rule has such globs */
-		r->cell = config.parts[part].first;
-		bpf_loop(LSM_PATH_MAX, step, &context, 0);
-		kinds = kinds * config.parts[part].n_kinds +
-			cell[(r->cell * (config.n_classes + 1) + kind) & config.cell_mask];
+		r->cell = o->config->parts[part].first;
+		bpf_loop(LSM_PATH_MAX, step, &l, 0);
+		kinds = kinds * n_kinds +
+			l.cells[MASKED(r->cell * (kind + 1) + kind, LSM_CELLS_MAX - 1)];
 	}
-	return verdict[kinds & config.verdict_mask];
+	return verdict[MASKED(kinds, LSM_VERDICTS_MAX - 1)];
 }
 
 /* ---- what is told of it */
@@ -257,9 +232,11 @@ static __always_inline void fill(struct lsm_event *e, struct task_struct *task, 
 }
 
 /* Return: whether it was written. */
-static __always_inline bool tell(struct room *r, struct task_struct *task, __u32 op, __u32 verdict)
+static __always_inline bool tell(struct room *r, struct task_struct *task, __u32 slot, __u32 op,
+				 __u32 verdict)
 {
 	__u64 size, length = r->is_whole && r->at < LSM_PATH_MAX ? LSM_PATH_MAX - r->at : 0;
+	void *ring = ring_of(slot, verdict);
 
 	fill(&r->event, task, op, verdict);
 	length = MASKED(length, PATH_MASK); /* the longest that there is has 4095 */
@@ -267,28 +244,27 @@ static __always_inline bool tell(struct room *r, struct task_struct *task, __u32
 		length = 0;
 	r->event.n_path = length;
 	size = sizeof(r->event) + MASKED(length, PATH_MASK);
-	return verdict >= NET_ASK ? bpf_ringbuf_output(&refused, &r->event, size, 0) == 0
-				  : bpf_ringbuf_output(&events, &r->event, size, 0) == 0;
+	return ring && bpf_ringbuf_output(ring, &r->event, size, 0) == 0;
 }
 
 /* Return: 0, or the errno of a refusal. */
-static __always_inline int carry_out(struct room *r, struct task_struct *task, __u32 op,
-				     __u32 verdict)
+static __always_inline int carry_out(struct room *r, struct task_struct *task, const struct ours *o,
+				     __u32 op, __u32 verdict)
 {
 	const __u32 bit = LSM_BIT(op);
-	const bool decides = config.decides & bit;
+	const bool decides = o->config->decides & bit;
 
 	if (verdict == NET_DENY || (decides && verdict == NET_ASK)) {
-		if (!tell(r, task, op, verdict))
-			__sync_fetch_and_add(&state.refused, 1);
+		if (!tell(r, task, o->slot, op, verdict))
+			lose(o->slot, offsetof(struct lsm_lost, refused));
 		return -EACCES;
 	}
-	if (!decides || (verdict == NET_ALLOW && !(config.records & bit)))
+	if (!decides || (verdict == NET_ALLOW && !(o->config->records & bit)))
 		return 0;
-	if (tell(r, task, op, verdict))
+	if (tell(r, task, o->slot, op, verdict))
 		return 0;
-	__sync_fetch_and_add(&state.unwritten, 1);
-	return config.is_audit ? 0 : -EACCES;
+	lose(o->slot, offsetof(struct lsm_lost, unwritten));
+	return o->config->is_audit ? 0 : -EACCES;
 }
 
 static long look_at_descriptor(__u32 i, struct room **context)
@@ -319,17 +295,17 @@ static __always_inline bool is_own(struct room *r, struct task_struct *task, str
 
 /* Of what has no path, or one that is too long. */
 static __always_inline int decide_nameless(struct room *r, struct task_struct *task,
-					   struct dentry *dentry, __u32 ops)
+					   struct dentry *dentry, const struct ours *o, __u32 ops)
 {
 	__u32 op = LSM_READ;
 
-	if (config.is_audit)
+	if (o->config->is_audit)
 		return 0;
-	if (r->at > NAME_MAX + 1 && (!(ops & config.decides) || is_own(r, task, dentry)))
+	if (r->at > NAME_MAX + 1 && (!(ops & o->config->decides) || is_own(r, task, dentry)))
 		return 0;
 	while (op < _LSM_FILE_OP_MAX - 1 && !(ops & LSM_BIT(op)))
 		op++;
-	return carry_out(r, task, op, NET_DENY);
+	return carry_out(r, task, o, op, NET_DENY);
 }
 
 /*
@@ -340,27 +316,29 @@ static __always_inline int decide_nameless(struct room *r, struct task_struct *t
 static __always_inline int decide(struct vfsmount *mount, struct dentry *dentry, __u32 ops)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct ours o = {};
 	struct room *r;
 	__u32 op, all;
 	int ret = 0;
+	enum whose whose = find(task, &o);
 
-	if (!is_ours(task))
-		return 0;
-	if ((__u32)task->tgid == state.canary)
+	if (whose != WHOSE_OURS)
+		return whose == WHOSE_NOBODY ? 0 : -EACCES;
+	if ((__u32)task->tgid == o.config->canary)
 		return -EACCES;
-	ops &= config.floor | config.decides;
+	ops &= o.config->floor | o.config->decides;
 	if (!ops)
 		return 0;
 	r = bpf_task_storage_get(&rooms, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!r)
 		return -ENOMEM;
 	if (!find_path(r, task, mount, dentry))
-		return decide_nameless(r, task, dentry, ops);
-	all = look_up(r);
+		return decide_nameless(r, task, dentry, &o, ops);
+	all = look_up(r, &o);
 	for (op = 0; op < _LSM_FILE_OP_MAX; op++) {
 		if (!(ops & LSM_BIT(op)))
 			continue;
-		ret = carry_out(r, task, op, all >> (2 * op) & 3);
+		ret = carry_out(r, task, &o, op, all >> (2 * op) & 3);
 		if (ret)
 			return ret;
 	}
@@ -461,13 +439,19 @@ int BPF_PROG(lsm_chown, const struct path *path)
 static __always_inline int refuse(__u32 op)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct ours o = {};
 	struct lsm_event *e;
+	void *ring;
+	enum whose whose = find(task, &o);
 
-	if (!(config.floor & LSM_BIT(op)) || !is_ours(task))
+	if (whose != WHOSE_OURS)
+		return whose == WHOSE_NOBODY ? 0 : -EPERM;
+	if (!(o.config->floor & LSM_BIT(op)))
 		return 0;
-	e = bpf_ringbuf_reserve(&refused, sizeof(*e), 0);
+	ring = bpf_map_lookup_elem(&all_refused, &o.slot);
+	e = ring ? bpf_ringbuf_reserve(ring, sizeof(*e), 0) : 0;
 	if (!e) {
-		__sync_fetch_and_add(&state.refused, 1);
+		lose(o.slot, offsetof(struct lsm_lost, refused));
 		return -EPERM;
 	}
 	fill(e, task, op, NET_DENY);
@@ -515,11 +499,11 @@ int BPF_PROG(lsm_userns)
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(lsm_ptrace, struct task_struct *child, unsigned int mode)
 {
-	return (mode & PTRACE_MODE_ATTACH) && !is_marked(child) ? refuse(LSM_PTRACE) : 0;
+	return (mode & PTRACE_MODE_ATTACH) && !is_fellow(child) ? refuse(LSM_PTRACE) : 0;
 }
 
 SEC("lsm/task_kill")
 int BPF_PROG(lsm_kill, struct task_struct *task)
 {
-	return is_marked(task) ? 0 : refuse(LSM_KILL);
+	return is_fellow(task) ? 0 : refuse(LSM_KILL);
 }

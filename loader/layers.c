@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -197,6 +198,20 @@ int layers_ask_started(const struct layers *layers, const struct layers_header *
 	for (size_t i = 0; r < 0 && i < n_fds; i++)
 		ret_fds[i] = fd_close(ret_fds[i]);
 	return r;
+}
+
+int layers_join(const struct layers *layers, enum layers_type type, int timeout_ms,
+		char reterr_reason[static LAYERS_REASON_MAX])
+{
+	const struct layers_header request = {
+		.version = LAYERS_VERSION, .type = type, .size = sizeof(request)};
+	_cleanup_(fd_closep) int self = (int)syscall(SYS_pidfd_open, getpid(), 0U);
+
+	*reterr_reason = '\0';
+	if (self < 0)
+		return -errno;
+	return layers_ask_started(layers, &request, self, LAYERS_JOINED, timeout_ms, NULL, 0,
+				  reterr_reason);
 }
 
 int layers_ask(const struct layers *layers, const struct layers_header *message, int fd,

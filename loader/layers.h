@@ -19,15 +19,17 @@
  *                                       it is there, also when the loader has ended
  *   LAYERS_JOIN     ->  LAYERS_JOINED   with a pidfd of a child of the client's, which is moved
  *                                       into that cgroup
- *   LAYERS_LSM      ->  LAYERS_LSMED    with a file of tables (struct layers_lsm): verdicts on
- * files, for the client and what it starts until LAYERS_LSM_SEAL; the answer has descriptors of the
- * rings, the counters and each program's link, so that the verdicts outlive the loader
- *   LAYERS_LSM_SEAL ->  LAYERS_SEALED   as LAYERS_SEAL
+ *   LAYERS_LSM      ->  LAYERS_LSMED    with a sealed file of tables (struct layers_lsm): verdicts
+ *                                       on files; the answer has descriptors of the rings and the
+ *                                       counters, and for root of each program's link, so that the
+ *                                       verdicts outlive the loader
+ *   LAYERS_LSM_JOIN ->  LAYERS_JOINED   with a pidfd of a child of the client's, which is bound by
+ *                                       them from here on, and what it starts
  *
  * The client is the process that connected, as the kernel says it, whoever holds the connection. It
- * comes once: START, then SEAL; NET, then JOIN; LSM, then LSM_SEAL. One that failed says why and
- * leaves nothing. What was loaded for a session goes when the connection ends. PROBE is for root,
- * by itself; LSM for root.
+ * comes once, but for LSM_JOIN: START, then SEAL; NET, then JOIN; LSM, then LSM_JOIN. One that
+ * failed says why and leaves nothing. What was loaded for a session goes when the connection ends.
+ * PROBE is for root, by itself.
  */
 #pragma once
 
@@ -35,7 +37,7 @@
 
 #include "base/util.h"
 
-#define LAYERS_VERSION    3
+#define LAYERS_VERSION    4
 #define LAYERS_REASON_MAX 200
 
 enum layers_type {
@@ -52,7 +54,7 @@ enum layers_type {
 	LAYERS_JOINED,
 	LAYERS_LSM,
 	LAYERS_LSMED,
-	LAYERS_LSM_SEAL,
+	LAYERS_LSM_JOIN,
 };
 
 /* What is probed. Numbers of the protocol: never reused. */
@@ -132,8 +134,8 @@ enum layers_net_fd {
 };
 
 /*
- * The file has the class of each byte (256 bytes), the cells (two bytes each) of n_states rows of
- * n_classes + 1, and n_verdicts of four bytes, as in policy/pathmap.h.
+ * The file, sealed as above, has the class of each byte (256 bytes), the cells (two bytes each) of
+ * n_states rows of n_classes + 1, and n_verdicts of four bytes, as in policy/pathmap.h.
  */
 struct layers_lsm {
 	struct layers_header header;
@@ -154,8 +156,8 @@ struct layers_lsm {
 enum layers_lsm_fd {
 	LAYERS_LSM_FD_EVENTS,   /* ring of struct lsm_event, each with its path: let through */
 	LAYERS_LSM_FD_REFUSED,  /* likewise: refused */
-	LAYERS_LSM_FD_COUNTERS, /* array of one struct lsm_state that can be mapped */
-	LAYERS_LSM_FD_LINKS,    /* so many of them as there are programs */
+	LAYERS_LSM_FD_COUNTERS, /* array of one struct lsm_lost that can be mapped */
+	LAYERS_LSM_FD_LINKS,    /* for root: so many of them as there are programs */
 	_LAYERS_LSM_FD_MAX = LAYERS_LSM_FD_LINKS + 28,
 };
 
@@ -212,6 +214,10 @@ int layers_ask_fds(const struct layers *layers, const struct layers_header *mess
 int layers_ask_started(const struct layers *layers, const struct layers_header *message, int fd,
 		       uint32_t type, int timeout_ms, int *ret_fds, size_t n_fds,
 		       char reterr_reason[static LAYERS_REASON_MAX]);
+
+/* Asks by @type that the calling process, a child of who connected, is bound. Return: as above. */
+int layers_join(const struct layers *layers, enum layers_type type, int timeout_ms,
+		char reterr_reason[static LAYERS_REASON_MAX]);
 
 /* One packet, with descriptors; for both sides. Return: 0, -errno. */
 int layers_send(int socket, const struct layers_header *message, const int *fds, size_t n_fds);

@@ -17,7 +17,7 @@ struct lsm {
 	struct layers layers;
 	int fds[_LAYERS_LSM_FD_MAX];
 	struct ring rings[_LSM_RING_MAX];
-	const struct lsm_state *state; /* the kernel counts in it */
+	const struct lsm_lost *counters; /* the kernel counts in it */
 	struct lsm_lost told;
 };
 
@@ -38,11 +38,14 @@ static int write_tables(const struct lsm_tables *t)
 		 .len = t->n_states * (t->n_classes + 1) * sizeof(*t->cells)},
 		{.p = (const char *)t->verdicts, .len = t->n_verdicts * sizeof(*t->verdicts)},
 	};
-	_cleanup_(fd_closep) int fd = memfd_create("holdfast-lsm", MFD_CLOEXEC);
+	_cleanup_(fd_closep) int fd = memfd_create("holdfast-lsm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r = fd < 0 ? -errno : 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
 		r = io_write_all(fd, parts[i].p, parts[i].len);
+	if (r == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		r = -errno;
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
@@ -55,10 +58,11 @@ static int map(struct lsm *l)
 		r = ring_map(&l->rings[i], l->fds[rings[i].fd], rings[i].bytes);
 	if (r < 0)
 		return r;
-	p = mmap(NULL, sizeof(*l->state), PROT_READ, MAP_SHARED, l->fds[LAYERS_LSM_FD_COUNTERS], 0);
+	p = mmap(NULL, sizeof(*l->counters), PROT_READ, MAP_SHARED, l->fds[LAYERS_LSM_FD_COUNTERS],
+		 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	l->state = p;
+	l->counters = p;
 	return 0;
 }
 
@@ -114,14 +118,9 @@ int lsm_start(const struct lsm_tables *tables, const struct lsm_wishes *wishes, 
 	return r;
 }
 
-int lsm_seal(struct lsm *l)
+int lsm_join(const struct lsm *l, char reterr_reason[static LAYERS_REASON_MAX])
 {
-	const struct layers_header request = {
-		.version = LAYERS_VERSION, .type = LAYERS_LSM_SEAL, .size = sizeof(request)};
-	struct layers_header sealed;
-
-	return layers_ask(&l->layers, &request, -1, LAYERS_SEALED, &sealed, sizeof(sealed),
-			  PATIENCE_MS);
+	return layers_join(&l->layers, LAYERS_LSM_JOIN, PATIENCE_MS, reterr_reason);
 }
 
 struct lsm *lsm_free(struct lsm *l)
@@ -131,8 +130,8 @@ struct lsm *lsm_free(struct lsm *l)
 	layers_stop(&l->layers);
 	for (size_t i = 0; i < _LSM_RING_MAX; i++)
 		ring_unmap(&l->rings[i]);
-	if (l->state)
-		(void)munmap((void *)(uintptr_t)l->state, sizeof(*l->state));
+	if (l->counters)
+		(void)munmap((void *)(uintptr_t)l->counters, sizeof(*l->counters));
 	for (size_t i = 0; i < ARRAY_SIZE(l->fds); i++)
 		(void)fd_close(l->fds[i]);
 	free(l);
@@ -191,7 +190,7 @@ bool lsm_read(struct lsm *l, size_t max,
 	return ring_read(&l->rings[LSM_RING_EVENTS], max, hand_out, &reading) == max || has_more;
 }
 
-static uint64_t grown(const __u64 *counter, uint64_t *told)
+static uint64_t grown(const __u64 *counter, __u64 *told)
 {
 	uint64_t now = __atomic_load_n(counter, __ATOMIC_RELAXED);
 	uint64_t n = now - *told;
@@ -202,7 +201,7 @@ static uint64_t grown(const __u64 *counter, uint64_t *told)
 
 bool lsm_take_lost(struct lsm *l, struct lsm_lost *ret)
 {
-	ret->refused = grown(&l->state->refused, &l->told.refused);
-	ret->unwritten = grown(&l->state->unwritten, &l->told.unwritten);
+	ret->refused = grown(&l->counters->refused, &l->told.refused);
+	ret->unwritten = grown(&l->counters->unwritten, &l->told.unwritten);
 	return ret->refused || ret->unwritten;
 }

@@ -28,14 +28,16 @@ struct lsm_wishes {
 };
 
 /*
- * Has the programs loaded with @tables, and the calling process marked: what it starts from here on
- * is decided on, until lsm_seal(). Before there are threads or other children. Return: 0; -ENOENT:
- * there is no loader; -errno; with words for people in @reterr_reason.
+ * Has the programs take @tables. Return: 0; -ENOENT: there is no loader; -errno; with words for
+ * people in @reterr_reason.
  */
 int lsm_start(const struct lsm_tables *tables, const struct lsm_wishes *wishes, struct lsm **ret,
 	      char reterr_reason[static LAYERS_REASON_MAX]) _must_check_;
-/* The command has been started: nothing else of ours is the session's. Return: 0, -errno. */
-int lsm_seal(struct lsm *l);
+/*
+ * Called by a child of who started it, with no_new_privs set: it is bound from here on, with what
+ * it starts. Return: 0; -errno with words for people in @reterr_reason.
+ */
+int lsm_join(const struct lsm *l, char reterr_reason[static LAYERS_REASON_MAX]) _must_check_;
 /* The programs go when the session's processes have. NULL-safe. Return: NULL. */
 struct lsm *lsm_free(struct lsm *l);
 
@@ -54,8 +56,5 @@ bool lsm_is_urgent(const struct lsm *l);
  * @path are valid until @fn returns. Return: whether there may be more. */
 bool lsm_read(struct lsm *l, size_t max,
 	      void (*fn)(const struct lsm_event *event, struct bytes path, void *arg), void *arg);
-struct lsm_lost {
-	uint64_t refused, unwritten; /* as in struct lsm_state */
-};
 /* What was lost since the last time. Return: whether anything was. */
 bool lsm_take_lost(struct lsm *l, struct lsm_lost *ret);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "base/io.h"
 
@@ -127,14 +126,7 @@ int net_start(const struct net_tables *t, bool is_audit, bool opens_unix, struct
 
 int net_join(const struct net *n, char reterr_reason[static LAYERS_REASON_MAX])
 {
-	const struct layers_header request = {
-		.version = LAYERS_VERSION, .type = LAYERS_JOIN, .size = sizeof(request)};
-	_cleanup_(fd_closep) int self = (int)syscall(SYS_pidfd_open, getpid(), 0U);
-
-	if (self < 0)
-		return -errno;
-	return layers_ask_started(&n->layers, &request, self, LAYERS_JOINED, PATIENCE_MS, NULL, 0,
-				  reterr_reason);
+	return layers_join(&n->layers, LAYERS_JOIN, PATIENCE_MS, reterr_reason);
 }
 
 int net_cgroup_path(const struct net *n, char *ret, size_t size)

@@ -10,15 +10,16 @@ static const struct {
 	size_t size;
 	bool has_fd;
 	uint32_t after;  /* must have been done before */
-	uint32_t before; /* must not; each is taken once in any case */
+	uint32_t before; /* must not */
+	bool repeats;    /* else it is taken once */
 } requests[] = {
-	{LAYERS_PROBE, sizeof(struct layers_header), false, 0, ~UINT32_C(0)},
-	{LAYERS_START, sizeof(struct layers_header), false, 0, 0},
-	{LAYERS_SEAL, sizeof(struct layers_header), false, BIT(LAYERS_START), 0},
-	{LAYERS_NET, sizeof(struct layers_net), true, 0, 0},
-	{LAYERS_JOIN, sizeof(struct layers_header), true, BIT(LAYERS_NET), 0},
-	{LAYERS_LSM, sizeof(struct layers_lsm), true, 0, 0},
-	{LAYERS_LSM_SEAL, sizeof(struct layers_header), false, BIT(LAYERS_LSM), 0},
+	{LAYERS_PROBE, sizeof(struct layers_header), false, 0, ~UINT32_C(0), false},
+	{LAYERS_START, sizeof(struct layers_header), false, 0, 0, false},
+	{LAYERS_SEAL, sizeof(struct layers_header), false, BIT(LAYERS_START), 0, false},
+	{LAYERS_NET, sizeof(struct layers_net), true, 0, 0, false},
+	{LAYERS_JOIN, sizeof(struct layers_header), true, BIT(LAYERS_NET), 0, false},
+	{LAYERS_LSM, sizeof(struct layers_lsm), true, 0, 0, false},
+	{LAYERS_LSM_JOIN, sizeof(struct layers_header), true, BIT(LAYERS_LSM), 0, true},
 };
 
 int request_check(struct request_state *state, const void *packet, size_t size, bool has_fd,
@@ -38,8 +39,9 @@ int request_check(struct request_state *state, const void *packet, size_t size, 
 			continue;
 		if (requests[i].size != size || requests[i].has_fd != has_fd ||
 		    (state->done & requests[i].after) != requests[i].after ||
-		    (state->done & (requests[i].before | bit)) ||
-		    (!state->may_probe && (h.type == LAYERS_PROBE || h.type == LAYERS_LSM)))
+		    (state->done & requests[i].before) ||
+		    (!requests[i].repeats && (state->done & bit)) ||
+		    (!state->may_probe && h.type == LAYERS_PROBE))
 			return -EPROTO;
 		state->done |= bit;
 		*ret = requests[i].type;
@@ -94,6 +96,73 @@ int request_read_tables(const struct layers_net *q, const uint8_t *file, size_t 
 	memset(ret->verdicts, NET_DENY, sizeof(ret->verdicts));
 	memcpy(ret->verdicts, verdicts, count_cells(q));
 	*ret_prefixes = prefixes;
+	return 0;
+}
+
+/* ---- tables of files */
+
+static size_t count_lsm_cells(const struct layers_lsm *q)
+{
+	return (size_t)q->n_states * (q->n_classes + 1);
+}
+
+static bool are_parts_possible(const struct layers_lsm *q)
+{
+	size_t n_kinds = 1;
+
+	for (size_t i = 0; i < LSM_PARTS; i++) {
+		if (q->parts[i].first >= q->n_states || q->parts[i].n_kinds < 1 ||
+		    q->parts[i].n_kinds > LSM_VERDICTS_MAX)
+			return false;
+		n_kinds *= q->parts[i].n_kinds;
+		if (n_kinds > q->n_verdicts)
+			return false;
+	}
+	return n_kinds == q->n_verdicts;
+}
+
+size_t request_lsm_size(const struct layers_lsm *q)
+{
+	if (q->reserved != 0 || q->is_audit > 1 || q->n_classes < 1 || q->n_classes > 256 ||
+	    q->n_states < 1 || q->n_states > UINT16_MAX || count_lsm_cells(q) > LSM_CELLS_MAX ||
+	    q->n_verdicts < 1 || q->n_verdicts > LSM_VERDICTS_MAX || !are_parts_possible(q))
+		return 0;
+	return 256 + count_lsm_cells(q) * sizeof(uint16_t) + q->n_verdicts * sizeof(uint32_t);
+}
+
+/* A cell is the next state, and in the last of a row the kind of a path that ends there. */
+static bool are_cells_possible(const struct layers_lsm *q, const uint8_t *cells)
+{
+	for (size_t i = 0; i < count_lsm_cells(q); i++) {
+		uint16_t cell;
+
+		memcpy(&cell, cells + i * sizeof(cell), sizeof(cell));
+		if (i % (q->n_classes + 1) == q->n_classes ? cell >= q->n_verdicts
+							   : cell >= q->n_states)
+			return false;
+	}
+	return true;
+}
+
+int request_read_lsm(const struct layers_lsm *q, const uint8_t *file, size_t size,
+		     struct lsm_config *ret, const uint8_t **ret_cells,
+		     const uint8_t **ret_verdicts)
+{
+	const uint8_t *cells = file + sizeof(ret->classes);
+
+	if (size == 0 || size != request_lsm_size(q) ||
+	    !are_below(file, sizeof(ret->classes), q->n_classes) || !are_cells_possible(q, cells))
+		return -EPROTO;
+	*ret = (struct lsm_config){.floor = q->floor,
+				   .decides = q->decides,
+				   .records = q->records,
+				   .is_audit = q->is_audit,
+				   .n_classes = q->n_classes};
+	for (size_t i = 0; i < LSM_PARTS; i++)
+		ret->parts[i] = (struct lsm_part){q->parts[i].first, q->parts[i].n_kinds};
+	memcpy(ret->classes, file, sizeof(ret->classes));
+	*ret_cells = cells;
+	*ret_verdicts = cells + count_lsm_cells(q) * sizeof(uint16_t);
 	return 0;
 }
 

@@ -34,6 +34,14 @@ int request_read_tables(const struct layers_net *request, const uint8_t *file, s
 			const struct layers_prefix **ret_prefixes,
 			struct net_table *ret) _must_check_;
 
+/* The same of LAYERS_LSM. */
+size_t request_lsm_size(const struct layers_lsm *request);
+/* No state, class or verdict that the programs come to is outside. @ret_cells, @ret_verdicts: where
+ * in @file they are, of any alignment. Return: 0, -EPROTO. */
+int request_read_lsm(const struct layers_lsm *request, const uint8_t *file, size_t size,
+		     struct lsm_config *ret, const uint8_t **ret_cells,
+		     const uint8_t **ret_verdicts) _must_check_;
+
 /* A process, as /proc/PID/status has it. */
 struct request_process {
 	int parent;       /* of the reader's process namespace */

@@ -11,6 +11,7 @@
 #include "loader/caps.h"
 #include "loader/features.h"
 #include "loader/landlock.h"
+#include "loader/lsm.h"
 #include "loader/net.h"
 
 #include "loader/spawn.h"
@@ -112,7 +113,7 @@ static int child_confine(const struct spawn_config *c, struct spawn_report *repo
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	if (c->net && net_join(c->net, reason) < 0)
+	if ((c->net && net_join(c->net, reason) < 0) || (c->lsm && lsm_join(c->lsm, reason) < 0))
 		return -ENOLINK;
 	if (c->drops_caps)
 		r = caps_keep(c->kept_caps);

@@ -22,6 +22,7 @@ struct spawn_limit {
 	struct rlimit value;
 };
 
+struct lsm;
 struct net;
 
 struct spawn_config {
@@ -37,6 +38,7 @@ struct spawn_config {
 	const struct filter *filter;
 	int ruleset;           /* Landlock's, borrowed; -1: none */
 	const struct net *net; /* whose cgroup is joined first, borrowed; NULL: none */
+	const struct lsm *lsm; /* joined likewise */
 	bool drops_caps;       /* all but @kept_caps */
 	uint64_t kept_caps;
 };
@@ -52,6 +54,6 @@ struct spawn_result {
 /*
  * Return: 0; -EBUSY (another supervisor's listener is active), -EPROTONOSUPPORT (answers take no
  * descriptors), -EINVAL/-EACCES/... from the filter;
- * -ENOLINK: net_join() failed; -errno. On failure the child is gone and reaped.
+ * -ENOLINK: net_join() or lsm_join() failed; -errno. On failure the child is gone and reaped.
  */
 int spawn_agent(const struct spawn_config *config, struct spawn_result *ret) _must_check_;

@@ -8,7 +8,6 @@
 
 #include "loader/bpf/connection.h"
 #include "loader/bpf/loader.h"
-#include "loader/bpf/lsm.h"
 #include "loader/bpf/session.h"
 
 /* A stranger who connects has something to ask for. */
@@ -19,7 +18,6 @@ struct connection {
 	struct request_state state;
 	struct peer peer;
 	struct session_layers session;
-	struct lsm_layers lsm;
 	int passed; /* the descriptor that came with the request; -1: none, or it was taken */
 };
 
@@ -90,16 +88,19 @@ static int serve_lsm(struct connection *c, const void *request)
 	int fds[_LAYERS_LSM_FD_MAX];
 	size_t n = 0;
 
-	started.error = lsm_start(&c->lsm, &c->peer, request, c->passed, fds, &n, started.reason);
+	started.error =
+		lsm_start(c->config->lsm, &c->peer, request, c->passed, fds, &n, started.reason);
 	return answer(c, &started.header, LAYERS_LSMED, sizeof(started), fds, n);
 }
 
-static int serve_lsm_seal(struct connection *c, const void *request _unused_)
+static int serve_lsm_join(struct connection *c, const void *request _unused_)
 {
-	struct layers_header sealed;
-	int r = c->lsm.programs ? lsm_seal(&c->lsm) : -EPROTO;
+	struct layers_started started = {};
 
-	return r < 0 ? r : answer(c, &sealed, LAYERS_SEALED, sizeof(sealed), NULL, 0);
+	if (!c->config->lsm->is_started)
+		return -EPROTO;
+	started.error = lsm_join(c->config->lsm, &c->peer, c->passed, started.reason);
+	return answer(c, &started.header, LAYERS_JOINED, sizeof(started), NULL, 0);
 }
 
 static int serve(struct connection *c, enum layers_type type, const void *request)
@@ -111,7 +112,7 @@ static int serve(struct connection *c, enum layers_type type, const void *reques
 		{LAYERS_PROBE, serve_probe},       {LAYERS_START, serve_start},
 		{LAYERS_SEAL, serve_seal},         {LAYERS_NET, serve_net},
 		{LAYERS_JOIN, serve_join},         {LAYERS_LSM, serve_lsm},
-		{LAYERS_LSM_SEAL, serve_lsm_seal},
+		{LAYERS_LSM_JOIN, serve_lsm_join},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
@@ -161,7 +162,6 @@ int connection_serve(const struct connection_config *config)
 		.state = {.may_probe = !config->is_service},
 		.peer = {.pidfd = -1},
 		.session.supervisor = -1,
-		.lsm.supervisor = -1,
 		.passed = -1,
 	};
 	int r = peer_of(config->socket, &c.peer);
@@ -173,7 +173,7 @@ int connection_serve(const struct connection_config *config)
 	(void)fd_close(c.passed);
 	session_end(&c.session);
 	net_end(config->net);
-	lsm_end(&c.lsm);
+	lsm_end(config->lsm);
 	(void)fd_close(c.peer.pidfd);
 	return r;
 }

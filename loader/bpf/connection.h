@@ -2,12 +2,14 @@
 /* One client of holdfast-loader, from its hello to its end. The process serves nobody else. */
 #pragma once
 
+#include "loader/bpf/lsm.h"
 #include "loader/bpf/net.h"
 
 struct connection_config {
 	int socket;
 	bool is_service;        /* for strangers: no probes, and no patience */
 	struct net_layers *net; /* borrowed; its end is ours */
+	struct lsm_layers *lsm; /* likewise */
 };
 
 /*

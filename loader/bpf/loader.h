@@ -14,3 +14,13 @@ void words_explain(char *ret, size_t size, int error);
 void words_install(void);
 
 void probe_all(struct layers_finding findings[static _LAYERS_PROBE_MAX]);
+
+/* The numbers of processes that programs see are those of the first namespace. */
+bool loader_sees_all_processes(void);
+/*
+ * The whole of a file of tables. Only memory that nobody can change or cut any more: a read of any
+ * other file may wait for whom it pleases. Return: 0, -EPROTO, -errno.
+ */
+int loader_read_tables(int fd, size_t size, void *ret);
+/* Return: @r, with @words in @ret. */
+int loader_explain(char ret[static LAYERS_REASON_MAX], const char *words, int r);

@@ -1,139 +1,175 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose session a task is in is a mark at the task, made here for the first and inherited by the
+ * others. Its number, which no other session has in this slot, is what makes a slot free for others
+ * as soon as its session is over: whoever still lives then is refused everything.
+ */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "bpf/abi.h"
 #include "bpf/lsm.skel.h"
 
+#include "loader/request.h"
+
 #include "loader/bpf/canary.h"
 #include "loader/bpf/loader.h"
 #include "loader/bpf/lsm.h"
+#include "loader/bpf/slots.h"
 
-#define INIT_PID_NAMESPACE 0xeffffffcU /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
-#define N_CLASSES          256
-#define END_ROUNDS         500
-#define END_ROUND_NS       10000000L
+#define END_ROUNDS   500
+#define END_ROUND_NS 10000000L
 
-_Static_assert(sizeof(((struct lsm_bpf *)NULL)->bss->state) == sizeof(struct lsm_state),
-	       "as user space maps it");
+_Static_assert(sizeof(((struct lsm_bpf *)NULL)->bss->tasks) == sizeof(uint32_t) * LSM_SLOTS_MAX,
+	       "of each slot");
 
-static int explain(char *ret, const char *words, int r)
+/* ---- the programs */
+
+static int load(struct lsm_programs *p)
 {
-	(void)snprintf(ret, LAYERS_REASON_MAX, "%s", words);
-	return r;
-}
+	struct lsm_bpf *b;
+	int r;
 
-/* ---- the tables */
-
-static size_t n_cells(const struct layers_lsm *q)
-{
-	return (size_t)q->n_states * (q->n_classes + 1);
-}
-
-static bool is_possible(const struct layers_lsm *q)
-{
-	size_t n_kinds = 1;
-
-	if (q->reserved != 0 || q->is_audit > 1 || q->n_classes < 1 || q->n_classes > N_CLASSES ||
-	    q->n_states < 1 || q->n_states > UINT16_MAX || n_cells(q) > LSM_CELLS_MAX ||
-	    q->n_verdicts < 1 || q->n_verdicts > LSM_VERDICTS_MAX)
-		return false;
-	for (size_t i = 0; i < LSM_PARTS; i++) {
-		if (q->parts[i].first >= q->n_states || q->parts[i].n_kinds < 1 ||
-		    q->parts[i].n_kinds > LSM_VERDICTS_MAX)
-			return false;
-		n_kinds *= q->parts[i].n_kinds;
-		if (n_kinds > q->n_verdicts)
-			return false;
+	if (!loader_sees_all_processes())
+		return loader_explain(p->reason, "in a PID namespace of its own", -EOPNOTSUPP);
+	words_reset();
+	b = lsm_bpf__open_and_load();
+	r = b ? lsm_bpf__attach(b) : -errno;
+	if (r == 0) {
+		p->bpf = b;
+		return 0;
 	}
-	return n_kinds == q->n_verdicts;
-}
-
-static uint32_t power_of_two(size_t at_least)
-{
-	uint32_t n = 8;
-
-	while (n < at_least)
-		n *= 2;
-	return n;
-}
-
-/* A state or class that is too large would be a place outside: the programs cut it, and so do we
- * refuse it. */
-static bool are_cells_possible(const struct layers_lsm *q, const uint16_t *cells)
-{
-	for (size_t i = 0; i < n_cells(q); i++)
-		if (i % (q->n_classes + 1) == q->n_classes ? cells[i] >= q->n_verdicts
-							   : cells[i] >= q->n_states)
-			return false;
-	return true;
-}
-
-static int read_at(int fd, void *ret, size_t size, off_t at)
-{
-	ssize_t n = pread(fd, ret, size, at);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == size ? 0 : -EPROTO;
-}
-
-static int fill(const struct lsm_bpf *b, const struct layers_lsm *q, int tables)
-{
-	const off_t cells_at = N_CLASSES;
-	const off_t verdicts_at = cells_at + (off_t)(n_cells(q) * sizeof(uint16_t));
-	_cleanup_(freep) uint16_t *cells = calloc(power_of_two(n_cells(q)), sizeof(*cells));
-	_cleanup_(freep) uint32_t *verdicts =
-		calloc(power_of_two(q->n_verdicts), sizeof(*verdicts));
-	const uint32_t zero = 0;
-	int r = cells && verdicts ? 0 : -ENOMEM;
-
-	if (r == 0)
-		r = read_at(tables, cells, n_cells(q) * sizeof(*cells), cells_at);
-	if (r == 0 && !are_cells_possible(q, cells))
-		r = -EPROTO;
-	if (r == 0)
-		r = read_at(tables, verdicts, q->n_verdicts * sizeof(*verdicts), verdicts_at);
-	if (r == 0)
-		r = bpf_map_update_elem(bpf_map__fd(b->maps.cells), &zero, cells, 0);
-	if (r == 0)
-		r = bpf_map_update_elem(bpf_map__fd(b->maps.verdicts), &zero, verdicts, 0);
+	words_explain(p->reason, sizeof(p->reason), -r);
+	lsm_bpf__destroy(b);
 	return r;
 }
 
-/* The rest of the configuration is the request's. Return: 0, -errno. */
-static int configure(struct lsm_bpf *b, const struct layers_lsm *q, int tables)
+int lsm_programs_load(struct lsm_programs *p)
 {
-	struct lsm_config *c = (struct lsm_config *)&b->rodata->config;
-	int r = read_at(tables, c->classes, sizeof(c->classes), 0);
+	if (!p->is_tried)
+		p->error = load(p);
+	p->is_tried = true;
+	return p->error;
+}
 
+/* ---- slots */
+
+/* As the programs have them. */
+static const struct slot_part parts[_LSM_MAP_MAX] = {
+	[LSM_MAP_CELLS] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(uint16_t) * LSM_CELLS_MAX,
+			   1, 0},
+	[LSM_MAP_VERDICTS] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
+			      sizeof(uint32_t) * LSM_VERDICTS_MAX, 1, 0},
+	[LSM_MAP_COUNTERS] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct lsm_lost), 1,
+			      BPF_F_MMAPABLE},
+	[LSM_MAP_EVENTS] = {BPF_MAP_TYPE_RINGBUF, 0, 0, LSM_RING_BYTES, 0},
+	[LSM_MAP_REFUSED] = {BPF_MAP_TYPE_RINGBUF, 0, 0, LSM_REFUSED_BYTES, 0},
+};
+
+static int change_slot(const struct lsm_programs *p, uint32_t slot, const int *maps)
+{
+	const int outers[_LSM_MAP_MAX] = {
+		[LSM_MAP_CELLS] = bpf_map__fd(p->bpf->maps.all_cells),
+		[LSM_MAP_VERDICTS] = bpf_map__fd(p->bpf->maps.all_verdicts),
+		[LSM_MAP_COUNTERS] = bpf_map__fd(p->bpf->maps.all_counters),
+		[LSM_MAP_EVENTS] = bpf_map__fd(p->bpf->maps.all_events),
+		[LSM_MAP_REFUSED] = bpf_map__fd(p->bpf->maps.all_refused),
+	};
+
+	return slots_change(outers, _LSM_MAP_MAX, slot, maps);
+}
+
+int lsm_prepare(struct lsm_layers *l)
+{
+	int r = lsm_programs_load(l->programs);
+
+	if (r == 0)
+		r = slots_make(parts, _LSM_MAP_MAX, l->maps);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sizeof(c->classes); i++)
-		if (c->classes[i] >= q->n_classes)
-			return -EPROTO;
-	c->floor = q->floor;
-	c->decides = q->decides;
-	c->records = q->records;
-	c->is_audit = q->is_audit;
-	c->n_classes = q->n_classes;
-	c->cell_mask = power_of_two(n_cells(q)) - 1;
-	c->verdict_mask = power_of_two(q->n_verdicts) - 1;
-	for (size_t i = 0; i < LSM_PARTS; i++)
-		c->parts[i] = (struct lsm_part){q->parts[i].first, q->parts[i].n_kinds};
-	r = bpf_map__set_value_size(b->maps.cells, (c->cell_mask + 1) * sizeof(uint16_t));
-	if (r == 0)
-		r = bpf_map__set_value_size(b->maps.verdicts,
-					    (c->verdict_mask + 1) * sizeof(uint32_t));
+	l->place->has_maps = true;
+	r = change_slot(l->programs, l->slot, l->maps);
+	if (r < 0)
+		slots_close(l->maps, _LSM_MAP_MAX);
 	return r;
 }
 
-/* ---- the canary */
+static int set_config(const struct lsm_programs *p, uint32_t slot, const struct lsm_config *config)
+{
+	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.configs), &slot, config, BPF_ANY);
+}
+
+static uint32_t *tasks_of(const struct lsm_programs *p, uint32_t slot)
+{
+	return &p->bpf->bss->tasks[slot];
+}
+
+/* ---- tables */
+
+/* A map's one value is written as a whole. */
+static int write_map(int map, size_t value_size, const uint8_t *data, size_t size)
+{
+	_cleanup_(freep) uint8_t *value = calloc(1, value_size);
+	const uint32_t zero = 0;
+
+	if (!value)
+		return -ENOMEM;
+	memcpy(value, data, size);
+	return bpf_map_update_elem(map, &zero, value, BPF_ANY);
+}
+
+/* What was read and looked at. */
+struct tables {
+	uint8_t *file;
+	const uint8_t *cells, *verdicts; /* in @file */
+	size_t cells_size, verdicts_size;
+	struct lsm_config config;
+};
+
+static void tables_fini(struct tables *t)
+{
+	free(t->file);
+}
+
+static int tables_read(const struct layers_lsm *q, int fd, struct tables *ret)
+{
+	const size_t size = request_lsm_size(q);
+	int r;
+
+	ret->file = calloc(1, MAX(size, (size_t)1));
+	r = ret->file ? loader_read_tables(fd, size, ret->file) : -ENOMEM;
+	if (r == 0)
+		r = request_read_lsm(q, ret->file, size, &ret->config, &ret->cells, &ret->verdicts);
+	if (r < 0)
+		return r;
+	ret->cells_size = (size_t)(ret->verdicts - ret->cells);
+	ret->verdicts_size = q->n_verdicts * sizeof(uint32_t);
+	return 0;
+}
+
+static int fill(const struct lsm_layers *l, const struct tables *t)
+{
+	int r = write_map(l->maps[LSM_MAP_CELLS], parts[LSM_MAP_CELLS].value, t->cells,
+			  t->cells_size);
+
+	return r < 0 ? r
+		     : write_map(l->maps[LSM_MAP_VERDICTS], parts[LSM_MAP_VERDICTS].value,
+				 t->verdicts, t->verdicts_size);
+}
+
+/* ---- who is bound */
+
+static int mark(const struct lsm_layers *l, int pidfd)
+{
+	const struct lsm_mark value = {.slot = l->slot, .session = l->place->session};
+
+	return bpf_map_update_elem(bpf_map__fd(l->programs->bpf->maps.marks), &pidfd, &value,
+				   BPF_ANY);
+}
 
 static int open_something(const void *argument _unused_)
 {
@@ -144,14 +180,8 @@ static int open_something(const void *argument _unused_)
 	return errno == EACCES ? CANARY_REFUSED : CANARY_FAILED;
 }
 
-static int mark(const struct lsm_bpf *b, int pidfd)
-{
-	const uint32_t value = 1;
-
-	return bpf_map_update_elem(bpf_map__fd(b->maps.marks), &pidfd, &value, BPF_ANY);
-}
-
-static int see_canary(const struct lsm_bpf *b, char reterr_reason[static LAYERS_REASON_MAX])
+static int see_canary(const struct lsm_layers *l, struct lsm_config config,
+		      char reterr_reason[static LAYERS_REASON_MAX])
 {
 	int go, r;
 	pid_t pid = canary_start(open_something, NULL, &go);
@@ -159,104 +189,118 @@ static int see_canary(const struct lsm_bpf *b, char reterr_reason[static LAYERS_
 
 	if (pid < 0)
 		return pid;
-	r = pidfd < 0 ? -errno : mark(b, pidfd);
-	b->bss->state.canary = (uint32_t)pid;
+	config.canary = (uint32_t)pid;
+	r = pidfd < 0 ? -errno : set_config(l->programs, l->slot, &config);
+	if (r == 0)
+		r = mark(l, pidfd);
 	if (canary_finish(pid, go) != CANARY_REFUSED && r == 0)
-		return explain(reterr_reason,
-			       "attached, but what it refuses went through: is `bpf` in lsm=?",
-			       -ENOTRECOVERABLE);
+		return loader_explain(
+			reterr_reason,
+			"attached, but what it refuses went through: is `bpf` in lsm=?",
+			-ENOTRECOVERABLE);
 	/* It ended, and nobody had counted its beginning. */
-	b->bss->state.tasks = 0;
+	__atomic_store_n(tasks_of(l->programs, l->slot), 0, __ATOMIC_RELAXED);
 	return r;
 }
 
 /* ---- */
 
-/* The numbers of processes that programs see are those of the first namespace. */
-static bool has_own_pid_namespace(void)
+static size_t list_fds(const struct lsm_layers *l, bool has_links,
+		       int ret[static _LAYERS_LSM_FD_MAX])
 {
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INIT_PID_NAMESPACE;
-}
-
-static int load(struct lsm_layers *l, const struct peer *peer, const struct layers_lsm *q,
-		int tables)
-{
-	struct lsm_bpf *b = l->programs = lsm_bpf__open();
-	int r;
-
-	if (!b)
-		return -errno;
-	((struct lsm_config *)&b->rodata->config)->supervisor = (uint32_t)peer->pid;
-	r = configure(b, q, tables);
-	if (r == 0)
-		r = lsm_bpf__load(b);
-	if (r == 0)
-		r = fill(b, q, tables);
-	return r == 0 ? lsm_bpf__attach(b) : r;
-}
-
-static size_t list_fds(const struct lsm_bpf *b, int ret[static _LAYERS_LSM_FD_MAX])
-{
-	const struct bpf_object_skeleton *skeleton = b->skeleton;
+	const struct bpf_object_skeleton *skeleton = l->programs->bpf->skeleton;
 	size_t n = LAYERS_LSM_FD_LINKS;
 
-	ret[LAYERS_LSM_FD_EVENTS] = bpf_map__fd(b->maps.events);
-	ret[LAYERS_LSM_FD_REFUSED] = bpf_map__fd(b->maps.refused);
-	ret[LAYERS_LSM_FD_COUNTERS] = bpf_map__fd(b->maps.bss);
-	for (int i = 0; i < skeleton->prog_cnt && n < _LAYERS_LSM_FD_MAX; i++)
+	ret[LAYERS_LSM_FD_EVENTS] = l->maps[LSM_MAP_EVENTS];
+	ret[LAYERS_LSM_FD_REFUSED] = l->maps[LSM_MAP_REFUSED];
+	ret[LAYERS_LSM_FD_COUNTERS] = l->maps[LSM_MAP_COUNTERS];
+	for (int i = 0; has_links && i < skeleton->prog_cnt && n < _LAYERS_LSM_FD_MAX; i++)
 		ret[n++] = bpf_link__fd(*skeleton->progs[i].link);
 	return n;
+}
+
+static int begin(const struct lsm_layers *l, struct tables *t,
+		 char reterr_reason[static LAYERS_REASON_MAX])
+{
+	int r = fill(l, t);
+
+	if (r < 0)
+		return loader_explain(reterr_reason, "the tables do not fit into the maps", r);
+	t->config.session = ++l->place->session;
+	r = see_canary(l, t->config, reterr_reason);
+	return r < 0 ? r : set_config(l->programs, l->slot, &t->config);
 }
 
 int lsm_start(struct lsm_layers *l, const struct peer *peer, const struct layers_lsm *q, int tables,
 	      int ret_fds[static _LAYERS_LSM_FD_MAX], size_t *ret_n,
 	      char reterr_reason[static LAYERS_REASON_MAX])
 {
-	int r;
+	_cleanup_(tables_fini) struct tables t = {};
+	int r = tables_read(q, tables, &t);
 
-	if (!is_possible(q))
-		return explain(reterr_reason, "the tables are out of bounds", -EPROTO);
-	if (has_own_pid_namespace())
-		return explain(reterr_reason, "in a PID namespace of its own", -EOPNOTSUPP);
-	l->supervisor = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 0);
-	if (l->supervisor < 0)
-		return -errno;
-	words_reset();
-	r = load(l, peer, q, tables);
-	if (r == 0)
-		r = see_canary(l->programs, reterr_reason);
-	if (r == 0)
-		r = mark(l->programs, l->supervisor);
+	if (r < 0)
+		return loader_explain(reterr_reason, "the tables are out of bounds", r);
+	if (lsm_programs_load(l->programs) < 0)
+		return loader_explain(reterr_reason, l->programs->reason, l->programs->error);
+	r = l->maps[0] < 0 ? lsm_prepare(l) : 0;
+	if (r < 0)
+		return loader_explain(reterr_reason, "the session's maps cannot be made", r);
+	r = begin(l, &t, reterr_reason);
 	if (r < 0) {
 		if (!*reterr_reason)
-			words_explain(reterr_reason, LAYERS_REASON_MAX, -r);
-		lsm_bpf__destroy(l->programs);
-		l->programs = NULL;
-		l->supervisor = fd_close(l->supervisor);
+			(void)loader_explain(reterr_reason, strerror(-r), r);
 		return r;
 	}
-	*ret_n = list_fds(l->programs, ret_fds);
+	l->is_started = true;
+	/* A stranger could hold the links for ever, and with them the programs of loaders that have
+	 * long ended. */
+	*ret_n = list_fds(l, peer->uid == 0, ret_fds);
 	return 0;
 }
 
-int lsm_seal(struct lsm_layers *l)
+int lsm_join(const struct lsm_layers *l, const struct peer *peer, int pidfd,
+	     char reterr_reason[static LAYERS_REASON_MAX])
 {
-	int r = bpf_map_delete_elem(bpf_map__fd(l->programs->maps.marks), &l->supervisor);
+	pid_t pid;
+	int r = peer_check_child(peer, pidfd, NULL, &pid, reterr_reason);
 
-	l->supervisor = fd_close(l->supervisor);
-	return r < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	(void)__atomic_fetch_add(tasks_of(l->programs, l->slot), 1, __ATOMIC_RELAXED);
+	r = mark(l, pidfd);
+	if (r == 0)
+		return 0;
+	(void)__atomic_fetch_sub(tasks_of(l->programs, l->slot), 1, __ATOMIC_RELAXED);
+	return loader_explain(reterr_reason, strerror(-r), r);
+}
+
+static void free_slot(struct lsm_programs *programs, uint32_t slot, struct lsm_place *place)
+{
+	const struct lsm_config nobody = {};
+
+	if (!place->has_maps)
+		return;
+	(void)set_config(programs, slot, &nobody);
+	(void)change_slot(programs, slot, NULL);
+	__atomic_store_n(tasks_of(programs, slot), 0, __ATOMIC_RELAXED);
+	place->has_maps = false;
+}
+
+bool lsm_clear_slot(struct lsm_programs *programs, uint32_t slot, struct lsm_place *place)
+{
+	if (place->has_maps &&
+	    (int32_t)__atomic_load_n(tasks_of(programs, slot), __ATOMIC_RELAXED) > 0)
+		return false;
+	free_slot(programs, slot, place);
+	return true;
 }
 
 void lsm_end(struct lsm_layers *l)
 {
 	const struct timespec round = {.tv_nsec = END_ROUND_NS};
 
-	if (!l->programs)
-		return;
-	for (int i = 0; i < END_ROUNDS && (int32_t)l->programs->bss->state.tasks > 0; i++)
+	slots_close(l->maps, _LSM_MAP_MAX);
+	for (int i = 0; i < END_ROUNDS && !lsm_clear_slot(l->programs, l->slot, l->place); i++)
 		(void)nanosleep(&round, NULL);
-	lsm_bpf__destroy(l->programs);
-	l->programs = NULL;
+	free_slot(l->programs, l->slot, l->place);
 }

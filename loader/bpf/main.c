@@ -65,13 +65,18 @@ static int leave(void)
 
 static int serve_stdin(void)
 {
-	static struct net_place place;
-	struct net_programs programs = {};
+	static struct net_place net_place;
+	static struct lsm_place lsm_place;
+	struct net_programs net_programs = {};
+	struct lsm_programs lsm_programs = {};
 	struct net_layers net = NET_LAYERS_NONE;
-	const struct connection_config config = {.socket = STDIN_FILENO, .net = &net};
+	struct lsm_layers lsm = LSM_LAYERS_NONE;
+	const struct connection_config config = {.socket = STDIN_FILENO, .net = &net, .lsm = &lsm};
 
-	net.programs = &programs;
-	net.place = &place;
+	net.programs = &net_programs;
+	net.place = &net_place;
+	lsm.programs = &lsm_programs;
+	lsm.place = &lsm_place;
 	return leave() < 0 || connection_serve(&config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

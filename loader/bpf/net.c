@@ -9,7 +9,6 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,15 +23,14 @@
 #include "loader/bpf/canary.h"
 #include "loader/bpf/loader.h"
 #include "loader/bpf/net.h"
+#include "loader/bpf/slots.h"
 
 /* include/uapi/linux/bpf.h, Linux 6.7; newer than libbpf 1.1. */
 #define ATTACH_UNIX_CONNECT 49
 #define ATTACH_UNIX_SENDMSG 50
-#define INIT_PID_NAMESPACE  0xeffffffcU /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 #define END_ROUNDS          1000
 #define END_ROUND_NS        10000000L
 #define PLACES              9 /* of the programs below, and the end */
-#define SEALS               (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct place {
 	struct bpf_program *program;
@@ -57,28 +55,14 @@ static void list_places(const struct net_bpf *b, struct place ret[static PLACES]
 
 /* ---- the programs */
 
-/* The numbers of processes that programs see are those of the first namespace. */
-static bool has_own_pid_namespace(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INIT_PID_NAMESPACE;
-}
-
-static int explain(char *ret, const char *words, int r)
-{
-	(void)snprintf(ret, LAYERS_REASON_MAX, "%s", words);
-	return r;
-}
-
 static int load(struct net_programs *p)
 {
 	struct place places[PLACES];
 	struct net_bpf *b;
 	int r;
 
-	if (has_own_pid_namespace())
-		return explain(p->reason, "in a PID namespace of its own", -EOPNOTSUPP);
+	if (!loader_sees_all_processes())
+		return loader_explain(p->reason, "in a PID namespace of its own", -EOPNOTSUPP);
 	words_reset();
 	b = net_bpf__open();
 	r = b ? 0 : -errno;
@@ -106,10 +90,8 @@ int net_programs_load(struct net_programs *p)
 	return p->error;
 }
 
-static const struct {
-	enum bpf_map_type type;
-	uint32_t key, value, entries, flags; /* as the programs have them */
-} parts[_NET_PART_MAX] = {
+/* As the programs have them. */
+static const struct slot_part parts[_NET_PART_MAX] = {
 	[NET_PREFIXES4] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct net_key4), sizeof(uint32_t),
 			   NET_PREFIXES_MAX, BPF_F_NO_PREALLOC},
 	[NET_PREFIXES6] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct net_key6), sizeof(uint32_t),
@@ -121,82 +103,20 @@ static const struct {
 	[NET_REFUSED] = {BPF_MAP_TYPE_RINGBUF, 0, 0, NET_RING_BYTES, 0},
 };
 
-/* The map of all sessions' maps. */
-static int outer_map(const struct net_programs *p, enum net_part part)
-{
-	const struct bpf_map *const maps[_NET_PART_MAX] = {
-		[NET_PREFIXES4] = p->bpf->maps.all_prefixes4,
-		[NET_PREFIXES6] = p->bpf->maps.all_prefixes6,
-		[NET_TABLE] = p->bpf->maps.all_tables,
-		[NET_COUNTERS] = p->bpf->maps.all_counters,
-		[NET_EVENTS] = p->bpf->maps.all_events,
-		[NET_REFUSED] = p->bpf->maps.all_refused,
-	};
-
-	return bpf_map__fd(maps[part]);
-}
-
 /* ---- slots */
 
-/* What is put into a map of maps, or with no map taken out. */
-struct change {
-	const struct net_layers *n;
-	enum net_part part;
-	int error;
-};
-
-static void *change(void *arg)
+static int change_slot(const struct net_programs *p, uint32_t slot, const int *maps)
 {
-	struct change *c = arg;
-	const struct net_layers *n = c->n;
-	const int outer = outer_map(n->programs, c->part);
+	const int outers[_NET_PART_MAX] = {
+		[NET_PREFIXES4] = bpf_map__fd(p->bpf->maps.all_prefixes4),
+		[NET_PREFIXES6] = bpf_map__fd(p->bpf->maps.all_prefixes6),
+		[NET_TABLE] = bpf_map__fd(p->bpf->maps.all_tables),
+		[NET_COUNTERS] = bpf_map__fd(p->bpf->maps.all_counters),
+		[NET_EVENTS] = bpf_map__fd(p->bpf->maps.all_events),
+		[NET_REFUSED] = bpf_map__fd(p->bpf->maps.all_refused),
+	};
 
-	c->error = n->maps[c->part] < 0
-			   ? bpf_map_delete_elem(outer, &n->slot)
-			   : bpf_map_update_elem(outer, &n->slot, &n->maps[c->part], 0);
-	return NULL;
-}
-
-/* All at once, in threads, so that the kernel's waiting is done once and not six times. */
-static int change_slot(const struct net_layers *n)
-{
-	struct change changes[_NET_PART_MAX];
-	pthread_t threads[_NET_PART_MAX];
-	bool is_thread[_NET_PART_MAX];
-	int r = 0;
-
-	for (unsigned i = 0; i < _NET_PART_MAX; i++) {
-		changes[i] = (struct change){.n = n, .part = (enum net_part)i};
-		is_thread[i] = pthread_create(&threads[i], NULL, change, &changes[i]) == 0;
-		if (!is_thread[i])
-			(void)change(&changes[i]);
-	}
-	for (unsigned i = 0; i < _NET_PART_MAX; i++) {
-		if (is_thread[i])
-			(void)pthread_join(threads[i], NULL);
-		r = r ? r : changes[i].error;
-	}
-	return r;
-}
-
-static void close_maps(struct net_layers *n)
-{
-	for (unsigned i = 0; i < _NET_PART_MAX; i++)
-		n->maps[i] = fd_close(n->maps[i]);
-}
-
-static int make_maps(struct net_layers *n)
-{
-	int r = 0;
-
-	for (unsigned i = 0; i < _NET_PART_MAX && r == 0; i++) {
-		LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = parts[i].flags);
-
-		n->maps[i] = bpf_map_create(parts[i].type, "holdfast", parts[i].key, parts[i].value,
-					    parts[i].entries, &options);
-		r = MIN(n->maps[i], 0);
-	}
-	return r;
+	return slots_change(outers, _NET_PART_MAX, slot, maps);
 }
 
 int net_prepare(struct net_layers *n)
@@ -204,12 +124,12 @@ int net_prepare(struct net_layers *n)
 	int r = net_programs_load(n->programs);
 
 	if (r == 0)
-		r = make_maps(n);
+		r = slots_make(parts, _NET_PART_MAX, n->maps);
 	n->place->has_maps = r == 0;
 	if (r == 0)
-		r = change_slot(n);
+		r = change_slot(n->programs, n->slot, n->maps);
 	if (r < 0)
-		close_maps(n);
+		slots_close(n->maps, _NET_PART_MAX);
 	return r;
 }
 
@@ -227,29 +147,6 @@ static int add_prefix(const int maps[static _NET_PART_MAX], const struct layers_
 			: bpf_map_update_elem(maps[NET_PREFIXES6], &key6, &place, 0);
 }
 
-/*
- * The whole file. Only memory that nobody can change or cut any more: a read of any other file may
- * wait for whom it pleases. Return: 0, -EPROTO, -errno.
- */
-static int read_tables(int fd, size_t size, uint8_t *ret)
-{
-	const int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-	size_t done = 0;
-
-	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
-	    (size_t)st.st_size != size)
-		return -EPROTO;
-	while (done < size) {
-		ssize_t n = pread(fd, ret + done, size - done, (off_t)done);
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EPROTO;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 static int fill(const int maps[static _NET_PART_MAX], const struct layers_net *request, int tables)
 {
 	const size_t size = request_tables_size(request);
@@ -257,7 +154,7 @@ static int fill(const int maps[static _NET_PART_MAX], const struct layers_net *r
 	_cleanup_(freep) struct net_table *table = calloc(1, sizeof(*table));
 	const struct layers_prefix *prefixes;
 	const uint32_t zero = 0;
-	int r = file && table ? read_tables(tables, size, file) : -ENOMEM;
+	int r = file && table ? loader_read_tables(tables, size, file) : -ENOMEM;
 
 	if (r == 0)
 		r = request_read_tables(request, file, size, &prefixes, table);
@@ -372,10 +269,10 @@ static int begin(struct net_layers *n, const struct peer *peer, const struct lay
 	words_reset();
 	r = fill(n->maps, request, tables);
 	if (r < 0)
-		return explain(reterr_reason,
-			       r == -EPROTO ? "the tables are out of bounds"
-					    : "the tables do not fit into the maps",
-			       r);
+		return loader_explain(reterr_reason,
+				      r == -EPROTO ? "the tables are out of bounds"
+						   : "the tables do not fit into the maps",
+				      r);
 	r = attach(n);
 	if (r < 0) {
 		words_explain(reterr_reason, LAYERS_REASON_MAX, -r);
@@ -383,7 +280,8 @@ static int begin(struct net_layers *n, const struct peer *peer, const struct lay
 	}
 	r = see_canary(n, n->config);
 	if (r < 0)
-		return explain(reterr_reason, "attached, but what it refuses went through", r);
+		return loader_explain(reterr_reason, "attached, but what it refuses went through",
+				      r);
 	return set_config(n, &n->config);
 }
 
@@ -394,10 +292,10 @@ int net_start(struct net_layers *n, const struct peer *peer, const struct layers
 	int r;
 
 	if (net_programs_load(n->programs) < 0)
-		return explain(reterr_reason, n->programs->reason, n->programs->error);
+		return loader_explain(reterr_reason, n->programs->reason, n->programs->error);
 	r = n->maps[0] < 0 ? net_prepare(n) : 0;
 	if (r < 0)
-		return explain(reterr_reason, "the session's maps cannot be made", r);
+		return loader_explain(reterr_reason, "the session's maps cannot be made", r);
 	n->cgroup = cgroup_make(peer->pid, "session", n->place->path, sizeof(n->place->path));
 	if (n->cgroup < 0) {
 		*n->place->path = '\0';
@@ -413,7 +311,7 @@ int net_start(struct net_layers *n, const struct peer *peer, const struct layers
 		ret_fds[LAYERS_NET_FD_COUNTERS] = TAKE_FD(n->maps[NET_COUNTERS]);
 		ret_fds[LAYERS_NET_FD_CGROUP] = fcntl(n->cgroup, F_DUPFD_CLOEXEC, 0);
 	}
-	close_maps(n); /* the slot holds them */
+	slots_close(n->maps, _NET_PART_MAX); /* the slot holds them */
 	if (r < 0)
 		net_end(n);
 	return r;
@@ -428,20 +326,16 @@ int net_join(const struct net_layers *n, const struct peer *peer, int pidfd,
 	if (r < 0)
 		return r;
 	r = cgroup_join(n->cgroup, pid);
-	return r < 0 ? explain(reterr_reason, strerror(-r), r) : 0;
+	return r < 0 ? loader_explain(reterr_reason, strerror(-r), r) : 0;
 }
 
 bool net_clear_slot(struct net_programs *programs, uint32_t slot, struct net_place *place)
 {
-	struct net_layers none = NET_LAYERS_NONE;
-
 	if (*place->path && rmdir(place->path) < 0 && errno != ENOENT)
 		return false;
 	*place->path = '\0';
-	none.programs = programs;
-	none.slot = slot;
 	if (place->has_maps)
-		(void)change_slot(&none);
+		(void)change_slot(programs, slot, NULL);
 	place->has_maps = false;
 	return true;
 }
@@ -450,7 +344,7 @@ void net_end(struct net_layers *n)
 {
 	const struct timespec round = {.tv_nsec = END_ROUND_NS};
 
-	close_maps(n);
+	slots_close(n->maps, _NET_PART_MAX);
 	if (n->cgroup >= 0) {
 		/* Its number may become another's. */
 		n->config.supervisor = 0;

@@ -10,6 +10,7 @@
 #include "loader/cgroup.h"
 #include "loader/request.h"
 
+#include "loader/bpf/loader.h"
 #include "loader/bpf/peer.h"
 
 #define PEERPIDFD 77 /* SO_PEERPIDFD, Linux 6.5 */
@@ -88,12 +89,6 @@ static bool is_in_parent(pid_t pid, const char *cgroup)
 	return n == (size_t)(slash - cgroup) && memcmp(own, cgroup, n) == 0;
 }
 
-static int refuse(char *ret, const char *words, int r)
-{
-	(void)snprintf(ret, LAYERS_REASON_MAX, "%s", words);
-	return r;
-}
-
 /*
  * What is looked at cannot change for the worse: no_new_privs is for good, so what runs there stays
  * the user's; a parent is another one only when the client has died. The process may end, and be
@@ -110,16 +105,16 @@ int peer_check_child(const struct peer *peer, int pidfd, const char *cgroup, pid
 	if (r == 0)
 		r = read_process(pid, &process);
 	if (r < 0)
-		return refuse(reterr_reason, "there is no such process", r);
+		return loader_explain(reterr_reason, "there is no such process", r);
 	if (!request_may_join(&process, peer->pid, peer->uid))
-		return refuse(
+		return loader_explain(
 			reterr_reason,
 			"it is no child of the client, of another user, or could become another's",
 			-EPERM);
-	if (!is_in_parent(pid, cgroup))
-		return refuse(reterr_reason, "it is not in the client's cgroup", -EPERM);
+	if (cgroup && !is_in_parent(pid, cgroup))
+		return loader_explain(reterr_reason, "it is not in the client's cgroup", -EPERM);
 	if (!is_alive(pidfd) || !is_alive(peer->pidfd))
-		return refuse(reterr_reason, "it has ended", -ESRCH);
+		return loader_explain(reterr_reason, "it has ended", -ESRCH);
 	*ret = pid;
 	return 0;
 }

@@ -16,13 +16,14 @@
 #define IDLE_MS  60000
 #define DRAIN_MS 500 /* between attempts at a cgroup that somebody is in */
 
-_Static_assert(SERVICE_SESSIONS_MAX == NET_SLOTS_MAX, "each client has a slot");
+_Static_assert(SERVICE_SESSIONS_MAX == NET_SLOTS_MAX && NET_SLOTS_MAX == LSM_SLOTS_MAX,
+	       "each client has a slot");
 
 enum state {
 	FREE,
 	SPARE, /* its process waits for a client */
 	SERVED,
-	LEFT, /* its process has ended, and its cgroup is there */
+	LEFT, /* its process has ended, and somebody is in its cgroup, or has its marks */
 };
 
 struct client {
@@ -31,14 +32,21 @@ struct client {
 	uid_t uid;
 };
 
+/* Of each client, written by its process. */
+struct places {
+	struct net_place net;
+	struct lsm_place lsm;
+};
+
 struct service {
 	const struct service_config *config;
 	int signals;
-	struct net_programs programs;
+	struct net_programs net;
+	struct lsm_programs lsm;
 	struct client clients[SERVICE_SESSIONS_MAX];
-	struct net_place *places; /* of each, written by its process */
-	struct client *spare;     /* NULL: none */
-	int to_spare;             /* where it waits */
+	struct places *places;
+	struct client *spare; /* NULL: none */
+	int to_spare;         /* where it waits */
 	uint32_t next; /* slot: one that was freed is used last, since sockets may still know it */
 };
 
@@ -83,20 +91,25 @@ static const char *find_obstacle(const struct service *s, uid_t uid)
 static _Noreturn void serve(struct service *s, int to_us, struct client *self)
 {
 	struct net_layers net = NET_LAYERS_NONE;
-	struct connection_config config = {.is_service = true, .socket = -1, .net = &net};
+	struct lsm_layers lsm = LSM_LAYERS_NONE;
+	struct connection_config config = {
+		.is_service = true, .socket = -1, .net = &net, .lsm = &lsm};
 	struct layers_header ignored;
 
 	(void)fd_close(s->signals);
 	(void)close(s->config->socket);
-	net.programs = &s->programs;
-	net.slot = (uint32_t)(self - s->clients);
-	net.place = &s->places[net.slot];
+	net.programs = &s->net;
+	lsm.programs = &s->lsm;
+	net.slot = lsm.slot = (uint32_t)(self - s->clients);
+	net.place = &s->places[net.slot].net;
+	lsm.place = &s->places[net.slot].lsm;
 	/* What fails is tried again when a client asks for it, who is told. */
-	if (!s->programs.error && net_prepare(&net) < 0)
+	if ((!s->net.error && net_prepare(&net) < 0) || (!s->lsm.error && lsm_prepare(&lsm) < 0))
 		(void)fprintf(stderr, "holdfast-loader: a session's maps cannot be made\n");
 	if (layers_receive(to_us, &ignored, sizeof(ignored), &config.socket, 1) <= 0 ||
 	    config.socket < 0) {
 		net_end(&net);
+		lsm_end(&lsm);
 		_exit(EXIT_SUCCESS);
 	}
 	(void)close(to_us);
@@ -179,10 +192,12 @@ static void accept_client(struct service *s)
 static void clear(struct service *s, struct client *c)
 {
 	const uint32_t slot = (uint32_t)(c - s->clients);
+	const bool is_net_free = net_clear_slot(&s->net, slot, &s->places[slot].net);
+	const bool is_lsm_free = lsm_clear_slot(&s->lsm, slot, &s->places[slot].lsm);
 
 	if (c == s->spare)
 		let_spare_go(s);
-	c->state = net_clear_slot(&s->programs, slot, &s->places[slot]) ? FREE : LEFT;
+	c->state = is_net_free && is_lsm_free ? FREE : LEFT;
 }
 
 static void reap(struct service *s)
@@ -245,9 +260,12 @@ static int run(struct service *s)
  */
 static void load(struct service *s)
 {
-	if (net_programs_load(&s->programs) < 0)
+	if (net_programs_load(&s->net) < 0)
 		(void)fprintf(stderr, "holdfast-loader: bpf-net cannot be loaded: %s\n",
-			      s->programs.reason);
+			      s->net.reason);
+	if (lsm_programs_load(&s->lsm) < 0)
+		(void)fprintf(stderr, "holdfast-loader: bpf-lsm cannot be loaded: %s\n",
+			      s->lsm.reason);
 }
 
 int service_run(const struct service_config *config)

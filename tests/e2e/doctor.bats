@@ -90,19 +90,19 @@ def status(message):
     else:
         ours.close()
     return loader.wait(10)
-good = (3, 1, 16, 0)
+good = (4, 1, 16, 0)
 assert status(b"") == 0
 for place, value in [(0, 2), (1, 0), (1, 99), (2, 15), (2, 17), (3, 1)]:
     header = list(good)
     header[place] = value
     assert status(struct.pack("IIII", *header)) == 1, header
 assert status(b"x") == 1
-assert status(struct.pack("IIII", 3, 10, 16, 0)) == 1  # JOIN before NET
-assert status(struct.pack("IIII", 3, 5, 16, 0)) == 1  # SEAL before START
-assert status(struct.pack("IIII", 3, 7, 32, 0) + bytes(16)) == 1  # NET without a descriptor
-assert status(struct.pack("IIII", 3, 7, 16, 0)) == 1  # NET without its numbers
-assert status(struct.pack("IIII", 3, 1, 4096, 0) + bytes(4080)) == 1
-assert status(struct.pack("IIII", 3, 1, 20, 0) + bytes(4)) == 1
+assert status(struct.pack("IIII", 4, 10, 16, 0)) == 1  # JOIN before NET
+assert status(struct.pack("IIII", 4, 5, 16, 0)) == 1  # SEAL before START
+assert status(struct.pack("IIII", 4, 7, 32, 0) + bytes(16)) == 1  # NET without a descriptor
+assert status(struct.pack("IIII", 4, 7, 16, 0)) == 1  # NET without its numbers
+assert status(struct.pack("IIII", 4, 1, 4096, 0) + bytes(4080)) == 1
+assert status(struct.pack("IIII", 4, 1, 20, 0) + bytes(4)) == 1
 END
 	assert_success
 }

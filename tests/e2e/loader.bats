@@ -46,7 +46,7 @@ serve() { # OPTION...
 	wait_for test -S "$HOLDFAST_LOADER_SOCKET"
 	# A hello comes when it has tried.
 	as_user python3 -I "$T/loader_client.py" crowd 0 </dev/null >/dev/null
-	! grep -q 'cannot be loaded' "$T/service" || skip "$(cat "$T/service")"
+	! grep -q 'bpf-net cannot be loaded' "$T/service" || skip "$(cat "$T/service")"
 }
 
 as_user() {
@@ -62,6 +62,24 @@ session() { # LAYERS NAME COMMAND...: a user's session with its log in $T/u/NAME
 	local layers=$1 name=$2
 	shift 2
 	(cd "$T/u" && as_user timeout -s KILL 60 "$T/bin/holdfast" run -q --ask deny --layers "$layers" --policy "$P" --log "$T/u/$name.jsonl" -- "$@")
+}
+
+# A session that waits, of process $SESSION in the cgroup $GROUP; let_go has it try to connect, and returns when it has ended.
+waiting_session() {
+	mkfifo "$T/u/fifo"
+	chown $USER_ID "$T/u/fifo"
+	# shellcheck disable=SC2016 # the session's shell expands it
+	session bpf-net a bash -c 'cat /proc/self/cgroup; read -r _ <"$0"; exec 3<>/dev/tcp/192.0.2.1/80' "$T/u/fifo" >"$T/out" 2>&1 3>&- &
+	SESSION=$!
+	started $SESSION
+	wait_for grep -q '^0::.*holdfast-session' "$T/out"
+	GROUP=$(sed -n 's/^0:://p' "$T/out")
+}
+
+let_go() {
+	echo >"$T/u/fifo"
+	wait "$SESSION" || true
+	assert_equal "$(jq -r 'select(.object == "192.0.2.1:80") | [.verdict, .layer] | join(" ")' "$T/u/a.jsonl")" "deny bpf-net"
 }
 
 # Each has a process, for which its cgroup is named. Other tests have cgroups and loaders of their own.
@@ -180,7 +198,11 @@ nothing_is_left() { # PID...
 	for name in nothing half long version unknown probe "an answer" "seal first" "join first" "no descriptor" "a descriptor too many" twice; do
 		assert_line "$name ended"
 	done
-	for name in "a pipe" "a file" "not sealed" short "long tables" "out of bounds" "too big"; do
+	for name in "files without a descriptor" "files joined first"; do
+		assert_line "$name ended"
+	done
+	for name in "a pipe" "a file" "not sealed" short "long tables" "out of bounds" "too big" "files of a pipe" "files not sealed" \
+		"files too short" "a class too large" "a state too large" "a kind too large" "no states" "more verdicts" "too many cells"; do
 		assert_line "$name -71" # EPROTO
 	done
 	run client noise 60
@@ -250,43 +272,21 @@ nothing_is_left() { # PID...
 }
 
 @test "the verdicts outlive the loader of a session, and the service cleans up after it" {
-	local group pid
-
 	serve
-	mkfifo "$T/u/fifo"
-	chown $USER_ID "$T/u/fifo"
-	# shellcheck disable=SC2016 # the session's shell expands it
-	session bpf-net a bash -c 'cat /proc/self/cgroup; read -r _ <"$0"; exec 3<>/dev/tcp/192.0.2.1/80' "$T/u/fifo" >"$T/out" 2>&1 3>&- &
-	pid=$!
-	started $pid
-	wait_for grep -q '^0::.*holdfast-session' "$T/out"
-	group=$(sed -n 's/^0:://p' "$T/out")
-	kill -KILL "${group##*-}" # it is named for its loader
+	waiting_session
+	kill -KILL "${GROUP##*-}" # it is named for its loader
 	wait_for only_a_spare
-	assert_equal "$(cgroups "${group##*-}")" 1
-	echo >"$T/u/fifo"
-	wait $pid || true
-	assert_equal "$(jq -r 'select(.object == "192.0.2.1:80") | [.verdict, .layer] | join(" ")' "$T/u/a.jsonl")" "deny bpf-net"
-	wait_for no_cgroups "${group##*-}"
+	assert_equal "$(cgroups "${GROUP##*-}")" 1
+	let_go
+	wait_for no_cgroups "${GROUP##*-}"
 	wait_for only_a_spare_slot
 }
 
 @test "a service that is stopped takes nothing from a session" {
-	local group pid
-
 	serve
-	mkfifo "$T/u/fifo"
-	chown $USER_ID "$T/u/fifo"
-	# shellcheck disable=SC2016 # the session's shell expands it
-	session bpf-net a bash -c 'cat /proc/self/cgroup; read -r _ <"$0"; exec 3<>/dev/tcp/192.0.2.1/80' "$T/u/fifo" >"$T/out" 2>&1 3>&- &
-	pid=$!
-	started $pid
-	wait_for grep -q '^0::.*holdfast-session' "$T/out"
-	group=$(sed -n 's/^0:://p' "$T/out")
+	waiting_session
 	kill "$SERVICE"
 	wait "$SERVICE" || true
-	echo >"$T/u/fifo"
-	wait $pid || true
-	assert_equal "$(jq -r 'select(.object == "192.0.2.1:80") | [.verdict, .layer] | join(" ")' "$T/u/a.jsonl")" "deny bpf-net"
-	wait_for no_cgroups "${group##*-}"
+	let_go
+	wait_for no_cgroups "${GROUP##*-}"
 }

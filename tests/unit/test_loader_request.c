@@ -15,7 +15,8 @@ static int ask(struct request_state *state, enum layers_type type)
 	const size_t size = type == LAYERS_NET   ? sizeof(struct layers_net)
 			    : type == LAYERS_LSM ? sizeof(struct layers_lsm)
 						 : sizeof(struct layers_header);
-	const bool has_fd = type == LAYERS_NET || type == LAYERS_JOIN || type == LAYERS_LSM;
+	const bool has_fd = type == LAYERS_NET || type == LAYERS_JOIN || type == LAYERS_LSM ||
+			    type == LAYERS_LSM_JOIN;
 	char message[REQUEST_MAX] = {};
 	enum layers_type came = 0;
 	struct layers_header h = header_of(type, (uint32_t)size);
@@ -41,7 +42,8 @@ static void test_each_request_is_taken_once_and_in_its_order(void **state)
 	assert_int_equal(ask(&s, LAYERS_NET), 0);
 	assert_int_equal(ask(&s, LAYERS_JOIN), 0);
 	for (enum layers_type type = 0; type < 64; type++)
-		assert_int_equal(ask(&s, type), -EPROTO);
+		if (type != LAYERS_LSM)
+			assert_int_equal(ask(&s, type), -EPROTO);
 }
 
 static void test_only_roots_own_loader_probes_and_only_at_first(void **state)
@@ -57,17 +59,16 @@ static void test_only_roots_own_loader_probes_and_only_at_first(void **state)
 	assert_int_equal(ask(&own, LAYERS_PROBE), -EPROTO);
 }
 
-static void test_only_roots_own_loader_decides_on_files(void **state)
+static void test_more_than_one_child_may_be_bound_by_verdicts_on_files(void **state)
 {
-	struct request_state service = {}, own = {.may_probe = true};
+	struct request_state s = {};
 
 	(void)state;
-	assert_int_equal(ask(&service, LAYERS_LSM), -EPROTO);
-	assert_int_equal(ask(&service, LAYERS_LSM_SEAL), -EPROTO);
-	assert_int_equal(ask(&own, LAYERS_LSM_SEAL), -EPROTO);
-	assert_int_equal(ask(&own, LAYERS_LSM), 0);
-	assert_int_equal(ask(&own, LAYERS_LSM), -EPROTO);
-	assert_int_equal(ask(&own, LAYERS_LSM_SEAL), 0);
+	assert_int_equal(ask(&s, LAYERS_LSM_JOIN), -EPROTO);
+	assert_int_equal(ask(&s, LAYERS_LSM), 0);
+	assert_int_equal(ask(&s, LAYERS_LSM), -EPROTO);
+	assert_int_equal(ask(&s, LAYERS_LSM_JOIN), 0);
+	assert_int_equal(ask(&s, LAYERS_LSM_JOIN), 0);
 }
 
 static void test_a_request_has_its_version_size_and_descriptor(void **state)
@@ -195,6 +196,90 @@ static void test_tables_have_exactly_their_size_and_bounds(void **state)
 	assert_int_equal(read_file(file, 0, table), -EPROTO);
 }
 
+/* ---- tables of files */
+
+static const struct layers_lsm small_lsm = {
+	.n_classes = 2, .n_states = 3, .n_verdicts = 4, .parts = {{0, 2}, {1, 2}, {2, 1}, {0, 1}}};
+
+static int read_lsm(const uint8_t *file, size_t size)
+{
+	const uint8_t *cells, *verdicts;
+	struct lsm_config config;
+	int r = request_read_lsm(&small_lsm, file, size, &config, &cells, &verdicts);
+
+	if (r == 0) {
+		assert_ptr_equal(cells, file + 256);
+		assert_ptr_equal(verdicts, cells + 18);
+		assert_int_equal(config.parts[1].first, 1);
+		assert_int_equal(config.session, 0);
+	}
+	return r;
+}
+
+static void test_no_cell_of_an_automaton_leads_outside(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+		int r;
+	} rows[] = {
+		{0, 1, 0},
+		{255, 2, -EPROTO}, /* a class of bytes */
+		{256, 2, 0},
+		{256 + 2, 3, -EPROTO}, /* a state */
+		{256 + 4, 3, 0},
+		{256 + 4, 4, -EPROTO}, /* a kind */
+		{256 + 1, 1, -EPROTO},
+		{256 + 18 + 15, 255, 0}, /* a verdict: all bits are some */
+	};
+	const size_t size = request_lsm_size(&small_lsm);
+
+	(void)state;
+	assert_int_equal(size, 256 + 18 + 16);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(freep) uint8_t *file = calloc(1, size + 1);
+
+		assert_non_null(file);
+		file[rows[i].at] = rows[i].value;
+		assert_int_equal(read_lsm(file, size), rows[i].r);
+		assert_int_equal(read_lsm(file, size - 1), -EPROTO);
+		assert_int_equal(read_lsm(file, size + 1), -EPROTO);
+	}
+}
+
+static void test_automatons_have_their_bounds(void **state)
+{
+	static const struct layers_lsm out[] = {
+		{.n_classes = 0, .n_states = 1, .n_verdicts = 1},
+		{.n_classes = 257, .n_states = 1, .n_verdicts = 1},
+		{.n_classes = 1, .n_states = 0, .n_verdicts = 1},
+		{.n_classes = 1, .n_states = 65536, .n_verdicts = 1},
+		{.n_classes = 256, .n_states = 4096, .n_verdicts = 1},
+		{.n_classes = 1, .n_states = 1, .n_verdicts = 0},
+		{.n_classes = 1, .n_states = 1, .n_verdicts = LSM_VERDICTS_MAX + 1},
+		{.n_classes = 1, .n_states = 1, .n_verdicts = 1, .is_audit = 2},
+		{.n_classes = 1, .n_states = 1, .n_verdicts = 1, .reserved = 1},
+		{.n_classes = UINT32_MAX, .n_states = UINT32_MAX, .n_verdicts = UINT32_MAX},
+	};
+	struct layers_lsm q = small_lsm;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(out); i++) {
+		struct layers_lsm o = out[i];
+
+		for (size_t k = 0; k < LSM_PARTS; k++)
+			o.parts[k].n_kinds = 1;
+		assert_int_equal(request_lsm_size(&o), 0);
+	}
+	q.parts[3].first = q.n_states;
+	assert_int_equal(request_lsm_size(&q), 0);
+	q = small_lsm;
+	q.parts[0].n_kinds = 3; /* more than there are verdicts of */
+	assert_int_equal(request_lsm_size(&q), 0);
+	q.parts[0].n_kinds = 1; /* fewer */
+	assert_int_equal(request_lsm_size(&q), 0);
+}
+
 /* ---- processes */
 
 #define STATUS(parent, uids, privs)                                                                \
@@ -252,11 +337,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_request_is_taken_once_and_in_its_order),
 		cmocka_unit_test(test_only_roots_own_loader_probes_and_only_at_first),
-		cmocka_unit_test(test_only_roots_own_loader_decides_on_files),
+		cmocka_unit_test(test_more_than_one_child_may_be_bound_by_verdicts_on_files),
 		cmocka_unit_test(test_a_request_has_its_version_size_and_descriptor),
 		cmocka_unit_test(test_tables_are_taken_as_they_are_and_the_rest_is_denied),
 		cmocka_unit_test(test_a_byte_that_is_too_large_refuses_the_tables),
 		cmocka_unit_test(test_tables_have_exactly_their_size_and_bounds),
+		cmocka_unit_test(test_no_cell_of_an_automaton_leads_outside),
+		cmocka_unit_test(test_automatons_have_their_bounds),
 		cmocka_unit_test(test_only_a_child_that_stays_the_users_may_join),
 		cmocka_unit_test(test_a_status_that_lacks_something_is_none),
 	};

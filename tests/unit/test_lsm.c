@@ -8,8 +8,10 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -238,17 +240,33 @@ static void prepare(const struct deed *d, const char *path)
 		make_file(path);
 }
 
-static int in_child(int (*fn)(const char *path), const char *path)
+/* A child, of the session if @joins; 254 is what its death or an obstacle comes to. */
+static pid_t start_child(bool joins)
+{
+	char reason[LAYERS_REASON_MAX];
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0 && joins &&
+	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || lsm_join(w.lsm, reason) < 0))
+		_exit(254);
+	return pid;
+}
+
+static int finish_child(pid_t pid, int (*fn)(const char *path), const char *path)
 {
 	int status;
-	pid_t pid = fork();
 
 	if (pid == 0)
 		_exit(fn(path));
-	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int in_child(int (*fn)(const char *path), const char *path)
+{
+	return finish_child(start_child(true), fn, path);
 }
 
 /* One child for all of the table: forks take their time under emulation. */
@@ -269,7 +287,7 @@ static struct worker worker_start(void)
 	int pair[2], r;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	worker = (struct worker){.socket = pair[0], .pid = fork()};
+	worker = (struct worker){.socket = pair[0], .pid = start_child(true)};
 	if (worker.pid == 0) {
 		fd_close(pair[0]);
 		while (read(pair[1], &order, sizeof(order)) == sizeof(order)) {
@@ -279,7 +297,6 @@ static struct worker worker_start(void)
 		}
 		_exit(0);
 	}
-	assert_true(worker.pid > 0);
 	fd_close(pair[1]);
 	return worker;
 }
@@ -353,11 +370,12 @@ static void test_files(void **state _unused_)
 	worker_end(&worker);
 }
 
-/* Nobody else is bound: we are the supervisor, whom the programs know by its number. */
+/* Nobody else is bound: neither we, who asked for it, nor a child of ours that has not joined. */
 static void test_others(void **state _unused_)
 {
 	make_file(DIR_ "/exact");
 	assert_int_equal(do_read(DIR_ "/exact"), 0);
+	assert_int_equal(finish_child(start_child(false), do_read, DIR_ "/exact"), 0);
 }
 
 static int read_in_thread_of_a_grandchild(const char *path)
@@ -459,9 +477,24 @@ static int do_read_memory_of_init(const char *path _unused_)
 	return do_open("/proc/1/mem", O_RDWR);
 }
 
+/* Who asked for the verdicts is none of the session. */
 static int do_kill_parent(const char *path _unused_)
 {
 	return result(kill(getppid(), 0));
+}
+
+static int do_kill_child(const char *path _unused_)
+{
+	pid_t pid = fork();
+	int r;
+
+	if (pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	r = pid < 0 ? 255 : result(kill(pid, SIGKILL));
+	(void)waitpid(pid, NULL, 0);
+	return r;
 }
 
 static void test_system(void **state _unused_)
@@ -471,9 +504,10 @@ static void test_system(void **state _unused_)
 		enum lsm_op op;
 		int error;
 	} rows[] = {
-		{do_bpf, LSM_BPF, EPERM},        {do_mount, LSM_MOUNT, EPERM},
-		{do_unshare, LSM_USERNS, EPERM}, {do_kill_init, LSM_KILL, EPERM},
-		{do_kill_parent, LSM_KILL, 0},   {do_read_memory_of_init, LSM_PTRACE, EACCES},
+		{do_bpf, LSM_BPF, EPERM},          {do_mount, LSM_MOUNT, EPERM},
+		{do_unshare, LSM_USERNS, EPERM},   {do_kill_init, LSM_KILL, EPERM},
+		{do_kill_child, LSM_KILL, 0},      {do_read_memory_of_init, LSM_PTRACE, EACCES},
+		{do_kill_parent, LSM_KILL, EPERM},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -491,12 +525,17 @@ static void test_system(void **state _unused_)
 	}
 }
 
-/* Once it is sealed, what we start is nobody of the session. */
-static void test_seal(void **state _unused_)
+static int join(const char *path _unused_)
 {
-	make_file(DIR_ "/exact");
-	assert_int_equal(lsm_seal(w.lsm), 0);
-	assert_int_equal(in_child(do_read, DIR_ "/exact"), 0);
+	char reason[LAYERS_REASON_MAX];
+
+	return -lsm_join(w.lsm, reason);
+}
+
+/* Whose child it is, and whether it could become somebody else, is the loader's to look at. */
+static void test_who_may_join(void **state _unused_)
+{
+	assert_int_equal(finish_child(start_child(false), join, ""), EPERM);
 }
 
 static int setup(void **state _unused_)
@@ -538,7 +577,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),       cmocka_unit_test(test_others),
 		cmocka_unit_test(test_descendants), cmocka_unit_test(test_odd_paths),
-		cmocka_unit_test(test_system),      cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_system),      cmocka_unit_test(test_who_may_join),
 	};
 
 	if (!getenv("HOLDFAST_TEST_LSM")) {

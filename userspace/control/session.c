@@ -282,6 +282,7 @@ static int spawn(struct session *s)
 	if (!config.envp)
 		return fail_errno(s, "cannot make the command's environment", -ENOMEM);
 	config.net = s->net;
+	config.lsm = s->lsm;
 	config.drops_caps = s->plan.drops_caps;
 	config.kept_caps = s->plan.kept_caps;
 	config.n_limits = session_command_limits(s);
@@ -305,9 +306,6 @@ static int spawn(struct session *s)
 	s->exec_status = result.exec_status;
 	s->features.wait_killable = result.wait_killable;
 	s->features.sync_wake_up = features_set_sync_wake_up(s->listener, true);
-	r = s->lsm ? lsm_seal(s->lsm) : 0;
-	if (r < 0)
-		return fail_errno(s, "cannot take the supervisor out of the session", r);
 	(void)launch_send(s->sock, LAUNCH_STARTED, s->command, "%s", "");
 	return check_can_read(s);
 }

@@ -10,8 +10,8 @@ import socket
 import struct
 import sys
 
-VERSION = 3
-PROBE, START, SEAL, NET, HELLO, JOIN = 1, 3, 5, 7, 9, 10
+VERSION = 4
+PROBE, START, SEAL, NET, HELLO, JOIN, LSM, LSM_JOIN = 1, 3, 5, 7, 9, 10, 12, 14
 F_ADD_SEALS, ALL_SEALS = 1033, 1 | 2 | 4 | 8
 PORTS, OPS, PROTOCOLS, DENY = 65536, 3, 3, 3
 PATH = os.environ["HOLDFAST_LOADER_SOCKET"]
@@ -56,10 +56,14 @@ class Client:
         """Everything is allowed, or nothing."""
         return self.ask(*net_request(0 if allowed else DENY))
 
-    def join(self, pid):
+    def lsm(self):
+        """Reading is refused of all that is called secret."""
+        return self.ask(*lsm_request())
+
+    def join(self, pid, kind=JOIN):
         fd = os.pidfd_open(pid)
         try:
-            return self.ask(header(JOIN), fd)[0]
+            return self.ask(header(kind), fd)[0]
         finally:
             os.close(fd)
 
@@ -80,8 +84,40 @@ def net_request(verdict):
     return header(NET, 32) + struct.pack("<IIII", 2, 1, 0, 1), sealed(tables(verdict))
 
 
-def child(keeps_privileges=False):
-    """A child that waits; with @keeps_privileges it could become somebody else's."""
+def connect():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("127.0.0.1", 9))
+
+
+def automaton(word=b"/secret"):
+    """Of paths that end in @word: the class of each byte, the cells, and verdicts of which the second denies reading."""
+    letters = sorted(set(word))
+    classes = bytearray(256)
+    for number, letter in enumerate(letters, 1):
+        classes[letter] = number
+    cells = []
+    for state in range(len(word) + 1):
+        for letter in [0, *letters]:
+            text = word[:state] + bytes([letter])
+            cells.append(max(n for n in range(len(word) + 1) if text.endswith(word[:n])))
+        cells.append(int(state == len(word)))
+    return len(letters) + 1, len(word) + 1, bytes(classes) + struct.pack(f"<{len(cells)}H", *cells) + struct.pack("<II", 0, DENY)
+
+
+def lsm_request(change=None, **numbers):
+    """@change: of the file's bytes, by place."""
+    n_classes, n_states, content = automaton()
+    wish = {"floor": 1, "decides": 0, "records": 0, "n_classes": n_classes, "n_states": n_states, "n_verdicts": 2, "is_audit": 0,
+            "reserved": 0, **numbers}
+    content = bytearray(content)
+    for place, value in (change or {}).items():
+        content[place] = value
+    parts = (0, 2, 0, 1, 0, 1, 0, 1)
+    return header(LSM, 80) + struct.pack("<8I", *wish.values()) + struct.pack("<8I", *parts), sealed(bytes(content))
+
+
+def child(keeps_privileges=False, act=None):
+    """A child that waits, and then acts, or connects; with @keeps_privileges it could become somebody else's."""
     ready, is_ready = os.pipe()
     wait, go = os.pipe()
     pid = os.fork()
@@ -93,8 +129,7 @@ def child(keeps_privileges=False):
         os.close(go)
         if os.read(wait, 1):
             try:
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                    s.connect(("127.0.0.1", 9))
+                (act or connect)()
                 os._exit(0)
             except OSError as e:
                 os._exit(e.errno)
@@ -105,8 +140,8 @@ def child(keeps_privileges=False):
     return pid, go
 
 
-def connects(pid, go):
-    """What came of its connection: 0 or an errno."""
+def comes_of(pid, go):
+    """What came of what it did: 0 or an errno."""
     os.write(go, b"x")
     os.close(go)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -124,7 +159,7 @@ def many(count):
         sessions.append((client, process, fds))
     print("sessions", len(sessions), flush=True)
     assert sys.stdin.readline() == "go\n"
-    results = [connects(*process) for _, process, _ in sessions]
+    results = [comes_of(*process) for _, process, _ in sessions]
     print("allowed", results[::2].count(0), "refused", results[1::2].count(13), flush=True)
     sys.stdin.readline()  # their ends are ours
 
@@ -165,6 +200,55 @@ def messages():
     }
     for name, packet in files.items():
         print(name, Client().ask(*packet)[0])
+    lsm, good = lsm_request()
+    for name, packet in {
+        "files without a descriptor": (lsm, None),
+        "files joined first": (header(LSM_JOIN), good),
+    }.items():
+        print(name, Client().ask(*packet)[0])
+    n_cells = len(automaton()[2]) - 256 - 8
+    files = {
+        "files of a pipe": (lsm, pipe),
+        "files not sealed": (lsm, sealed(automaton()[2], 2)),
+        "files too short": (lsm, sealed(automaton()[2][:-1])),
+        "a class too large": lsm_request({47: 255}),
+        "a state too large": lsm_request({256: 255}),
+        "a kind too large": lsm_request({256 + n_cells - 2: 2}),
+        "no states": lsm_request(n_states=0),
+        "more verdicts": lsm_request(n_verdicts=3),
+        "too many cells": lsm_request(n_states=65535),
+    }
+    for name, packet in files.items():
+        print(name, Client().ask(*packet)[0])
+
+
+def read(name):
+    with open(name, encoding="ascii") as file:
+        file.read()
+
+
+def files(count):
+    """So many sessions at once, in a directory with a file that is called secret; and whom a client may not have bound."""
+    sessions = []
+    for _ in range(count):
+        client, process = Client(), child(act=lambda: read("secret"))
+        error, fds = client.lsm()
+        assert error == 0 and len(fds) == 3, (error, fds)
+        assert client.join(process[0], LSM_JOIN) == 0
+        sessions.append((client, process))
+    print("sessions", len(sessions))
+    read("secret")
+    print("free", comes_of(*child(act=lambda: read("secret"))))
+    # Each within its own session only.
+    pid, go = child(act=lambda: os.kill(sessions[0][1][0], 0))
+    client = Client()
+    assert client.ask(*lsm_request(floor=1 << 18))[0] == 0  # signals
+    assert client.join(pid, LSM_JOIN) == 0
+    print("signal to another session", comes_of(pid, go))
+    print("refused", [comes_of(*process) for _, process in sessions].count(13))
+    print("itself", client.join(os.getpid(), LSM_JOIN))
+    print("its parent", client.join(os.getppid(), LSM_JOIN))
+    print("one that could become root's", client.join(child(keeps_privileges=True)[0], LSM_JOIN))
 
 
 def strangers(others):
@@ -198,7 +282,7 @@ def strangers(others):
     assert client.net()[0] == 0
     pid, go = child()
     assert client.join(pid) == 0
-    print("its child", connects(pid, go))
+    print("its child", comes_of(pid, go))
 
 
 def crowd(count):
@@ -251,4 +335,4 @@ if __name__ == "__main__":
     if what == "strangers":
         strangers([int(pid) for pid in rest])
     else:
-        {"many": many, "messages": messages, "crowd": crowd, "noise": noise, "fake": fake}[what](*map(int, rest))
+        {"many": many, "messages": messages, "crowd": crowd, "noise": noise, "fake": fake, "files": files}[what](*map(int, rest))
