@@ -3,9 +3,13 @@
 
 #include "audit/internal.h"
 
-#define AUDIT_GATHER_NS  (5 * NS_PER_MSEC)
-#define AUDIT_SYNC_NS    NS_PER_SEC
-#define AUDIT_IDLE_LOOKS 4 /* empty looks before the writer sleeps */
+/* Each time that the writer comes, some call finds a CPU less. Where many are made, it comes more
+ * seldom than for each hundredth: what one in a hundred takes is then not what the log takes. */
+#define AUDIT_GATHER_NS      (5 * NS_PER_MSEC)
+#define AUDIT_GATHER_BUSY_NS (20 * NS_PER_MSEC)
+#define AUDIT_BUSY_RECORDS   64 /* of a batch after which it is the longer time */
+#define AUDIT_SYNC_NS        NS_PER_SEC
+#define AUDIT_IDLE_LOOKS     4 /* empty looks before the writer sleeps */
 
 int audit_new(struct audit **ret)
 {
@@ -74,7 +78,7 @@ static bool wait_ns(struct audit *a, uint64_t ns)
 }
 
 /* Waits for something to do: asleep when it has been quiet, else for the gathering time. */
-static void writer_wait(struct audit *a, unsigned int idle_looks)
+static void writer_wait(struct audit *a, unsigned int idle_looks, uint64_t gather_ns)
 {
 	bool goes_on = true;
 
@@ -89,7 +93,7 @@ static void writer_wait(struct audit *a, unsigned int idle_looks)
 		a->is_sleeping = false;
 	}
 	while (goes_on && !a->is_urgent && !a->is_stopping)
-		goes_on = wait_ns(a, AUDIT_GATHER_NS);
+		goes_on = wait_ns(a, gather_ns);
 	a->is_urgent = false;
 }
 
@@ -103,27 +107,36 @@ static int writer_work(struct audit *a, uint64_t head)
 	return r < 0 ? r : audit_sync(a, false);
 }
 
+/* One batch, with the lock held but for the work. What comes meanwhile is gathered for the next. */
+static int write_batch(struct audit *a, uint64_t *ret_gather_ns)
+{
+	const uint64_t seq = a->at.commit.last_seq, head = ring_head(&a->ring);
+	int r;
+
+	(void)pthread_mutex_unlock(&a->lock);
+	r = writer_work(a, head);
+	(void)pthread_mutex_lock(&a->lock);
+	a->tail = a->at.commit.tail;
+	a->error = r;
+	if (a->waiters)
+		(void)pthread_cond_broadcast(&a->progress);
+	*ret_gather_ns = a->at.commit.last_seq - seq >= AUDIT_BUSY_RECORDS ? AUDIT_GATHER_BUSY_NS
+									   : AUDIT_GATHER_NS;
+	return r;
+}
+
 void *audit_writer_main(void *arg)
 {
+	uint64_t gather_ns = AUDIT_GATHER_NS;
 	unsigned int idle_looks = 0;
 	struct audit *a = arg;
 	int r = 0;
 
 	(void)pthread_mutex_lock(&a->lock);
 	while (r == 0 && !(a->is_stopping && is_drained(a))) {
-		writer_wait(a, idle_looks);
+		writer_wait(a, idle_looks, gather_ns);
 		idle_looks = is_drained(a) ? idle_looks + 1 : 0;
-		do {
-			uint64_t head = ring_head(&a->ring);
-
-			(void)pthread_mutex_unlock(&a->lock);
-			r = writer_work(a, head);
-			(void)pthread_mutex_lock(&a->lock);
-			a->tail = a->at.commit.tail;
-			a->error = r;
-			if (a->waiters)
-				(void)pthread_cond_broadcast(&a->progress);
-		} while (r == 0 && !is_drained(a));
+		r = write_batch(a, &gather_ns);
 	}
 	(void)pthread_mutex_unlock(&a->lock);
 	return NULL;
