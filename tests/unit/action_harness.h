@@ -100,6 +100,7 @@ static int harness_setup_with(void **state, bool need_full_argv)
 		.need_full_argv = need_full_argv,
 		.supervisor = getpid(),
 		.listener = -1,
+		.has_thread = true,
 	};
 	struct harness *h = calloc(1, sizeof(*h));
 

@@ -172,6 +172,32 @@ static void test_every_member_is_set(void **state)
 	}
 }
 
+static void assert_cwd_is_below(const struct harness *h, bool expected)
+{
+	char cwd[PATH_MAX];
+
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_int_equal(strncmp(cwd, h->dir, strlen(h->dir)) == 0, expected);
+}
+
+/* Directories are named by being the decoder's own for a moment, but nothing is kept from being
+ * unmounted by that. */
+static void test_directories_are_let_go_of_with_the_action(void **state)
+{
+	struct harness *h = *state;
+
+	make_dir(h, "/sub");
+	make_file(h, "x", "/sub/file");
+	decode_openat(h, AT, put_path(h, "/sub/file"), O_RDONLY);
+	assert_pin(h, "/sub", "file");
+	assert_cwd_is_below(h, true);
+	action_decoder_release(h->d);
+	assert_cwd_is_below(h, false);
+	decode_openat(h, AT, put_path(h, "/sub/file"), O_RDONLY);
+	(void)decode_call(h, __NR_listen, 0, 0);
+	assert_cwd_is_below(h, false);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
@@ -184,6 +210,7 @@ int main(void)
 		T(test_pin_of_a_missing_way_says_why),
 		T(test_pin_stays_where_it_was_when_the_directory_moves),
 		T(test_pins_are_closed_with_the_action),
+		T(test_directories_are_let_go_of_with_the_action),
 		T(test_open_path_is_left_to_the_kernel_and_openat2_is_not_there),
 	};
 

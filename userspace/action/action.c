@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -52,6 +53,8 @@ int action_decoder_new_source(const struct action_decoder_config *config,
 		(size_t)snprintf(d->self_name, sizeof(d->self_name), "/%d", (int)d->self);
 	d->self_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = d->self_fds < 0 ? -errno : rights_init(&d->rights);
+	d->rights.may_stay = config->has_thread;
+	d->has_own_cwd = config->has_thread && unshare(CLONE_FS) == 0;
 	if (r < 0) {
 		action_decoder_free(d);
 		return r;
@@ -82,6 +85,11 @@ void action_decoder_release(struct action_decoder *d)
 {
 	while (d->n_pinned)
 		(void)fd_close(d->pinned[--d->n_pinned]);
+	if (!d->is_elsewhere)
+		return;
+	if (fchdir(d->self_fds) < 0)
+		abort(); /* our own, and always there */
+	d->is_elsewhere = false;
 }
 
 int act_own(struct decode *c, int fd)
@@ -247,8 +255,13 @@ static int decode_who(struct decode *c)
 
 static int decode_target(struct decode *c, bool is_native)
 {
-	int r = decode_who(c);
+	int r;
 
+	/* The others do not know what may be on: see decode.leaves_rights. */
+	if (!is_native || !c->row ||
+	    (c->row->shape != SHAPE_OPEN && c->row->shape != SHAPE_OPENAT2))
+		(void)rights_settle();
+	r = decode_who(c);
 	if (r)
 		return r;
 	/* Not to be had: rules that look at it know what to make of that. */

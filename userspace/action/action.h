@@ -173,6 +173,9 @@ struct action_decoder_config {
 	/* Besides it, who guards the session: action.hits_guard. 0: none. */
 	pid_t guards[ACTION_MAX_GUARDS];
 	int listener; /* borrowed: for SECCOMP_IOCTL_NOTIF_ID_VALID after each read */
+	/* The thread does nothing else: its working directory is the decoder's to change, and
+	 * capabilities may stay laid down from one call to the next (rights_leave_on()). */
+	bool has_thread;
 };
 
 int action_decoder_new(const struct action_decoder_config *config,

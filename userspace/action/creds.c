@@ -139,6 +139,7 @@ static int look_at_userns(struct decode *c, struct act_creds *creds)
 
 static int look(struct decode *c, struct act_creds *ret)
 {
+	/* Which settles: what is read of this thread is its own. */
 	_cleanup_(fd_closep) int fd = target_open(c, "status", O_RDONLY);
 	_cleanup_(fd_closep) int own = -1;
 	struct act_creds mine = {};

@@ -88,6 +88,8 @@ struct action_decoder {
 	int self_fds;       /* /proc/self/fd */
 	char self_name[16]; /* "/PID" of this process */
 	size_t self_name_len;
+	bool has_own_cwd;  /* the working directory is this thread's alone */
+	bool is_elsewhere; /* and is now one of the agent's */
 	bool has_foreign_roots;
 	bool has_capabilities;   /* this process: then its tasks' rights may differ */
 	struct rights rights;    /* of this thread */
@@ -106,6 +108,9 @@ struct decode {
 	struct target *t;
 	struct action *a;
 	bool is_new_target; /* looked at in full for this notification */
+	/* An open that only reads: what of our own rights it needs it says so (rights_settle()), so
+	 * the agent's may stay on. */
+	bool leaves_rights;
 };
 
 static inline int decode_fail(enum action_error e)
@@ -209,6 +214,8 @@ int resolve_fd(struct decode *c, int fd, struct look look, struct resolved *ret)
 /* The name of a descriptor of ours. -ACTION_TOO_LONG: it has more than ACTION_PATH_MAX bytes and
  * could not be found otherwise. */
 int resolve_text(struct decode *c, int fd, struct bytes *ret);
+/* The same of what probably is a directory, for less. */
+int resolve_directory_text(struct decode *c, int fd, struct bytes *ret);
 /* The same as the kernel says it, or not: -ACTION_TOO_LONG. */
 int resolve_link(struct decode *c, int fd, struct bytes *ret);
 /* deep.c: the name of a directory for which the kernel has none because it is too long. */

@@ -32,6 +32,11 @@ static bool reads(int flags)
 	return (flags & O_ACCMODE) != O_WRONLY;
 }
 
+static bool may_change(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC | TMPFILE_BIT));
+}
+
 /* Adds the steps, the strongest first: that one is what the action is called. */
 static int add_steps(struct decode *c, int flags, bool exists, struct bytes path)
 {
@@ -110,6 +115,9 @@ static int decode_flags(struct decode *c, struct act_open o)
 	r = check_flags(&o);
 	if (r)
 		return r;
+	c->leaves_rights = c->d->rights.may_stay && !may_change(flags);
+	if (!c->leaves_rights)
+		(void)rights_settle();
 	r = target_read_string(c, decode_arg(c, c->row->path), ACTION_PATH_MAX, ENAMETOOLONG,
 			       &a->asked);
 	if (r)

@@ -80,6 +80,7 @@ bool hidden_is(struct decode *c, pid_t pid)
 
 	if (pid <= 0 || !h || atomic_load(&h->n_taken) == 0)
 		return false;
+	(void)rights_settle();
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	/* What we may not look at the kernel keeps from the target, too. */
 	return stat(path, &st) == 0 && is_noted(h, &st) && !is_own_thread(c, pid);

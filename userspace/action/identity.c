@@ -185,6 +185,7 @@ void action_identify(struct action_decoder *d, struct action *a, struct action_i
 		a->argv_bytes_total,
 	};
 
+	(void)rights_settle();
 	*ret = (struct action_identity){};
 	add_numbers(ret, numbers, ARRAY_SIZE(numbers));
 	add_string(ret, a->exe);

@@ -46,7 +46,7 @@ int pin_entry(struct decode *c, int *parent, struct bytes name, int *object, boo
 	struct bytes text, copy;
 	int r;
 
-	r = resolve_text(c, *parent, &text);
+	r = resolve_directory_text(c, *parent, &text);
 	if (r)
 		return r;
 	r = resolve_lexical(c, text, name, &ret->path);

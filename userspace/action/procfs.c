@@ -142,6 +142,7 @@ static bool is_outside(const struct decode *c, int process, struct bytes text)
 	uint64_t number;
 	int r;
 
+	(void)rights_settle();
 	if (parse_u64(bytes_base_name(text), INT32_MAX, &number) < 0 || number == 0 ||
 	    (pid_t)number == c->t->tgid || !is_our_number(c, process, (pid_t)number))
 		return false;

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 
 #include "action/decode.h"
 #include "base/io.h"
@@ -56,13 +57,50 @@ int resolve_link(struct decode *c, int fd, struct bytes *ret)
 	return 0;
 }
 
+/*
+ * The name of a directory by making it the thread's own: getcwd(2) costs half of what the link in
+ * /proc/self/fd does, for which the kernel first looks up the descriptor's file there. Nothing is
+ * kept by it: the directory is let go of with the call's descriptors (action_decoder_release()), or
+ * nobody could unmount what it is on.
+ * Return: whether it has a name that our root knows; what does not is left to the link.
+ */
+static bool name_directory(struct decode *c, int fd, struct bytes *ret)
+{
+	char *buf;
+	long n;
+
+	if (!c->d->has_own_cwd || fchdir(fd) < 0)
+		return false;
+	c->d->is_elsewhere = true;
+	buf = arena_alloc(&c->d->arena, ACTION_PATH_MAX + 1);
+	/* The C library's would look for a name by itself where the kernel has none. */
+	n = buf ? syscall(SYS_getcwd, buf, ACTION_PATH_MAX) : -1;
+	if (n > 1 && buf[0] == '/') {
+		arena_trim(&c->d->arena, buf, (size_t)n);
+		*ret = (struct bytes){.p = buf, .len = (size_t)n - 1};
+		return true;
+	}
+	if (buf)
+		arena_trim(&c->d->arena, buf, 0);
+	return false;
+}
+
 int resolve_text(struct decode *c, int fd, struct bytes *ret)
 {
 	int r = resolve_link(c, fd, ret);
 
+	if (r < 0 || c->d->has_foreign_roots)
+		(void)rights_settle();
 	if (r == decode_fail(ACTION_TOO_LONG))
 		r = deep_name(c, fd, ret);
 	return r == 0 && c->d->has_foreign_roots ? home_name(c, fd, ret) : r;
+}
+
+int resolve_directory_text(struct decode *c, int fd, struct bytes *ret)
+{
+	if (!c->d->has_foreign_roots && name_directory(c, fd, ret))
+		return 0;
+	return resolve_text(c, fd, ret);
 }
 
 int resolve_lexical(struct decode *c, struct bytes base, struct bytes path, struct bytes *ret)
@@ -149,6 +187,8 @@ static bool is_guard_task(const struct decode *c, pid_t number)
 {
 	const pid_t guards[] = {c->d->self, c->d->config.guards[0], c->d->config.guards[1]};
 	char path[64];
+
+	(void)rights_settle();
 
 	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
 		if (guards[i] <= 0)
@@ -251,7 +291,7 @@ static int resolve_missing(struct decode *c, int base, struct bytes path, struct
 	if (!(look.flags & LOOK_NAME_ONLY) &&
 	    (readlinkat(parent, last, &one, 1) >= 0 || errno != ENOENT))
 		return RESOLVE_UNDECIDED;
-	r = resolve_text(c, parent, &text);
+	r = resolve_directory_text(c, parent, &text);
 	if (r)
 		return r;
 	if (resolve_names_us(c, text))
@@ -351,5 +391,6 @@ int resolve_path(struct decode *c, int dirfd, struct bytes path, struct look loo
 		if (has_base && base < 0)
 			return r;
 	}
+	(void)rights_settle();
 	return walk_path(c, base, path, look, ret);
 }

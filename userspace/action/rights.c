@@ -4,6 +4,10 @@
 
 #include "action/rights.h"
 
+/* Like what it tells of, the kernel's credentials, it is of the thread and not of a struct rights:
+ * a thread may have several of those. NULL: nothing stayed on. */
+static _Thread_local const struct rights *left;
+
 static int get_caps(uint64_t *ret_effective, uint64_t *ret_permitted)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -78,6 +82,8 @@ int rights_init(struct rights *o)
 
 void rights_fini(struct rights *o)
 {
+	if (left == o)
+		(void)rights_settle();
 	free(o->groups);
 	o->groups = NULL;
 }
@@ -102,12 +108,33 @@ static int take_on(struct rights *o, const struct act_creds *from, const struct 
 	return set_caps(o, to->cap_effective & o->permitted);
 }
 
+static bool has_own_ids(const struct rights *o, const struct act_creds *creds)
+{
+	return o->own.fsuid == creds->fsuid && o->own.fsgid == creds->fsgid &&
+	       has_groups(&o->own, creds);
+}
+
 int rights_take(struct rights *o, const struct act_creds *creds)
 {
-	if (!creds->differs)
+	const uint64_t wanted = creds->cap_effective & o->permitted;
+	int r;
+
+	if (!creds->differs) {
+		(void)rights_settle();
 		return 0;
+	}
+	if (left && left->taken == wanted && has_own_ids(o, creds)) {
+		left = NULL;
+		o->taken = wanted;
+		o->is_taken = o->is_whole = true;
+		return 0;
+	}
+	(void)rights_settle();
 	o->is_taken = true;
-	return take_on(o, &o->own, creds);
+	o->taken = wanted;
+	r = take_on(o, &o->own, creds);
+	o->is_whole = r == 0;
+	return r;
 }
 
 /* Of the capabilities, walking asks for these (generic_permission() in fs/namei.c), and the first
@@ -118,8 +145,7 @@ bool rights_walk_alike(const struct rights *o, const struct act_creds *creds)
 	const uint64_t search = UINT64_C(1) << CAP_DAC_READ_SEARCH;
 	uint64_t ours = o->own.cap_effective, theirs = creds->cap_effective;
 
-	return o->own.fsuid == creds->fsuid && o->own.fsgid == creds->fsgid &&
-	       has_groups(&o->own, creds) &&
+	return has_own_ids(o, creds) &&
 	       (ours & theirs & override || ((ours ^ theirs) & (override | search)) == 0);
 }
 
@@ -147,6 +173,7 @@ int rights_identify(struct rights *o, const struct act_creds *creds)
 
 void rights_give_back(struct rights *o)
 {
+	(void)rights_settle();
 	if (!o->is_taken)
 		return;
 	o->is_taken = false;
@@ -167,4 +194,25 @@ void rights_give_back(struct rights *o)
 	if (o->has_groups && set_groups(o->own.groups, o->own.n_groups) < 0)
 		abort();
 	o->has_groups = false;
+}
+
+void rights_leave_on(struct rights *o)
+{
+	if (!o->is_taken || !o->is_whole || !o->may_stay || o->has_ids || o->has_groups ||
+	    o->is_identified) {
+		rights_give_back(o);
+		return;
+	}
+	o->is_taken = false;
+	left = o;
+}
+
+bool rights_settle(void)
+{
+	if (!left)
+		return false;
+	if (set_caps(left, left->own.cap_effective) < 0)
+		abort();
+	left = NULL;
+	return true;
 }

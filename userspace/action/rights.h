@@ -21,6 +21,9 @@ struct rights {
 	bool has_ids;       /* so are their file system IDs */
 	bool has_groups;    /* so are their groups */
 	bool is_identified; /* the effective IDs are the agent's, too */
+	bool may_stay;      /* set by the owner: rights_leave_on() may leave something on */
+	bool is_whole;      /* all that was wanted is on */
+	uint64_t taken;     /* the capabilities that are on, then */
 };
 
 /* What the calling thread has, and every thread that begins like it. Return: 0, -errno. */
@@ -44,3 +47,14 @@ bool rights_walk_alike(const struct rights *o, const struct act_creds *creds);
 int rights_identify(struct rights *o, const struct act_creds *creds) _must_check_;
 /* Aborts when it cannot: with less, a receiver would fail calls for no reason. */
 void rights_give_back(struct rights *o);
+/*
+ * Instead of rights_give_back(), in a thread that makes call after call for agents: where only
+ * capabilities were taken on, they stay on, until rights_take() wants others or somebody needs the
+ * thread's own. Each change makes the kernel build new credentials; two of them cost more than the
+ * open of a file. What stays on is less than what the thread has, never more. Nobody else's IDs
+ * stay: with those even the agent's memory could not be read.
+ */
+void rights_leave_on(struct rights *o);
+/* Lays down what stayed on in the calling thread: before anything that takes its own rights.
+ * Return: whether anything was on, so that what was refused may be tried again. */
+bool rights_settle(void);

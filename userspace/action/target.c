@@ -38,6 +38,8 @@ static ssize_t kernel_read_memory(void *ctx, pid_t tid, uint64_t address, void *
 
 	(void)ctx;
 	n = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+	if (n < 0 && errno == EPERM && rights_settle())
+		n = process_vm_readv(tid, &local, 1, &remote, 1, 0);
 	return n < 0 ? -errno : n;
 }
 
@@ -116,14 +118,21 @@ static int open_with_room(struct decode *c, int dirfd, const char *path, int fla
 	return fd < 0 ? -errno : fd;
 }
 
-int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve)
+/* With the agent's rights, with which @end then ends. */
+static int open_as_agent(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve,
+			 void (*end)(struct rights *))
 {
 	int fd = rights_take(&c->d->rights, &c->a->act.creds);
 
 	if (fd == 0)
 		fd = open_with_room(c, dirfd, path, flags, resolve);
-	rights_give_back(&c->d->rights);
+	end(&c->d->rights);
 	return fd;
+}
+
+int target_open_at(struct decode *c, int dirfd, const char *path, int flags, uint64_t resolve)
+{
+	return open_as_agent(c, dirfd, path, flags, resolve, rights_give_back);
 }
 
 int target_walk_at(struct decode *c, int dirfd, const char *path, uint64_t resolve)
@@ -134,6 +143,8 @@ int target_walk_at(struct decode *c, int dirfd, const char *path, uint64_t resol
 
 	if (!c->a->act.creds.differs || !rights_walk_alike(&c->d->rights, &c->a->act.creds))
 		return target_open_at(c, dirfd, path, flags, resolve);
+	if (c->leaves_rights)
+		return open_as_agent(c, dirfd, path, flags, resolve, rights_leave_on);
 	fd = open_with_room(c, dirfd, path, flags, resolve);
 	/* Procfs asks for more than other file systems: see rights_walk_alike(). */
 	if (fd < 0 || (fstatfs(fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC))
@@ -149,6 +160,7 @@ static int target_place(struct decode *c, const char *name, char buf[static PROC
 {
 	struct target *t = c->t;
 
+	(void)rights_settle();
 	if (t->dir < 0 && t->n_looks++ >= TARGET_LOOKS_BY_NAME)
 		t->dir = MAX(c->d->source.open_proc(c->d->source.ctx, t->tid),
 			     -1); /* by name goes on to work */
@@ -304,6 +316,8 @@ int target_take_fd(struct decode *c, int fd)
 		if (c->t->pidfd < 0)
 			return c->t->pidfd;
 		copy = (int)syscall(SYS_pidfd_getfd, c->t->pidfd, fd, 0);
+		if (copy < 0 && errno == EPERM && rights_settle())
+			copy = (int)syscall(SYS_pidfd_getfd, c->t->pidfd, fd, 0);
 		if (copy >= 0 || errno != ESRCH)
 			break;
 		/* What was kept is of an earlier task with the same id. */
@@ -345,6 +359,7 @@ static int load(struct decode *c, pid_t tid)
 	int dir = -1;
 	int r;
 
+	(void)rights_settle();
 	drop_slot(d, slot);
 	if (!d->source.has_proc_paths) {
 		dir = d->source.open_proc(d->source.ctx, tid);

@@ -17,6 +17,7 @@ int behalf_new(const struct behalf_config *config, struct behalf **ret)
 	b->config = *config;
 	b->self_fds = openat(config->proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = b->self_fds < 0 ? -errno : rights_init(&b->rights);
+	b->rights.may_stay = config->has_thread;
 	if (r < 0) {
 		behalf_free(b);
 		return r;
@@ -57,7 +58,10 @@ int behalf_call(struct behalf *b, const struct action *a, behalf_fn *fn, void *a
 	r = rights_take(&b->rights, &a->act.creds);
 	if (r == 0)
 		r = fn(b, a, arg);
-	rights_give_back(&b->rights);
+	if (a->act.kind == ACT_OPEN)
+		rights_leave_on(&b->rights);
+	else
+		rights_give_back(&b->rights);
 	return r;
 }
 

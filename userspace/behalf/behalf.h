@@ -33,6 +33,7 @@ struct behalf_config {
 	int listener; /* borrowed; to ask whether the call is still waiting before anything takes
 			 effect */
 	int proc;     /* borrowed: O_PATH of our /proc */
+	bool has_thread; /* as action_decoder_config.has_thread */
 	/* Borrowed: which task put itself under Landlock. */
 	struct domains *domains;
 	struct names_config *names; /* borrowed; NULL: questions go where they go */

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 
+#include "action/rights.h"
+
 #include "behalf/domain.h"
 #include "behalf/domains.h"
 #include "behalf/proc.h"
@@ -396,6 +398,7 @@ int domains_get(struct domains *t, const struct action *a, struct domain **ret)
 	*ret = NULL;
 	if (atomic_load(&t->n) == 0)
 		return 0;
+	(void)rights_settle();
 	pthread_mutex_lock(&t->lock);
 	if (clock_monotonic_ns() - t->looked_ns > LOOK_NS)
 		end_unused(t);

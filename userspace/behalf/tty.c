@@ -27,8 +27,10 @@ bool behalf_is_tty(const struct act_pin *pin)
 {
 	struct stat st;
 
-	return strcmp(pin->name.p, "tty") == 0 &&
-	       fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (strcmp(pin->name.p, "tty") != 0)
+		return false;
+	(void)rights_settle();
+	return fstatat(pin->parent, pin->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISCHR(st.st_mode) && st.st_rdev == makedev(TTY_AUX_MAJOR, 0);
 }
 

@@ -49,6 +49,7 @@ bool behalf_is_in_userns(const struct behalf *b, pid_t tid)
 {
 	char who[16], ours[64], theirs[64];
 
+	(void)rights_settle();
 	(void)snprintf(who, sizeof(who), "%d", (int)tid);
 	return read_userns(b, "self", ours) && read_userns(b, who, theirs) && !streq(ours, theirs);
 }

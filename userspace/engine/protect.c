@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 
+#include "action/rights.h"
 #include "action/steps.h"
 
 #include "engine/protect.h"
@@ -249,6 +250,7 @@ static bool pins_own_object(const struct protect *p, const struct act_pin *pin)
 {
 	struct stat st;
 
+	(void)rights_settle();
 	if (pin->object >= 0 && fstat(pin->object, &st) == 0 &&
 	    (is_own_object(p, &st) ||
 	     (has_log_mode(&st) && begins_as_log(fcntl(pin->object, F_DUPFD_CLOEXEC, 0)))))

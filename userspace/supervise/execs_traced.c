@@ -13,6 +13,8 @@
 #include "base/io.h"
 #include "base/strbuf.h"
 
+#include "action/rights.h"
+
 #include "supervise/execs_private.h"
 
 #define STATUS_MAX_BYTES 8192
@@ -173,6 +175,7 @@ bool execs_traced_is_changed(struct execs_traced *t, const struct action *a)
 
 	if (atomic_load_explicit(&t->n, memory_order_relaxed) == 0)
 		return false;
+	(void)rights_settle();
 	(void)pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < EXECS_TRACED_MAX; i++) {
 		struct execs_traced_one *o = &t->all[i];

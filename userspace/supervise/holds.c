@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 
+#include "action/rights.h"
+
 #include "supervise/supervise_private.h"
 
 /*
@@ -138,6 +140,7 @@ int supervise_interrupt_errno(pid_t tid)
 {
 	struct signal_state s;
 
+	(void)rights_settle();
 	if (!read_signal_state(tid, &s))
 		return EINTR;
 	if (deliverable_signals(&s) &&

@@ -89,6 +89,7 @@ void *supervise_context_new(void *supervise)
 		.supervisor = s->config.engine.supervisor,
 		.guards = {s->config.engine.launcher, s->config.engine.keeper},
 		.listener = s->config.listener,
+		.has_thread = true,
 		.epoch = &s->epoch,
 		.home = s->home,
 		.hidden = &s->hidden,
@@ -100,6 +101,7 @@ void *supervise_context_new(void *supervise)
 	};
 	const struct behalf_config behalf = {
 		.listener = s->config.listener,
+		.has_thread = true,
 		.proc = s->proc,
 		.domains = s->domains,
 		.names = s->config.names,
