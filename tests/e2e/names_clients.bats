@@ -4,6 +4,7 @@
 
 setup() {
 	load helpers/common
+	load helpers/downloads
 	load helpers/names
 	names_setup
 	mkdir "$T/www"
@@ -23,21 +24,10 @@ teardown() {
 
 @test "npm install by name, and nothing by another one" {
 	skip_without npm node
-	mkdir -p "$T/package" "$T/project-npm"
-	echo '{"name": "left", "version": "1.2.0", "main": "index.js"}' >"$T/package/package.json"
-	echo 'module.exports = (s, n) => s.padStart(n, "-");' >"$T/package/index.js"
-	tar -czf "$T/www/left-1.2.0.tgz" -C "$T" package
-	cat >"$T/www/left" <<-EOF
-		{"name": "left", "dist-tags": {"latest": "1.2.0"}, "versions": {"1.2.0": {"name": "left", "version": "1.2.0",
-		"dist": {"tarball": "http://npm.good.example/left-1.2.0.tgz",
-		"integrity": "sha512-$(openssl dgst -sha512 -binary "$T/www/left-1.2.0.tgz" | base64 -w0)"}}}}
-	EOF
-	export npm_config_cache=$T/npm-cache npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false npm_config_fetch_retries=0
-	cd "$T/project-npm"
-	npm init -y >/dev/null
+	npm_project http://npm.good.example
 	run hf_world npm install --registry http://npm.good.example/ left
 	assert_success
-	assert_equal "$(node -e 'console.log(require("left")("x", 5))')" ----x
+	assert_npm_installed
 	session_ended
 	log_has '.op == "connect" and .domains == ["npm.good.example"] and .rule == "good"'
 	run hf_world npm install --registry http://other.good.example/ --prefer-online left
@@ -47,23 +37,10 @@ teardown() {
 
 @test "apt-get update and download by name, SRV records included" {
 	skip_without apt-get dpkg-deb
-	mkdir -p "$T/www/deb" "$T/build/DEBIAN" "$T/apt/etc/apt.conf.d" "$T/apt/etc/preferences.d" "$T/apt/state/lists/partial" "$T/apt/cache/archives/partial"
-	printf 'Package: hf-hello\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' >"$T/build/DEBIAN/control"
-	dpkg-deb -b "$T/build" "$T/www/deb/hf-hello_1_all.deb" >/dev/null
-	(
-		cat "$T/build/DEBIAN/control"
-		echo "Filename: ./hf-hello_1_all.deb"
-		echo "Size: $(stat -c %s "$T/www/deb/hf-hello_1_all.deb")"
-		echo "SHA256: $(sha256sum <"$T/www/deb/hf-hello_1_all.deb" | cut -d' ' -f1)"
-	) >"$T/www/deb/Packages"
-	echo "deb [trusted=yes] http://deb.good.example/deb ./" >"$T/apt/etc/sources.list"
-	: >"$T/apt/status"
-	local options=(-o Dir::Etc="$T/apt/etc" -o Dir::State="$T/apt/state" -o Dir::State::status="$T/apt/status" -o Dir::Cache="$T/apt/cache"
-		-o APT::Sandbox::User=root -o Acquire::Retries=0 -o Acquire::Languages=none)
-	cd "$T/apt"
-	run hf_world bash -c 'apt-get "$@" update && apt-get "$@" download hf-hello' - "${options[@]}"
+	apt_project http://deb.good.example/deb
+	run hf_world bash -c 'apt-get "$@" update && apt-get "$@" download hf-hello' - "${APT_OPTIONS[@]}"
 	assert_success
-	cmp "$T/www/deb/hf-hello_1_all.deb" "$T/apt/hf-hello_1_all.deb"
+	assert_apt_downloaded
 	session_ended
 	log_has '.op == "resolve" and .asked == "SRV" and .object == "_http._tcp.deb.good.example" and .verdict == "allow" or .op == "connect" and .domains == ["deb.good.example"]'
 }
@@ -116,6 +93,28 @@ teardown() {
 	done
 }
 
+# Of Debian's programs a small one that asks by Go's resolver if it is told to, and says so.
+@test "Go's resolver and Go's HTTP" {
+	skip_without gron
+	echo '{"greeting": "hello"}' >"$T/www/j"
+	cat >"$T/agent" <<-'EOF'
+		export GODEBUG=netdns=go+2
+		for name in good.example bad.example; do
+			gron -m "http://$name/j" 2>&1
+		done
+	EOF
+	for how in hf_world hf_contained; do
+		run "$how" bash "$T/agent"
+		assert_line --partial "hostLookupOrder(good.example) = files,dns"
+		assert_line 'json.greeting = "hello";'
+		assert_output --partial "lookup bad.example on 203.0.113.53:53: no such host"
+		session_ended
+		log_has '.op == "resolve" and .object == "bad.example" and .verdict == "deny" and (.exe | endswith("/gron"))'
+		log_has '.op == "connect" and .domains == ["good.example"] and .rule == "good" and (.exe | endswith("/gron"))'
+		rm "$LOG"
+	done
+}
+
 # Opt-in: the compiler is large, and it takes half a minute.
 @test "Go's resolver, in a static program" {
 	[[ -n ${E2E_GO:-} ]] || skip "opt-in: E2E_GO=1, with Go installed"
@@ -124,7 +123,7 @@ teardown() {
 	run hf_world "$T/lookup-go" good.example bad.example
 	assert_output "198.51.100.1 198.51.100.1:80
 no such host"
-	run world "$HF_HELPERS/with" -u "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$T/lookup-go" good.example bad.example
+	run hf_contained "$T/lookup-go" good.example bad.example
 	assert_output "198.51.100.1 198.51.100.1:80
 no such host"
 }

@@ -14,11 +14,6 @@ teardown() {
 	hf_teardown
 }
 
-# Where no namespace can be made, as in most containers.
-hf_contained() {
-	world "$HF_HELPERS/with" -u "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
-}
-
 @test "where no namespace can be had, questions are led to loopback" {
 	run hf_contained curl -sS -m 10 http://good.example/x
 	assert_success

@@ -5,6 +5,7 @@
 
 setup() {
 	load helpers/common
+	load helpers/downloads
 	hf_setup
 	export T HELPERS HF_HELPERS REPO
 	policy need < <(
@@ -244,13 +245,6 @@ transparent() {
 	echo 'node "$T/work.js"' >"$T/script"
 	transparent "$T/script"
 	grep -qx 'hello /x' "$T/native.out"
-}
-
-# npm_package NAME VERSION BODY [DEPENDENCIES]
-npm_package() {
-	mkdir -p "$T/packages/$1"
-	printf '{"name": "%s", "version": "%s", "main": "index.js", "dependencies": {%s}}\n' "$1" "$2" "${4-}" >"$T/packages/$1/package.json"
-	echo "$3" >"$T/packages/$1/index.js"
 }
 
 # npm_works SCRIPT: what every npm test does around its own lines.

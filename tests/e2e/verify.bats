@@ -7,12 +7,7 @@ setup() {
 	load helpers/common
 	load helpers/look
 	look_setup
-	policy names <<EOF
-default: {tool: allow, path: allow, network: deny, unix: allow, resolve: allow}
-rules:
-  - {name: local, match: {address: [127.0.0.1], protocol: udp}, action: allow}
-  - {name: good, match: {domain: [good.example, "*.good.example"], verify: sni}, action: allow}
-EOF
+	policy_verified
 }
 
 teardown() {

@@ -5,15 +5,11 @@
 
 setup() {
 	load helpers/common
+	load helpers/downloads
 	load helpers/look
 	look_setup
-	mkdir -p "$T/www"
-	policy names <<EOF
-default: {tool: allow, path: allow, network: deny, unix: allow}
-rules:
-  - {name: local, match: {address: [127.0.0.1], protocol: udp}, action: allow}
-  - {name: good, match: {domain: [good.example, "*.good.example"], verify: sni}, action: allow}
-EOF
+	mkdir "$T/www"
+	policy_verified
 }
 
 teardown() {
@@ -28,53 +24,26 @@ said() {
 
 @test "npm install over TLS" {
 	skip_without npm node
-	mkdir -p "$T/package" "$T/project-npm"
-	echo '{"name": "left", "version": "1.2.0", "main": "index.js"}' >"$T/package/package.json"
-	echo 'module.exports = (s, n) => s.padStart(n, "-");' >"$T/package/index.js"
-	tar -czf "$T/www/left-1.2.0.tgz" -C "$T" package
-	cat >"$T/www/left" <<-EOF
-		{"name": "left", "dist-tags": {"latest": "1.2.0"}, "versions": {"1.2.0": {"name": "left", "version": "1.2.0",
-		"dist": {"tarball": "https://npm.good.example/left-1.2.0.tgz",
-		"integrity": "sha512-$(openssl dgst -sha512 -binary "$T/www/left-1.2.0.tgz" | base64 -w0)"}}}}
-	EOF
-	export npm_config_cache=$T/npm-cache npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false npm_config_fetch_retries=0
+	npm_project https://npm.good.example
 	export npm_config_cafile=$T/cert.pem
-	cd "$T/project-npm"
-	npm init -y >/dev/null
 	run hf_world npm install --registry https://npm.good.example/ left
 	assert_success
-	assert_equal "$(node -e 'console.log(require("left")("x", 5))')" ----x
+	assert_npm_installed
 	said npm.good.example
 }
 
 @test "apt-get update and download over TLS" {
 	skip_without apt-get dpkg-deb
-	mkdir -p "$T/www/deb" "$T/build/DEBIAN" "$T/apt/etc/apt.conf.d" "$T/apt/etc/preferences.d" "$T/apt/state/lists/partial" "$T/apt/cache/archives/partial"
-	printf 'Package: hf-hello\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' >"$T/build/DEBIAN/control"
-	dpkg-deb -b "$T/build" "$T/www/deb/hf-hello_1_all.deb" >/dev/null
-	(
-		cat "$T/build/DEBIAN/control"
-		echo "Filename: ./hf-hello_1_all.deb"
-		echo "Size: $(stat -c %s "$T/www/deb/hf-hello_1_all.deb")"
-		echo "SHA256: $(sha256sum <"$T/www/deb/hf-hello_1_all.deb" | cut -d' ' -f1)"
-	) >"$T/www/deb/Packages"
-	echo "deb [trusted=yes] https://deb.good.example/deb ./" >"$T/apt/etc/sources.list"
-	: >"$T/apt/status"
-	local options=(-o Dir::Etc="$T/apt/etc" -o Dir::State="$T/apt/state" -o Dir::State::status="$T/apt/status" -o Dir::Cache="$T/apt/cache"
-		-o APT::Sandbox::User=root -o Acquire::Retries=0 -o Acquire::Languages=none -o Acquire::https::CAInfo="$T/cert.pem")
-	cd "$T/apt"
-	run hf_world bash -c 'apt-get "$@" update && apt-get "$@" download hf-hello' - "${options[@]}"
+	apt_project https://deb.good.example/deb
+	run hf_world bash -c 'apt-get "$@" update && apt-get "$@" download hf-hello' - "${APT_OPTIONS[@]}"
 	assert_success
-	cmp "$T/www/deb/hf-hello_1_all.deb" "$T/apt/hf-hello_1_all.deb"
+	assert_apt_downloaded
 	said deb.good.example
 }
 
 @test "git clone over TLS" {
 	skip_without git
-	git init -q "$T/tree"
-	git -C "$T/tree" -c user.name=x -c user.email=x@example.org commit -q --allow-empty -m first
-	git clone -q --bare "$T/tree" "$T/www/r.git"
-	git -C "$T/www/r.git" update-server-info
+	git_repository "$T/www/r.git"
 	run hf_world env GIT_SSL_CAINFO="$T/cert.pem" git clone -q https://good.example/r.git "$T/clone"
 	assert_success
 	assert_equal "$(git -C "$T/clone" log --format=%s)" first
@@ -125,6 +94,24 @@ said() {
 	log_has '.op == "connect" and .layer == "sni" and .verdict == "deny" and .asked == "evil.example"'
 }
 
+# One of Debian's programs (names_clients.bats).
+@test "Go's own TLS" {
+	skip_without gron
+	echo '{"greeting": "hello"}' >"$T/www/j"
+	cat >"$T/agent" <<-'EOF'
+		export GODEBUG=netdns=go SSL_CERT_FILE=$1/cert.pem
+		gron -m https://api.good.example/j
+		gron -m https://evil.example/j
+	EOF
+	for how in hf_world hf_contained; do
+		run "$how" bash "$T/agent" "$T"
+		assert_line 'json.greeting = "hello";'
+		assert_line --partial '"https://evil.example/j": dial tcp 198.51.100.2:443: connect: permission denied'
+		said api.good.example
+		rm "$LOG"
+	done
+}
+
 # Opt-in: the compiler is large and nothing else here needs it, and it takes half a minute.
 @test "Go's own TLS and HTTP/2, in a static program" {
 	[[ -n ${E2E_GO:-} ]] || skip "opt-in: E2E_GO=1, with Go installed"
@@ -136,6 +123,6 @@ said() {
 	assert_output "HTTP/1.1 GET good.example/x 0
 HTTP/2.0 2.0 api.good.example api.good.example:8443
 failed"
-	run world "$HF_HELPERS/with" -u "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$T/fetch" "$T/cert.pem" https://good.example/x
+	run hf_contained "$T/fetch" "$T/cert.pem" https://good.example/x
 	assert_output "HTTP/1.1 GET good.example/x 0"
 }

@@ -19,10 +19,6 @@ teardown() {
 	hf_teardown
 }
 
-hf_contained() {
-	world "$HF_HELPERS/with" -u "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
-}
-
 client_contained() {
 	hf_contained /usr/bin/python3 "$HELPERS/look_client.py" "$T" "$@"
 }

@@ -2,24 +2,20 @@
 # shellcheck shell=bash
 # For tests of what connections say: a network of its own (look_world.bash), and sessions in it. Loaded by verify*.bats.
 
-SPACES=(-n -m)
-if ((EUID)); then
-	SPACES=(-U -r -n -m)
-fi
+load helpers/world
 
 look_setup() {
-	hf_setup
-	skip_without dnsmasq unshare ip curl openssl
-	unshare "${SPACES[@]}" true || skip "no network namespace can be had"
+	world_setup look_world.bash openssl
 }
 
-# world COMMAND...: in a network of its own.
-world() {
-	unshare "${SPACES[@]}" "$HELPERS/look_world.bash" "$T" "$@"
-}
-
-hf_world() {
-	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
+# policy_verified: what is below good.example, by any port, if that is whom it says it is for.
+policy_verified() {
+	policy names <<-EOF
+		default: {tool: allow, path: allow, network: deny, unix: allow, resolve: allow}
+		rules:
+		  - {name: local, match: {address: [127.0.0.1], protocol: udp}, action: allow}
+		  - {name: good, match: {domain: [good.example, "*.good.example"], verify: sni}, action: allow}
+	EOF
 }
 
 client() {

@@ -2,15 +2,10 @@
 # shellcheck shell=bash
 # For tests of names: a network of its own (names_world.bash), and sessions in it. Loaded by names*.bats.
 
-SPACES=(-n -m)
-if ((EUID)); then
-	SPACES=(-U -r -n -m)
-fi
+load helpers/world
 
 names_setup() {
-	hf_setup
-	skip_without dnsmasq unshare ip curl
-	unshare "${SPACES[@]}" true || skip "no network namespace can be had"
+	world_setup names_world.bash
 }
 
 # policy_names <<EOF: what most tests of names go by: what is below good.example, by port 80, and nothing of
@@ -24,13 +19,4 @@ policy_names() {
 		cat
 		echo "  - {name: good, match: {domain: [good.example, '*.good.example'], port: [80]}, action: allow}"
 	)
-}
-
-# world COMMAND...: in a network of its own.
-world() {
-	unshare "${SPACES[@]}" "$HELPERS/names_world.bash" "$T" "$@"
-}
-
-hf_world() {
-	world "$HOLDFAST" run --log "$LOG" --policy "$POLICY" -- "$@"
 }
