@@ -106,9 +106,10 @@ static bool match_one(struct cursor *at, const char *pattern_end, const char *la
 
 bool pyfnmatch(struct bytes pattern, struct bytes text)
 {
-	const char *pattern_end = pattern.p + pattern.len, *text_end = text.p + text.len;
-	const char *last_bracket = pattern.len ? memrchr(pattern.p, ']', pattern.len) : NULL;
-	struct cursor at = {.pattern = pattern.p, .text = text.p};
+	/* What is empty may be NULL, to which not even 0 may be added. */
+	struct cursor at = {.pattern = pattern.p ? pattern.p : "", .text = text.p ? text.p : ""};
+	const char *pattern_end = at.pattern + pattern.len, *text_end = at.text + text.len;
+	const char *last_bracket = memrchr(at.pattern, ']', pattern.len);
 	struct cursor star = {};
 
 	while (at.text < text_end) {
