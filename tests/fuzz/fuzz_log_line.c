@@ -81,6 +81,33 @@ static void check_story(const struct reader_line *line)
 	story_free(story);
 }
 
+/*
+ * Several lines of one log, as an array: who started whom is told by some of them and guessed from
+ * others, in any order. Each process is in the tree once, behind its parent.
+ */
+static void check_lines(const json_t *lines)
+{
+	_cleanup_(proctree_freep) struct proctree *t = proctree_new();
+	json_t *tree;
+
+	assert(t);
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		assert(proctree_add(t, json_array_get(lines, i), true, NULL) == 0);
+	tree = proctree_json(t, PROCTREE_MAX);
+	assert(tree);
+	for (size_t i = 0; i < json_array_size(json_object_get(tree, "list")); i++) {
+		const json_t *p = json_array_get(json_object_get(tree, "list"), i);
+		const json_t *before =
+			i ? json_array_get(json_object_get(tree, "list"), i - 1) : NULL;
+
+		assert(reader_u64(p, "depth") <= (before ? reader_u64(before, "depth") + 1 : 0));
+		assert(json_is_null(json_object_get(p, "parent")) == (reader_u64(p, "depth") == 0));
+		assert(reader_u64(p, "total") == 0 || json_is_integer(json_object_get(p, "ppid")));
+	}
+	check_tree(tree);
+	json_decref(tree);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct show_style style = {};
@@ -90,6 +117,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!line.root)
 		return 0;
+	if (json_is_array(line.root)) {
+		check_lines(line.root);
+		json_decref(line.root);
+		return 0;
+	}
 	(void)clock_parse_rfc3339(reader_word(line.root, "time"), &line.time_ns);
 	show_line(&line, &style, &text);
 	check_text(&text);
