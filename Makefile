@@ -47,7 +47,7 @@ say = $(if $(Q),@printf '  %-4s %s\n' '$(1)' '$@')
 
 MANUALS = $(BUILD)/holdfast.1 $(BUILD)/holdfast-policy.5
 
-LIBS := libseccomp yaml-0.1 libpcre2-8 jansson libsodium libzstd sqlite3 ncursesw
+LIBS := yaml-0.1 libpcre2-8 jansson libsodium libzstd sqlite3 ncursesw
 # Of holdfast-page alone.
 PAGE_LIBS := libmicrohttpd
 # Of the broker's hands, one each.
@@ -180,7 +180,7 @@ $(call objects,$(wildcard userspace/cli/*.c)): $(BUILD)/.prefix
 $(call programs,$(UNIT_TESTS) $(COMPAT) $(BENCHES) $(FUZZERS)): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libholdfast.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
-$(call programs,$(UNIT_TESTS)): private LDLIBS += -lcmocka
+$(call programs,$(UNIT_TESTS)): private LDLIBS += -lcmocka -lseccomp
 # It is the kernel for what it measures, and stands between the parts.
 $(BUILD)/tests/bench/bench_notified: private LDFLAGS += $(addprefix -Wl$(comma)--wrap=,ioctl syscall clock_monotonic_ns \
 	action_decode engine_decide redact_record audit_append behalf_perform)

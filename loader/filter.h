@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The seccomp filter of a session, built from the table by libseccomp and loaded with seccomp(2)
- * itself, because libseccomp 2.5.4 cannot ask for SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (it came
- * with 2.6).
+ * The seccomp filter of a session, built from the table (loader/filter_rules.h) and loaded with
+ * seccomp(2).
  */
 #pragma once
 
@@ -32,10 +31,13 @@ struct filter {
 /*
  * Foreign ABIs (i386 by int 0x80, x32) are trapped too, so that the refusal is recorded; native
  * numbers above trap_highest_known() get ENOSYS in the filter, as an old kernel would answer.
- * Return: 0, -ENOMEM, -EINVAL (libseccomp refused; a programming error).
+ * Return: 0, -ENOMEM; -EINVAL, -E2BIG: a programming error.
  */
 int filter_build(const struct filter_plan *plan, struct filter *ret) _must_check_;
 void filter_fini(struct filter *f);
+struct filter_rules;
+/* What filter_build() makes its program of. Return: 0, -EINVAL. */
+int filter_rules_of(const struct filter_plan *plan, struct filter_rules *ret) _must_check_;
 
 /*
  * Loads @f for the calling thread with a listener; no_new_privs must be set. Async-signal-safe, no

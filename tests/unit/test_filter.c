@@ -18,6 +18,8 @@
 
 #include "loader/filter.h"
 
+#include "tests/unit/bpf_harness.h"
+
 #define X32_BIT 0x40000000
 
 #if defined(__x86_64__)
@@ -35,85 +37,15 @@ static const struct filter_plan plan_no_reads = {.trap_changes = true, .trap_net
 
 static const struct filter_plan plan_hiding = {.trap_changes = true, .trap_hiding = true};
 
-static uint32_t load_word(const struct seccomp_data *d, uint32_t offset)
-{
-	uint32_t w;
-
-	assert_true(offset % 4 == 0 && offset + 4 <= sizeof(*d));
-	memcpy(&w, (const char *)d + offset, sizeof(w));
-	return w;
-}
-
-static bool jump_taken(const struct sock_filter *i, uint32_t a)
-{
-	switch (BPF_OP(i->code)) {
-	case BPF_JEQ:
-		return a == i->k;
-	case BPF_JGT:
-		return a > i->k;
-	case BPF_JGE:
-		return a >= i->k;
-	case BPF_JSET:
-		return (a & i->k) != 0;
-	default:
-		fail_msg("unknown jump %#x", i->code);
-		return false;
-	}
-}
-
-static uint32_t simulate(const struct filter *f, const struct seccomp_data *d)
-{
-	uint32_t a = 0;
-
-	for (size_t pc = 0; pc < f->len; pc++) {
-		const struct sock_filter *i = &f->insns[pc];
-
-		switch (BPF_CLASS(i->code)) {
-		case BPF_LD:
-			a = load_word(d, i->k);
-			break;
-		case BPF_ALU:
-			assert_int_equal(BPF_OP(i->code), BPF_AND);
-			a &= i->k;
-			break;
-		case BPF_JMP:
-			if (BPF_OP(i->code) == BPF_JA)
-				pc += i->k;
-			else
-				pc += jump_taken(i, a) ? i->jt : i->jf;
-			break;
-		case BPF_RET:
-			return i->k;
-		default:
-			fail_msg("unknown instruction %#x", i->code);
-		}
-	}
-	fail_msg("the program runs off its end");
-	return 0;
-}
-
-/* The filter of @plan. Each is built once: libseccomp takes milliseconds, and there are thousands
- * of questions. */
-static const struct filter *filter_of(const struct filter_plan *plan)
-{
-	static struct built {
-		struct filter_plan plan;
-		struct filter filter;
-	} built[4];
-	static size_t n;
-
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(&built[i].plan, plan, sizeof(*plan)) == 0)
-			return &built[i].filter;
-	assert_true(n < ARRAY_SIZE(built));
-	assert_int_equal(filter_build(plan, &built[n].filter), 0);
-	built[n].plan = *plan;
-	return &built[n++].filter;
-}
-
 static uint32_t ask(const struct filter_plan *plan, const struct seccomp_data *d)
 {
-	return simulate(filter_of(plan), d);
+	struct filter f;
+	uint32_t verdict;
+
+	assert_int_equal(filter_build(plan, &f), 0);
+	verdict = bpf_run(f.insns, f.len, d);
+	filter_fini(&f);
+	return verdict;
 }
 
 static uint32_t ask_call(const struct filter_plan *plan, int nr, unsigned int arg, uint64_t value)
@@ -173,9 +105,9 @@ static void test_every_number_follows_the_table(void **state)
 
 		if (row && row->class == TRAP_ABSENT)
 			want = SECCOMP_RET_ERRNO | ENOSYS;
-		if (simulate(&f, &d) != want)
+		if (bpf_run(f.insns, f.len, &d) != want)
 			fail_msg("number %d (%s): got %#x, want %#x", nr,
-				 row ? row->name : "no row", simulate(&f, &d), want);
+				 row ? row->name : "no row", bpf_run(f.insns, f.len, &d), want);
 	}
 	filter_fini(&f);
 }
