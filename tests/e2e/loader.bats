@@ -134,6 +134,22 @@ nothing_is_left() { # PID...
 	[[ ! -e $T/ran && ! -e $T/u/ran ]]
 }
 
+@test "a loader that ends while the session begins: no session where sight was forced, else the plan has none" {
+	skip_unless_root "to be the service"
+	python3 -I "$T/loader_client.py" dies >"$T/out" 2>&1 3>&- &
+	SERVICE=$!
+	wait_for grep -q listens "$T/out"
+	run timeout 60 "$HOLDFAST" run -q --layers sight --policy audit-only --log "$T/a.jsonl" -- touch "$T/ran"
+	assert_equal "$status" 125
+	assert_output --partial "the layer sight was lost while the session began"
+	[[ ! -e $T/ran ]]
+	timeout 60 "$HOLDFAST" run -q --layers auto,-bpf-net,-bpf-lsm --policy audit-only --log "$T/b.jsonl" -- touch "$T/ran"
+	[[ -e $T/ran ]]
+	assert_equal "$(jq -r 'select(.event == "session_start") | .layers[] | select(.class == "sight") | .layer + ": " + .why' "$T/b.jsonl")" \
+		"none: holdfast-loader ended while the session began"
+	assert_equal "$(grep -c "asked to seal" "$T/out")" 2
+}
+
 @test "who listens there and is not root is not asked" {
 	skip_unless_root "to be two users"
 	mkfifo "$T/end"

@@ -299,13 +299,14 @@ static int spawn(struct session *s)
 	filter_fini(&filter);
 	if (r < 0)
 		return explain_spawn(s, r);
-	if (s->sight && sight_seal(s->sight) < 0)
-		session_sight_end(s);
 	s->command = result.pid;
 	s->listener = result.listener;
 	s->exec_status = result.exec_status;
 	s->features.wait_killable = result.wait_killable;
 	s->features.sync_wake_up = features_set_sync_wake_up(s->listener, true);
+	r = session_sight_seal(s);
+	if (r < 0)
+		return fail_errno(s, "the layer sight was lost while the session began", r);
 	(void)launch_send(s->sock, LAUNCH_STARTED, s->command, "%s", "");
 	return check_can_read(s);
 }

@@ -193,6 +193,12 @@ void session_ask_dispatch(struct session *s);
 /* While the session has no other child: has it loaded, if it is wished for. What came of it is in
  * s->parts. */
 void session_sight_init(struct session *s);
+/*
+ * The command has been started, and what is started from here on is none of the session. Before the
+ * plan is recorded: without a loader it has no such layer. Return: 0; -errno: it was forced, and is
+ * lost.
+ */
+int session_sight_seal(struct session *s);
 /* Return: 0, -errno. */
 int session_sight_watch(struct session *s, uint32_t ring, uint32_t loader);
 /* The loader has ended. */

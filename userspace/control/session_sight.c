@@ -33,6 +33,18 @@ void session_sight_init(struct session *s)
 	part->is_there = s->sight != NULL;
 }
 
+int session_sight_seal(struct session *s)
+{
+	int r = s->sight ? sight_seal(s->sight) : 0;
+
+	if (r == 0)
+		return 0;
+	session_sight_end(s);
+	s->plan.parts[LAYER_SIGHT] =
+		(struct plan_part){.why = "holdfast-loader ended while the session began"};
+	return s->plan_config.wishes.forced & LAYER_BIT(LAYER_SIGHT) ? r : 0;
+}
+
 static void add_event(const struct sight_event *e, void *arg)
 {
 	const uint64_t offset_ns = clock_realtime_ns() - clock_monotonic_ns();

@@ -330,9 +330,31 @@ def fake():
         sys.stdin.readline()
 
 
+def dies():
+    """A service that ends when the session's command has been started."""
+    hello = header(HELLO, 220) + bytes(204)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.bind(PATH)
+        s.listen()
+        print("listens", flush=True)
+        for _ in range(2):
+            client, _ = s.accept()
+            client.send(hello)
+            if client.recv(4096)[4:8] != struct.pack("<I", START):
+                sys.exit("it wants something else")
+            fds = []
+            for size in (4 << 20, 1 << 16):  # more than the ring and its counters need
+                fds.append(os.memfd_create("fake"))
+                os.truncate(fds[-1], size)
+            client.sendmsg([header(START + 1, 220) + bytes(204)],
+                           [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+            print("asked to seal" if client.recv(4096)[4:8] == struct.pack("<I", SEAL) else "?", flush=True)
+            client.close()
+
+
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
     if what == "strangers":
         strangers([int(pid) for pid in rest])
     else:
-        {"many": many, "messages": messages, "crowd": crowd, "noise": noise, "fake": fake, "files": files}[what](*map(int, rest))
+        {"many": many, "messages": messages, "crowd": crowd, "noise": noise, "fake": fake, "dies": dies, "files": files}[what](*map(int, rest))
