@@ -283,10 +283,33 @@ static void explain(char reterr_reason[static LAYERS_REASON_MAX], const char *se
 			       r == -ENOENT ? "this build has no holdfast-loader" : strerror(-r));
 }
 
+static int greet(struct layers *layers, char reterr_reason[static LAYERS_REASON_MAX])
+{
+	struct layers_started hello;
+	int r = receive_answer(layers, LAYERS_HELLO, &hello, sizeof(hello), HELLO_MS, NULL, 0);
+
+	return r < 0 ? r : take_error(&hello, reterr_reason);
+}
+
+int layers_try_service(char reterr_reason[static LAYERS_REASON_MAX])
+{
+	const char *named = getenv(LAYERS_SOCKET_VARIABLE);
+	const char *service = named ? named : LAYERS_SOCKET;
+	struct layers layers = {.fd = -1};
+	int r = connect_service(service, &layers);
+
+	*reterr_reason = '\0';
+	if (r == 0)
+		r = greet(&layers, reterr_reason);
+	if (r < 0)
+		explain(reterr_reason, service, r);
+	layers_stop(&layers);
+	return r;
+}
+
 int layers_start(bool is_detached, struct layers *ret, char reterr_reason[static LAYERS_REASON_MAX])
 {
 	const char *service = getenv(LAYERS_SOCKET_VARIABLE);
-	struct layers_started hello;
 	int r;
 
 	*reterr_reason = '\0';
@@ -295,9 +318,7 @@ int layers_start(bool is_detached, struct layers *ret, char reterr_reason[static
 		service = LAYERS_SOCKET;
 	r = service ? connect_service(service, ret) : start_own(is_detached, ret);
 	if (r == 0)
-		r = receive_answer(ret, LAYERS_HELLO, &hello, sizeof(hello), HELLO_MS, NULL, 0);
-	if (r == 0)
-		r = take_error(&hello, reterr_reason);
+		r = greet(ret, reterr_reason);
 	if (r == 0)
 		return 0;
 	explain(reterr_reason, service, r);

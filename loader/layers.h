@@ -185,7 +185,7 @@ struct layers {
 int layers_find(char *ret_path, size_t size);
 
 /* Where the service listens, unless LAYERS_SOCKET_VARIABLE names another place. */
-#define LAYERS_SOCKET          "/run/holdfast/loader.sock"
+#define LAYERS_SOCKET          "/run/holdfast-loader/loader.sock"
 #define LAYERS_SOCKET_VARIABLE "HOLDFAST_LOADER_SOCKET"
 
 /*
@@ -197,6 +197,8 @@ int layers_find(char *ret_path, size_t size);
  */
 int layers_start(bool is_detached, struct layers *ret,
 		 char reterr_reason[static LAYERS_REASON_MAX]);
+/* Whether the service is there and would serve us. Return: as layers_start(). */
+int layers_try_service(char reterr_reason[static LAYERS_REASON_MAX]);
 /* Ends it, or what it does for us, and reaps a child. */
 void layers_stop(struct layers *layers);
 /* Sends @message, with @fd unless that is -1, and waits for an answer of @type and @size into @ret,

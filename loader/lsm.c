@@ -11,7 +11,9 @@
 
 /* Some thousand instructions are verified for each of two dozen programs. */
 #define PATIENCE_MS 30000
-#define LSM_PROBE   "ebpf-lsm" /* in PROBE_WITHOUT */
+/* In PROBE_WITHOUT: the mechanism, and the layer. */
+#define LSM_PROBE   "ebpf-lsm"
+#define FILES_PROBE "ebpf-files"
 
 struct lsm {
 	struct layers layers;
@@ -102,8 +104,9 @@ int lsm_start(const struct lsm_tables *tables, const struct lsm_wishes *wishes, 
 	if (r == 0) {
 		l->layers.fd = -1;
 		memset(l->fds, -1, sizeof(l->fds));
-		r = probe_is_taken_away(LSM_PROBE) ? -EOPNOTSUPP
-						   : layers_start(true, &l->layers, reterr_reason);
+		r = probe_is_taken_away(LSM_PROBE) || probe_is_taken_away(FILES_PROBE)
+			    ? -EOPNOTSUPP
+			    : layers_start(true, &l->layers, reterr_reason);
 	}
 	if (r == 0)
 		r = start(l, tables, wishes, reterr_reason);

@@ -53,6 +53,10 @@ void probe_run(const struct probe *probe, struct probe_context *context, struct 
 /* "yes", "no", "broken", "unknown". */
 const char *probe_state_name(enum probe_state state);
 
+/* What is missing in more than one of them. */
+#define PROBE_ENABLE_BUILD "make deps, and build anew with clang, bpftool and libbpf-dev"
+#define PROBE_ENABLE_LSM   "add bpf to the boot parameter lsm=, keeping the others"
+
 /* For the files that have the probes: sets all of @ret. */
 void probe_set(struct probe_result *ret, enum probe_state state, const char *detail,
 	       const char *enable);
@@ -79,5 +83,10 @@ void probe_ebpf_ring_buffer(struct probe_context *context, struct probe_result *
 void probe_ebpf_task_storage(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_cgroup(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_net(struct probe_context *context, struct probe_result *ret);
+void probe_ebpf_files(struct probe_context *context, struct probe_result *ret);
+void probe_ebpf_sight(struct probe_context *context, struct probe_result *ret);
+void probe_loader_service(struct probe_context *context, struct probe_result *ret);
+void probe_lockdown(struct probe_context *context, struct probe_result *ret);
+void probe_pid_namespace(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_trace(struct probe_context *context, struct probe_result *ret);
 void probe_ebpf_lsm(struct probe_context *context, struct probe_result *ret);

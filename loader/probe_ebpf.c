@@ -8,18 +8,18 @@
 #include "base/io.h"
 
 #include "loader/cgroup.h"
-#include "loader/net.h"
 #include "loader/probe.h"
 
-#define BTF_PATH  "/sys/kernel/btf/vmlinux"
-#define BTF_MAGIC 0xeb9f
-#define LSM_PATH  "/sys/kernel/security/lsm"
+#define BTF_PATH            "/sys/kernel/btf/vmlinux"
+#define BTF_MAGIC           0xeb9f
+#define LSM_PATH            "/sys/kernel/security/lsm"
+#define LOCKDOWN            "/sys/kernel/security/lockdown"
+#define PID_PATH            "/proc/self/ns/pid"
+#define FIRST_PID_NAMESPACE 0xeffffffcU /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 /* Loading, and canaries that start and end. */
 #define PATIENCE_MS 30000
 
-#define NEEDS_ROOT   "needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
-#define ENABLE_BUILD "make deps, and build anew with clang, bpftool and libbpf-dev"
-#define ENABLE_LSM   "add bpf to the boot parameter lsm=, keeping the others"
+#define NEEDS_ROOT "needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
 
 void probe_cgroup_v2(struct probe_context *context _unused_, struct probe_result *ret)
 {
@@ -68,7 +68,7 @@ void probe_btf(struct probe_context *context _unused_, struct probe_result *ret)
 void probe_lsm_list(struct probe_context *context _unused_, struct probe_result *ret)
 {
 	_cleanup_(strbuf_fini) struct strbuf list = STRBUF_INIT(1024);
-	char text[PROBE_TEXT_MAX];
+	char text[PROBE_TEXT_MAX], enable[PROBE_TEXT_MAX];
 	int r = io_read_file_at(AT_FDCWD, LSM_PATH, &list);
 
 	if (r < 0)
@@ -79,7 +79,43 @@ void probe_lsm_list(struct probe_context *context _unused_, struct probe_result 
 	for (const char *p = strbuf_str(&list); *p; p = strchrnul(p, ','), p += *p == ',')
 		if (strncmp(p, "bpf", 3) == 0 && strchr(",\n", p[3]))
 			return probe_set(ret, PROBE_YES, text, "");
-	probe_set(ret, PROBE_NO, text, ENABLE_LSM);
+	/* As Ubuntu and Debian 11 are set up. */
+	(void)snprintf(enable, sizeof(enable),
+		       "boot with %.150s,bpf (in GRUB_CMDLINE_LINUX of /etc/default/grub, then "
+		       "update-grub)",
+		       text);
+	probe_set(ret, PROBE_NO, text, enable);
+}
+
+/* "none [integrity] confidentiality": the one that is in force is in brackets. */
+void probe_lockdown(struct probe_context *context _unused_, struct probe_result *ret)
+{
+	_cleanup_(strbuf_fini) struct strbuf modes = STRBUF_INIT(256);
+	char text[PROBE_TEXT_MAX];
+
+	if (io_read_file_at(AT_FDCWD, LOCKDOWN, &modes) < 0)
+		return probe_set(ret, PROBE_NO,
+				 LOCKDOWN " cannot be read: the kernel has none, or "
+					  "securityfs is not mounted",
+				 "");
+	(void)snprintf(text, sizeof(text), "%.*s",
+		       (int)MIN(strcspn(strbuf_str(&modes), "\n"), 100UL), strbuf_str(&modes));
+	if (strstr(text, "[confidentiality]"))
+		return probe_set(ret, PROBE_YES, text,
+				 "(the layers of eBPF) boot without lockdown=confidentiality");
+	probe_set(ret, PROBE_NO, text, "");
+}
+
+void probe_pid_namespace(struct probe_context *context _unused_, struct probe_result *ret)
+{
+	struct stat st;
+
+	if (stat(PID_PATH, &st) < 0)
+		return probe_set(ret, PROBE_UNKNOWN, PID_PATH " cannot be read", "mount /proc");
+	if (st.st_ino != FIRST_PID_NAMESPACE)
+		return probe_set(ret, PROBE_NO, "this is one of its own, as containers have",
+				 "outside of the container, or docker run --pid=host");
+	probe_set(ret, PROBE_YES, "", "");
 }
 
 static int ask_loader(struct layers_probed *ret)
@@ -109,7 +145,7 @@ static void tell_ebpf(struct probe_context *context, enum layers_probe which, co
 	context->has_ebpf = true;
 	if (context->ebpf_error == -ENOENT)
 		return probe_set(ret, PROBE_NO, "this build of Holdfast has no holdfast-loader",
-				 ENABLE_BUILD);
+				 PROBE_ENABLE_BUILD);
 	if (context->ebpf_error < 0)
 		return probe_set(ret, PROBE_BROKEN, "holdfast-loader does not answer", "");
 	found->reason[sizeof(found->reason) - 1] = '\0';
@@ -144,39 +180,10 @@ void probe_ebpf_trace(struct probe_context *context, struct probe_result *ret)
 /* It loads and attaches where the kernel never asks it. That is no fault but a choice, the list. */
 void probe_ebpf_lsm(struct probe_context *context, struct probe_result *ret)
 {
-	tell_ebpf(context, LAYERS_PROBE_LSM, ENABLE_LSM, ret);
+	tell_ebpf(context, LAYERS_PROBE_LSM, PROBE_ENABLE_LSM, ret);
 	if (ret->state == PROBE_BROKEN)
 		ret->state = PROBE_NO;
 	else if (ret->state == PROBE_NO)
 		(void)snprintf(ret->enable, sizeof(ret->enable),
 			       "CONFIG_BPF_LSM=y and a kernel that permits BPF trampolines");
-}
-
-/* All of it, as a session has it loaded, with tables that let nothing through: the loader's canary
- * finds out whether it does. */
-void probe_ebpf_net(struct probe_context *context, struct probe_result *ret)
-{
-	static const struct layers_prefix all[] = {{.is_v4 = 1}, {.is_v4 = 0}};
-	static const uint8_t port_classes[NET_PORTS];
-	static const uint8_t verdicts[_NET_OP_MAX * NET_PROTOCOLS * ARRAY_SIZE(all)];
-	const struct net_tables tables = {.prefixes = all,
-					  .n_prefixes = ARRAY_SIZE(all),
-					  .port_classes = port_classes,
-					  .n_port_classes = 1,
-					  .verdicts = verdicts,
-					  .n_verdicts = sizeof(verdicts)};
-	char reason[LAYERS_REASON_MAX];
-	struct net *net = NULL;
-	int r;
-
-	(void)context;
-	if (geteuid() != 0)
-		return probe_set(ret, PROBE_UNKNOWN, NEEDS_ROOT, "sudo holdfast doctor");
-	r = net_start(&tables, false, false, &net, reason);
-	net_free(net);
-	if (r < 0)
-		return probe_set(ret, r == -ENOTRECOVERABLE ? PROBE_BROKEN : PROBE_NO, reason,
-				 r == -ENOENT ? ENABLE_BUILD
-					      : "Linux 6.7 or later, with cgroup v2 and BTF");
-	probe_set(ret, PROBE_YES, "", "");
 }

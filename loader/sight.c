@@ -2,11 +2,13 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "loader/probe.h"
 #include "loader/ring.h"
 #include "loader/sight.h"
 
 /* Loading takes milliseconds, where a debugging kernel verifies slowly some more. */
 #define PATIENCE_MS 10000
+#define SIGHT_PROBE "ebpf-sight" /* in PROBE_WITHOUT */
 
 struct sight {
 	struct layers layers;
@@ -55,12 +57,15 @@ int sight_start(struct sight **ret, char reterr_reason[static LAYERS_REASON_MAX]
 		return -ENOMEM;
 	*s = (struct sight){.layers.fd = -1, .fd = -1, .page = (size_t)sysconf(_SC_PAGESIZE)};
 	*reterr_reason = '\0';
-	r = layers_start(true, &s->layers, reterr_reason);
+	r = probe_is_taken_away(SIGHT_PROBE) ? -EOPNOTSUPP
+					     : layers_start(true, &s->layers, reterr_reason);
 	if (r == 0)
 		r = start(s, reterr_reason);
 	if (r < 0) {
 		if (!*reterr_reason)
-			(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s", strerror(-r));
+			(void)snprintf(reterr_reason, LAYERS_REASON_MAX, "%s",
+				       r == -EOPNOTSUPP ? "taken away by " PROBE_WITHOUT
+							: strerror(-r));
 		(void)sight_free(s);
 		return r;
 	}

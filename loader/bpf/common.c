@@ -39,3 +39,9 @@ int loader_explain(char ret[static LAYERS_REASON_MAX], const char *words, int r)
 	(void)snprintf(ret, LAYERS_REASON_MAX, "%s", words);
 	return r;
 }
+
+int loader_explain_error(char ret[static LAYERS_REASON_MAX], const char *words, int r)
+{
+	(void)snprintf(ret, LAYERS_REASON_MAX, "%s: %s", words, strerror(-r));
+	return r;
+}

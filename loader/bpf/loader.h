@@ -7,15 +7,17 @@
 
 #include "loader/layers.h"
 
-/* Keeps what libbpf says from here on; the first line of a failure is the one that explains it. */
+/* Keeps what libbpf says from here on. */
 void words_reset(void);
-/* "words: error", for people. @error is a positive errno. */
+/* Why it failed, for people. @error is a positive errno. */
 void words_explain(char *ret, size_t size, int error);
 void words_install(void);
 
 void probe_all(struct layers_finding findings[static _LAYERS_PROBE_MAX]);
 
 /* The numbers of processes that programs see are those of the first namespace. */
+#define LOADER_HIDDEN_PROCESSES                                                                    \
+	"in a PID namespace of its own, as in a container: programs see the machine's numbers of processes"
 bool loader_sees_all_processes(void);
 /*
  * The whole of a file of tables. Only memory that nobody can change or cut any more: a read of any
@@ -24,3 +26,5 @@ bool loader_sees_all_processes(void);
 int loader_read_tables(int fd, size_t size, void *ret);
 /* Return: @r, with @words in @ret. */
 int loader_explain(char ret[static LAYERS_REASON_MAX], const char *words, int r);
+/* The same, with what the errno @r is called. */
+int loader_explain_error(char ret[static LAYERS_REASON_MAX], const char *words, int r);

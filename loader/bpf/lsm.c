@@ -35,7 +35,7 @@ static int load(struct lsm_programs *p)
 	int r;
 
 	if (!loader_sees_all_processes())
-		return loader_explain(p->reason, "in a PID namespace of its own", -EOPNOTSUPP);
+		return loader_explain(p->reason, LOADER_HIDDEN_PROCESSES, -EOPNOTSUPP);
 	words_reset();
 	b = lsm_bpf__open_and_load();
 	r = b ? lsm_bpf__attach(b) : -errno;
@@ -225,7 +225,8 @@ static int begin(const struct lsm_layers *l, struct tables *t,
 	int r = fill(l, t);
 
 	if (r < 0)
-		return loader_explain(reterr_reason, "the tables do not fit into the maps", r);
+		return loader_explain_error(reterr_reason, "the tables do not fit into the maps",
+					    r);
 	t->config.session = ++l->place->session;
 	r = see_canary(l, t->config, reterr_reason);
 	return r < 0 ? r : set_config(l->programs, l->slot, &t->config);
@@ -244,7 +245,7 @@ int lsm_start(struct lsm_layers *l, const struct peer *peer, const struct layers
 		return loader_explain(reterr_reason, l->programs->reason, l->programs->error);
 	r = l->maps[0] < 0 ? lsm_prepare(l) : 0;
 	if (r < 0)
-		return loader_explain(reterr_reason, "the session's maps cannot be made", r);
+		return loader_explain_error(reterr_reason, "the session's maps cannot be made", r);
 	r = begin(l, &t, reterr_reason);
 	if (r < 0) {
 		if (!*reterr_reason)

@@ -80,6 +80,16 @@ static int serve_stdin(void)
 	return leave() < 0 || connection_serve(&config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Of a directory that is not there, as /run is empty at boot. */
+static void make_directory_of(const char *path)
+{
+	_cleanup_(freep) char *directory = strndup(path, (size_t)(strrchr(path, '/') - path));
+
+	/* What is wrong with it the socket will tell. */
+	if (directory && *directory)
+		(void)mkdir(directory, 0755);
+}
+
 /* Listens before the name is there: who finds it is not refused. Return: the socket, -errno. */
 static int listen_at(const char *path)
 {
@@ -91,6 +101,8 @@ static int listen_at(const char *path)
 		return -errno;
 	if (n < 0 || n >= (int)sizeof(address.sun_path))
 		return -ENAMETOOLONG;
+	if (strchr(path, '/'))
+		make_directory_of(path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	/* For everybody: what is given to whom does not depend on who may connect. */

@@ -62,7 +62,7 @@ static int load(struct net_programs *p)
 	int r;
 
 	if (!loader_sees_all_processes())
-		return loader_explain(p->reason, "in a PID namespace of its own", -EOPNOTSUPP);
+		return loader_explain(p->reason, LOADER_HIDDEN_PROCESSES, -EOPNOTSUPP);
 	words_reset();
 	b = net_bpf__open();
 	r = b ? 0 : -errno;
@@ -268,11 +268,11 @@ static int begin(struct net_layers *n, const struct peer *peer, const struct lay
 	};
 	words_reset();
 	r = fill(n->maps, request, tables);
+	if (r == -EPROTO)
+		return loader_explain(reterr_reason, "the tables are out of bounds", r);
 	if (r < 0)
-		return loader_explain(reterr_reason,
-				      r == -EPROTO ? "the tables are out of bounds"
-						   : "the tables do not fit into the maps",
-				      r);
+		return loader_explain_error(reterr_reason, "the tables do not fit into the maps",
+					    r);
 	r = attach(n);
 	if (r < 0) {
 		words_explain(reterr_reason, LAYERS_REASON_MAX, -r);
@@ -295,7 +295,7 @@ int net_start(struct net_layers *n, const struct peer *peer, const struct layers
 		return loader_explain(reterr_reason, n->programs->reason, n->programs->error);
 	r = n->maps[0] < 0 ? net_prepare(n) : 0;
 	if (r < 0)
-		return loader_explain(reterr_reason, "the session's maps cannot be made", r);
+		return loader_explain_error(reterr_reason, "the session's maps cannot be made", r);
 	n->cgroup = cgroup_make(peer->pid, "session", n->place->path, sizeof(n->place->path));
 	if (n->cgroup < 0) {
 		*n->place->path = '\0';

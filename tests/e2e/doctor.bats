@@ -29,7 +29,7 @@ state() { # NAME: its state in $output
 	run "$HOLDFAST" doctor --json
 	json=$(jq -r '.layers[] | "\(.name) \(.state)"' <<<"$output")
 	assert_equal "$(jq -c '[.layers[] | select(.state | IN("yes", "no", "broken", "unknown") | not)]' <<<"$output")" "[]"
-	text=$("$HOLDFAST" doctor | awk '/^[a-z]/ {print $1, $2}')
+	text=$("$HOLDFAST" doctor | awk '/^The policy/ {exit} /^[a-z]/ {print $1, $2}')
 	[[ $json == "$text" ]]
 }
 
@@ -38,7 +38,8 @@ state() { # NAME: its state in $output
 	assert_equal "$(jq -c '[.layers[] | select(.state != "yes" and .reason == null)]' <<<"$output")" "[]"
 	if ((EUID != 0)); then
 		[[ $(state ebpf-cgroup) == unknown ]]
-		[[ $(state ebpf-net) == unknown ]]
+		[[ $(state ebpf-net) == unknown && $(state ebpf-files) == unknown && $(state ebpf-sight) == unknown ]]
+		[[ $(jq -r '.layers[] | select(.name == "ebpf-net") | .enable' <<<"$output") == *"systemctl enable --now holdfast-loader.socket"* ]]
 		[[ $(jq -r '.layers[] | select(.name == "ebpf-cgroup") | .enable' <<<"$output") == "sudo holdfast doctor" ]]
 	fi
 }
@@ -52,6 +53,33 @@ state() { # NAME: its state in $output
 	[[ $status -eq 0 ]]
 	[[ $(state landlock) == no ]]
 	[[ $(state btf) == no ]]
+}
+
+@test "it says what the default policy would stand on here, as policy explain does" {
+	run "$HOLDFAST" doctor --json
+	[[ $(jq -r .plan.policy <<<"$output") == coding-agent ]]
+	plan=$(jq -c .plan.layers <<<"$output")
+	assert_equal "$plan" "$("$HOLDFAST" policy explain --plan --json --layers auto --policy coding-agent | jq -c .layers)"
+	assert_equal "$(jq -c '[.[] | select(.layer == "seccomp-notify" and .not_cheaper == null)] | length' <<<"$plan")" 0
+	text=$("$HOLDFAST" doctor | sed -n '/^The policy coding-agent/,$p')
+	[[ $text == *$'\nnetwork      seccomp-notify '*'not cheaper: '* ]]
+}
+
+@test "a layer that it claims is one that a session has" {
+	printf 'version: 1\nname: open\ndefault: {tool: allow, path: allow, network: allow, unix: allow}\n' >"$T/open.yaml"
+	run "$HOLDFAST" doctor --json
+	for layer in net:bpf-net files:bpf-lsm sight:sight; do
+		claims=$(state "ebpf-${layer%:*}")
+		runs=no
+		"$HOLDFAST" run -q --layers "${layer#*:}" --policy "$T/open.yaml" --log "$T/${layer#*:}.jsonl" -- true 2>"$T/err" && runs=yes
+		[[ $claims == yes ]] || claims=no
+		[[ $claims == "$runs" ]] || {
+			echo "$layer: doctor says $claims, run says $runs: $(cat "$T/err")"
+			return 1
+		}
+	done
+	HOLDFAST_WITHOUT=ebpf-sight,ebpf-files,ebpf-net run "$HOLDFAST" doctor --json
+	assert_equal "$(jq -r '.plan.layers[] | select(.class == "sight") | "\(.layer): \(.why)"' <<<"$output")" "none: taken away by HOLDFAST_WITHOUT"
 }
 
 @test "inside a session it claims nothing that it cannot test" {

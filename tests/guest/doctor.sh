@@ -31,15 +31,29 @@ if [[ -x /usr/local/libexec/holdfast/holdfast-loader ]]; then
 	# The programs read the kernel's memory, which a kernel that is locked down for confidentiality refuses.
 	if grep -qs '\[confidentiality\]' /sys/kernel/security/lockdown; then
 		is ebpf-net no
+		is ebpf-files no
+		is lockdown yes
+		if [[ $(jq -r '.layers[] | select(.name == "ebpf-net") | .reason' /tmp/doctor.json) == "the kernel is locked down"* ]]; then
+			echo "ok - doctor: lockdown is the reason given"
+		else
+			echo "not ok - doctor: lockdown is the reason given"
+		fi
 	else
 		is ebpf-net "$(since 6.7)"
 	fi
 	if grep -qw 'lsm=[^ ]*bpf' /proc/cmdline; then
 		is lsm-list yes
 		is ebpf-lsm yes
+		grep -qs '\[confidentiality\]' /sys/kernel/security/lockdown || is ebpf-files yes
 	else
 		is lsm-list no
 		is ebpf-lsm no
+		is ebpf-files no
+		if [[ $(jq -r '.layers[] | select(.name == "lsm-list") | .enable' /tmp/doctor.json) == "boot with lsm="*",bpf (in GRUB_CMDLINE_LINUX"* ]]; then
+			echo "ok - doctor: it says which boot parameter would help"
+		else
+			echo "not ok - doctor: it says which boot parameter would help"
+		fi
 		if holdfast doctor | grep -A2 '^ebpf-lsm' | grep -q 'went through'; then
 			echo "ok - doctor: attached is not enforced, and that is the reason given"
 		else

@@ -292,32 +292,3 @@ void explain_print_json(const struct explanation *e, struct strbuf *out)
 	json_end_object(&j);
 	strbuf_add_char(out, '\n');
 }
-
-/* ---- the plan */
-
-static void add_layer(struct strbuf *out, const struct plan_layer *l)
-{
-	strbuf_add_fmt(out, "%-12s %-15s %s\n", l->class, l->layer, l->why);
-	if (!streq(l->layer, "none"))
-		strbuf_add_fmt(out, "%-28s cost: %s\n", "", l->cost);
-	if (l->not_cheaper)
-		strbuf_add_fmt(out, "%-28s not cheaper: %s\n", "", l->not_cheaper);
-}
-
-void explain_print_plan(const struct plan *plan, bool is_json, struct strbuf *out)
-{
-	struct plan_layer layers[PLAN_CLASSES];
-	struct json j = JSON_INIT(out);
-
-	plan_layers(plan, layers);
-	if (!is_json) {
-		for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
-			add_layer(out, &layers[i]);
-		return;
-	}
-	json_begin_object(&j);
-	json_key(&j, "layers");
-	plan_add_layers(&j, plan);
-	json_end_object(&j);
-	strbuf_add_char(out, '\n');
-}

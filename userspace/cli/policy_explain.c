@@ -15,6 +15,7 @@
 #include "cli/policy_commands.h"
 #include "cli/policy_explain.h"
 #include "cli/run_options.h"
+#include "cli/shown_plan.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define OUTPUT_MAX  ((size_t)256 << 20)
@@ -308,19 +309,17 @@ static int fail(int r)
 
 static void explain_plan(struct explain *e)
 {
-	const struct policy_stack *stack = e->use.set.stack;
-	const struct plan_config config = {
-		.wishes = plan_wishes(stack, e->options.wishes),
-		.agent = "agent",
-		.has_names = policyset_names_domains(&e->use.set),
-	};
-	char reasons[_LAYER_MAX][LAYERS_REASON_MAX];
-	struct plan_part parts[_LAYER_MAX];
-	struct plan plan;
+	struct json j = JSON_INIT(&e->out);
+	struct shown_plan shown;
 
-	plan_try(stack, &config, parts, reasons);
-	plan = plan_of(stack, &config, parts);
-	explain_print_plan(&plan, e->options.is_json, &e->out);
+	shown_plan_make(&e->use.set, e->options.wishes, &shown);
+	if (!e->options.is_json)
+		return shown_plan_print(&shown, &e->out);
+	json_begin_object(&j);
+	json_key(&j, "layers");
+	plan_add_layers(&j, &shown.plan);
+	json_end_object(&j);
+	strbuf_add_char(&e->out, '\n');
 }
 
 int policy_explain(int argc, char **argv)

@@ -49,4 +49,3 @@ struct explanation {
 
 void explain_print(const struct explanation *e, struct strbuf *out);
 void explain_print_json(const struct explanation *e, struct strbuf *out);
-void explain_print_plan(const struct plan *plan, bool is_json, struct strbuf *out);
