@@ -24,6 +24,16 @@ static bool may_create(uint64_t flags)
 	return flags & (O_CREAT | TMPFILE_BIT);
 }
 
+/* Whether the call can end in a new file, as open_named() makes it: what is there is opened without
+ * O_CREAT, unless the call insists on making it. To know the umask is half of what a creation
+ * costs. */
+static bool wants_umask(const struct act_open *o)
+{
+	const uint64_t exclusive = O_CREAT | O_EXCL;
+
+	return o->creates || (o->flags & exclusive) == exclusive || (o->flags & TMPFILE_BIT);
+}
+
 /* Return: a descriptor, -errno. */
 static int open_below(int parent, const char *name, uint64_t flags, mode_t mode, uint64_t resolve)
 {
@@ -180,7 +190,7 @@ int behalf_open(struct behalf *b, const struct action *a, struct behalf_result *
 	int fd, r;
 
 	*ret = (struct behalf_result){.fd = -1, .is_cloexec = a->act.open.flags & O_CLOEXEC};
-	if (may_create(flags)) {
+	if (wants_umask(&a->act.open)) {
 		r = behalf_take_umask(b, a->tid);
 		if (r < 0)
 			return r;
