@@ -4,11 +4,6 @@
  * answers "continue", and does nothing else. No call is looked at, so what it costs is the floor of
  * the mechanism, with which tools/bench compares Holdfast.
  *
- * With -l it looks: it reads the path from the caller's memory, has the kernel say what it resolves
- * to, and asks whether the notification still stands. That is the least that any supervisor must do
- * which decides by path without privilege, and so the floor of deciding; it still decides nothing
- * and records nothing.
- *
  * With -x it compares: an exec is stopped before the new image's first instruction, and what runs
  * is read there (the image's device and inode, the arguments). That is the least that makes an exec
  * free of races without privilege; what was read is not used.
@@ -16,22 +11,23 @@
  * With -o it opens: it reads the path, opens it itself and hands the descriptor over. That is the
  * least that makes an open free of races; nothing is decided.
  *
+ * With -k, beside -o, opens below DIR wait for their answer until SIGUSR1: what the kernel makes of
+ * many notifications that wait.
+ *
  * With -n it connects: it takes a duplicate of the caller's socket, reads the address, connects and
  * answers. That is the least that makes a connect free of races.
  *
- *   null-supervisor [-c CLASS] [-r RECEIVERS] [-l] [-n] [-o] [-x] [-p] [-S] [--] COMMAND...
+ *   null-supervisor [-c CLASS] [-r RECEIVERS] [-k N:DIR] [-n] [-o] [-x] [-p] [-S] [--] COMMAND...
  *
  * It uses nothing of Holdfast's own code, so that a mistake there cannot show in both.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +45,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "null-filter.h"
+
 /* Later than the headers of Debian 12: Linux 5.19 and 6.6. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -63,29 +61,13 @@
 #define __NR_openat2 437
 #endif
 
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "null-supervisor: this architecture is not known here yet"
-#endif
-
 #define PIDFD_OF_THREAD O_EXCL /* Linux 6.9 */
 
 #define EXIT_OWN_FAILURE 125
 #define EXIT_CANNOT_RUN  126
 #define EXIT_NOT_FOUND   127
 #define RECEIVERS_MAX    64
-#define FILTER_MAX       64
-
-/* From most to least: each traps what the next one traps, and more. */
-enum trap_class {
-	CLASS_ALL,    /* every open, exec, connect */
-	CLASS_WRITES, /* opens that write, create or truncate, exec, connect */
-	CLASS_EXEC,   /* exec and connect */
-	_CLASS_MAX,
-};
+#define KEPT_MAX         100000
 
 static const char *const class_names[_CLASS_MAX] = {
 	[CLASS_ALL] = "all",
@@ -97,7 +79,9 @@ struct options {
 	enum trap_class class;
 	unsigned receivers;
 	bool pin;
-	bool looks, opens, connects;
+	bool opens, connects;
+	const char *kept_dir; /* -k; NULL: nothing is kept */
+	unsigned kept_count;
 	bool compares;
 	bool sync_wake_up;
 	char *const *command;
@@ -108,70 +92,6 @@ struct receiver {
 	int cpu; /* -1: any */
 	const struct options *options;
 };
-
-struct program {
-	struct sock_filter insns[FILTER_MAX];
-	unsigned short len;
-};
-
-static void emit(struct program *p, struct sock_filter insn)
-{
-	if (p->len >= FILTER_MAX)
-		abort();
-	p->insns[p->len++] = insn;
-}
-
-static void emit_trap(struct program *p, unsigned int nr)
-{
-	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1));
-	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
-}
-
-/* The lower half of the argument holds the flags; both architectures are little-endian. */
-static void emit_trap_if_changing(struct program *p, unsigned int nr, unsigned int arg)
-{
-	const unsigned int offset = (unsigned int)offsetof(struct seccomp_data, args) + 8 * arg;
-
-	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 4));
-	emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
-	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
-					     O_ACCMODE | O_CREAT | O_TRUNC, 0, 1));
-	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
-	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-}
-
-static void emit_trap_open(struct program *p, enum trap_class class, unsigned int nr,
-			   unsigned int flags_arg)
-{
-	if (class == CLASS_ALL)
-		emit_trap(p, nr);
-	else
-		emit_trap_if_changing(p, nr, flags_arg);
-}
-
-static void build_filter(enum trap_class class, struct program *p)
-{
-	const unsigned int arch_at = offsetof(struct seccomp_data, arch);
-	const unsigned int nr_at = offsetof(struct seccomp_data, nr);
-
-	/* Other ABIs pass: nothing here is meant to protect. */
-	emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, arch_at));
-	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0));
-	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-	emit(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr_at));
-	emit_trap(p, __NR_execve);
-	emit_trap(p, __NR_execveat);
-	emit_trap(p, __NR_connect);
-	if (class != CLASS_EXEC) {
-		emit_trap(p, __NR_openat2); /* its flags are in memory */
-		emit_trap_open(p, class, __NR_openat, 2);
-#ifdef __NR_open
-		emit_trap_open(p, class, __NR_open, 1);
-		emit_trap(p, __NR_creat);
-#endif
-	}
-	emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-}
 
 /* The child: loads the filter, tells the listener's number, executes. */
 static _Noreturn void run_command(const struct program *p, int tell, char *const *command)
@@ -243,48 +163,6 @@ static int path_argument(int nr)
 	}
 }
 
-/* What the path leads to, as the kernel says; the answer is not used. */
-static void resolve(const struct seccomp_notif *n, const char *path)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
-	char link[64], text[4096];
-	int dirfd = (int)n->data.args[0];
-	int fd = -1;
-
-	if (path[0] == '/') {
-		fd = (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
-		if (fd < 0)
-			return;
-		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	} else if (path_argument(n->data.nr) == 1 && dirfd != AT_FDCWD) {
-		(void)snprintf(link, sizeof(link), "/proc/%u/fd/%d", n->pid, dirfd);
-	} else {
-		(void)snprintf(link, sizeof(link), "/proc/%u/cwd", n->pid);
-	}
-	if (readlink(link, text, sizeof(text)) < 0)
-		text[0] = '\0';
-	if (fd >= 0)
-		(void)close(fd);
-}
-
-static void look(int listener, const struct seccomp_notif *n)
-{
-	int arg = path_argument(n->data.nr);
-	uint64_t id = n->id;
-	char path[256];
-	struct iovec local = {.iov_base = path, .iov_len = sizeof(path)};
-	struct iovec remote = {.iov_len = sizeof(path)};
-
-	if (arg < 0)
-		return;
-	remote.iov_base = (void *)(uintptr_t)n->data.args[arg];
-	if (process_vm_readv((pid_t)n->pid, &local, 1, &remote, 1, 0) <= 0)
-		return;
-	path[sizeof(path) - 1] = '\0';
-	resolve(n, path);
-	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
-}
-
 static bool is_exec(const struct seccomp_notif *n)
 {
 	return n->data.nr == __NR_execve || n->data.nr == __NR_execveat;
@@ -342,9 +220,74 @@ static int open_base(const struct seccomp_notif *n)
 	return open(link, O_PATH | O_CLOEXEC);
 }
 
+/* Notifications that -k keeps unanswered. */
+static uint64_t *kept;
+static atomic_uint n_kept;
+
+static bool keep(const struct options *o, const struct seccomp_notif *n, const char *path)
+{
+	unsigned count = atomic_load(&n_kept);
+
+	if (!o->kept_dir || count == o->kept_count ||
+	    strncmp(path, o->kept_dir, strlen(o->kept_dir)) != 0)
+		return false;
+	kept[count++] = n->id;
+	atomic_store(&n_kept, count);
+	if (count == o->kept_count)
+		fputs("kept\n", stderr);
+	return true;
+}
+
+/* With the signal blocked in all threads. */
+static void *release(void *arg)
+{
+	const int *listener = arg;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	(void)sigwait(&set, &sig);
+	for (unsigned i = 0; i < atomic_load(&n_kept); i++) {
+		struct seccomp_notif_resp answer = {.id = kept[i],
+						    .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+		(void)ioctl(*listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	}
+	return NULL;
+}
+
+static int start_keeping(const struct options *o, int listener)
+{
+	static int of;
+	pthread_t thread;
+	sigset_t set;
+	int e;
+
+	if (!o->kept_dir)
+		return 0;
+	of = listener;
+	kept = calloc(o->kept_count, sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	e = pthread_create(&thread, NULL, release, &of);
+	if (e == 0)
+		(void)pthread_detach(thread);
+	return -e;
+}
+
+/* What means something else to us than to the caller: /proc/self, /dev/tty, /dev/fd. */
+static bool is_its_own(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
+}
+
 /* Opens for the caller and answers. Return: false when it is to be told to go on itself: no open,
- * or O_PATH, which cannot be injected. */
-static bool open_for(int listener, const struct seccomp_notif *n)
+ * O_PATH, which cannot be injected, or what we cannot open for it. */
+static bool open_for(const struct options *o, int listener, const struct seccomp_notif *n)
 {
 	int arg = path_argument(n->data.nr);
 	bool is_open = arg >= 0 && !is_exec(n) && n->data.nr != __NR_openat2;
@@ -364,6 +307,10 @@ static bool open_for(int listener, const struct seccomp_notif *n)
 	if (process_vm_readv((pid_t)n->pid, &local, 1, &remote, 1, 0) <= 0)
 		return false;
 	path[sizeof(path) - 1] = '\0';
+	if (keep(o, n, path))
+		return true;
+	if (is_its_own(path))
+		return false;
 	if (path[0] != '/')
 		base = open_base(n);
 	fd = openat(base < 0 ? AT_FDCWD : base, path, flags | O_CLOEXEC | O_NOCTTY,
@@ -431,12 +378,10 @@ static void *receive(void *arg)
 				return NULL;
 			continue;
 		}
-		if (o->opens && open_for(r->listener, &n))
+		if (o->opens && open_for(o, r->listener, &n))
 			continue;
 		if (o->connects && connect_for(r->listener, &n))
 			continue;
-		if (o->looks)
-			look(r->listener, &n);
 		answer.id = n.id;
 		if (o->compares && is_exec(&n)) {
 			answer_exec(r->listener, &n, &answer);
@@ -499,7 +444,9 @@ static int supervise(const struct options *o)
 		  o->sync_wake_up ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0UL) < 0 &&
 	    o->sync_wake_up)
 		fprintf(stderr, "null-supervisor: no synchronous wake-ups (Linux 6.6), ignoring\n");
-	r = start_receivers(o, listener);
+	r = start_keeping(o, listener);
+	if (r == 0)
+		r = start_receivers(o, listener);
 	if (r < 0)
 		return fail("cannot start a receiver", r);
 	r = wait_for_end(listener);
@@ -511,11 +458,11 @@ static int supervise(const struct options *o)
 }
 
 static const char usage[] =
-	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-l] [-n] [-o] [-x] [-p] [-S] [--] "
-	"COMMAND...\n"
+	"Usage: null-supervisor [-c all|writes|exec] [-r N|cpus] [-k N:DIR] [-n] [-o] [-x] [-p] [-S] "
+	"[--] COMMAND...\n"
 	"  -c  which opens are trapped, beside exec and connect (default: all)\n"
 	"  -r  receivers (default: 1)\n"
-	"  -l  look: read the path, resolve it, see that the caller still waits\n"
+	"  -k  keep: answer opens below DIR only at SIGUSR1; \"kept\" on standard error when there are N\n"
 	"  -x  compare: stop each exec before the new image's first instruction, read what it is\n"
 	"  -n  connect: read the address, connect a duplicate of the socket\n"
 	"  -o  open: read the path, open it, hand the descriptor over\n"
@@ -547,13 +494,25 @@ static bool parse_receivers(const char *s, unsigned *ret)
 	return n > 0;
 }
 
+/* "N:DIR" */
+static bool parse_kept(const char *s, struct options *ret)
+{
+	unsigned n = 0;
+
+	for (; *s >= '0' && *s <= '9' && n <= KEPT_MAX; s++)
+		n = n * 10 + (unsigned)(*s - '0');
+	ret->kept_count = n;
+	ret->kept_dir = s + 1;
+	return n > 0 && n <= KEPT_MAX && *s == ':' && s[1];
+}
+
 static bool parse_options(int argc, char *argv[], struct options *ret)
 {
 	struct options o = {.class = CLASS_ALL, .receivers = 1, .sync_wake_up = true};
 	bool is_good = true;
 	int c;
 
-	while (is_good && (c = getopt(argc, argv, "+c:r:lnopSx")) != -1) {
+	while (is_good && (c = getopt(argc, argv, "+c:r:k:nopSx")) != -1) {
 		switch (c) {
 		case 'c':
 			is_good = parse_class(optarg, &o.class);
@@ -561,8 +520,8 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
 		case 'r':
 			is_good = parse_receivers(optarg, &o.receivers);
 			break;
-		case 'l':
-			o.looks = true;
+		case 'k':
+			is_good = parse_kept(optarg, &o);
 			break;
 		case 'x':
 			o.compares = true;

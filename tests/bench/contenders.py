@@ -27,7 +27,7 @@ SAYS = {
     "firejail": ("no: mounts and calls are chosen before", "no", "no"),
     "gVisor": ("no: a kernel of its own, to be isolated by", "no", "no"),
     "sandbox-runtime": ("hosts by a proxy; files are chosen before", "what it refused", "no"),
-    "codex sandbox": ("no: files are chosen before, no network", "no", "no"),
+    "codex sandbox": ("no: files and network are chosen before", "no", "no"),
 }
 
 
@@ -96,7 +96,9 @@ def sandbox_runtime(lab):
 def codex(_lab):
     program = npm_program("@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex")
     (PEERS / "codex-home").mkdir(exist_ok=True)
-    return [program, "sandbox", "-P", ":workspace", "--"]
+    # ":workspace" forbids sockets altogether, and the workloads want loopback.
+    return [program, "sandbox", "-c", 'permissions.bench.extends=":workspace"', "-c", "permissions.bench.network.enabled=true",
+            "-P", "bench", "--"]
 
 
 # In the order of the tables.

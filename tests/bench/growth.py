@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -172,7 +173,23 @@ def held(lab):
             if len(ids) != n:
                 raise Failure(f"{len(ids)} of {n} are listed")
             alive.end()
-        yield {"x": n, "answers_s": seconds, "open_us": found["p50_ns"] / 1000, **size(memory)}
+        yield {"x": n, "answers_s": seconds, "open_us": found["p50_ns"] / 1000, **size(memory),
+               "floor_us": floor_beside(lab, n, file, asked)}
+
+
+def floor_beside(lab, n, file, asked):
+    """An open beside @n that the null supervisor keeps waiting, in us."""
+    floor = MAKERS[FLOOR](lab)
+    prefix = [*floor, "-k", f"{n}:{asked}/", "--"]
+    with Alive(lab, prefix, [LOAD, "held", str(n), "2000", file, str(asked)]) as alive:
+        if alive.process.stderr.readline() != "kept\n":
+            raise Failure("the null supervisor keeps none")
+        alive.process.stdin.write("x")
+        alive.process.stdin.flush()
+        found = json.loads(alive.line())
+        alive.process.send_signal(signal.SIGUSR1)
+        alive.end()
+    return found["p50_ns"] / 1000
 
 
 def wait_until(condition):
@@ -245,7 +262,8 @@ CURVES = {
                  (("cpu_s", "start, and 500 opens of each, CPU s"), ("mb", "all supervisors, MB"))),
     # The kernel walks all notifications that wait: see docs/performance.md.
     "held": ("Held actions", "held", held, (("answers_s", True), ("open_us", True), ("mb", True)),
-             (("answers_s", "answers to all, s"), ("open_us", "an open beside them, us (median)"), ("mb", "supervisor, MB"))),
+             (("answers_s", "answers to all, s"), ("open_us", "an open beside them, us (median)"),
+              ("floor_us", "the same, null that performs"), ("mb", "supervisor, MB"))),
     "threads": ("Threads of one process that open files", "threads", threads, (),
                 (("native", "native, opens/s"), ("floor", "null that performs, opens/s"), ("holdfast", "Holdfast, opens/s"))),
     "depth": ("Components of a path", "components", depth, (("holdfast_us", True),),

@@ -171,6 +171,28 @@ def runs(pid):
         return False
 
 
+class Broker:
+    """A broker for the sessions of the lab, that tells nobody."""
+
+    def __init__(self, lab):
+        config = lab.dir / "home/.config/holdfast"
+        config.mkdir(parents=True, exist_ok=True)
+        (config / "broker.yaml").write_text("notify: false\n")
+        environment = lab.environment | {"XDG_CONFIG_HOME": str(lab.dir / "home/.config")}
+        self.process = subprocess.Popen([HOLDFAST, "broker"], env=environment, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def memory(self):
+        return memory_of(self.process.pid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
 class Alive:
     """A command that has printed a line and waits for the end of its standard input, so that what supervises it can be
     looked at meanwhile."""

@@ -11,18 +11,19 @@ import time
 
 import growth
 import workloads
-from contenders import FLOOR, MAKERS, NULLS
-from lab import (BUILD, DEADLINE, HOLDFAST, LOAD, NULL, ROOT, Alive, Failure, children, find_supervisor, memory_of, relative,
-                 runs, spread, tree)
+from contenders import FEW, FLOOR, MAKERS, NULLS, READS
+from lab import (BUILD, DEADLINE, HOLDFAST, LOAD, NULL, ROOT, Alive, Broker, Failure, children, find_supervisor, memory_of,
+                 relative, runs, spread, tree)
 
 sys.path.insert(0, str(ROOT / "tests/soak"))
 import million  # noqa: E402
 
 # Of one contender at one workload, all rounds together; what is slower gets fewer rounds, at least ROUNDS_MIN.
-SECONDS_MAX, SECONDS_MAX_QUICK = 45, 5
+SECONDS_MAX, SECONDS_MAX_QUICK = 8, 5
 ROUNDS_MIN, ROUNDS_MIN_QUICK = 3, 1
 # A turn of an agent takes seconds, and most of that is its own.
 AGENT_CONTENDERS = (FLOOR, "bubblewrap", "sandbox-runtime", *(n for n in MAKERS if n.startswith("Holdfast")))
+AGENT_CONTENDERS_QUICK = (FLOOR, FEW, READS)
 
 
 def compare(lab, workload, contenders, rounds, progress):
@@ -51,7 +52,8 @@ def compare(lab, workload, contenders, rounds, progress):
 def measure_workload(lab, name, contenders, rounds, progress):
     workload = workloads.make(lab, name)
     if name == "agent":
-        contenders = {n: p for n, p in contenders.items() if n in AGENT_CONTENDERS}
+        wanted = AGENT_CONTENDERS_QUICK if lab.quick else AGENT_CONTENDERS
+        contenders = {n: p for n, p in contenders.items() if n in wanted}
     clock, cpu, bare, failed = compare(lab, workload, contenders, rounds, progress)
     order = [n for n in contenders if n in clock]
     floors = [n for n in order if n in NULLS or n == FLOOR]
@@ -135,18 +137,9 @@ def measure_memory(lab):
 
 
 def measure_broker(lab):
-    config = lab.dir / "home/.config/holdfast"
-    config.mkdir(parents=True, exist_ok=True)
-    (config / "broker.yaml").write_text("notify: false\n")
-    environment = lab.environment | {"XDG_CONFIG_HOME": str(lab.dir / "home/.config")}
-    broker = subprocess.Popen([HOLDFAST, "broker"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
-    try:
+    with Broker(lab) as broker:
         time.sleep(1)
-        return {"broker": memory_of(broker.pid)} if broker.poll() is None else {}
-    finally:
-        broker.terminate()
-        broker.wait()
+        return {"broker": broker.memory()}
 
 
 def measure_parts():

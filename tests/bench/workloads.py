@@ -41,7 +41,7 @@ MODULES = ("asyncio", "email.message", "http.client", "sqlite3", "xml.dom.minido
            "multiprocessing.pool", "urllib.request")
 # One turn of opencode: the model wants a command run, then says that it is done.
 MODEL = """
-import http.server, json, sys
+import http.server, json, subprocess, sys, threading
 class Model(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *_): pass
@@ -65,20 +65,17 @@ class Model(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
-with open(sys.argv[1], "w") as out:
-    out.write(str(server.server_port))
-server.serve_forever()
+threading.Thread(target=server.serve_forever, daemon=True).start()
+with open("config.json") as config, open("opencode.json", "w") as out:
+    out.write(config.read().replace("PORT", str(server.server_port)))
+subprocess.run([sys.argv[1], "run", "--format", "json", "count the files"], stdin=subprocess.DEVNULL,
+               stdout=open("out", "w"), check=True)
 """
+# No FIFO: one supervisor that opens for others would wait in it for ever.
 AGENT = """
 cd "$(dirname "$0")"
 rm -f listing
-mkfifo port
-/usr/bin/python3 model.py port &
-read -r port <port || [ -n "$port" ]
-rm port
-sed "s/PORT/$port/" config.json >opencode.json
-OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_MODELS_FETCH=1 {program} run --format json 'count the files' </dev/null >out
-kill $!
+OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_MODELS_FETCH=1 /usr/bin/python3 model.py {program}
 grep -q listing listing
 """
 
