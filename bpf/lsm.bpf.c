@@ -33,11 +33,17 @@
 #define O_ACCMODE          03
 #define FMODE_EXEC         0x20       /* in f_flags: the kernel opens it to execute it */
 #define FMODE_NOACCOUNT    0x20000000 /* in f_mode: a file system's own, below another */
+#define NSFS_MAGIC         0x6e736673
+#define MQUEUE_MAGIC       0x19800202
+#define HUGETLBFS_MAGIC    0x958458f6
+#define SB_NOUSER          (1UL << 31)
+#define MNT_NS_INTERNAL    ((struct mnt_namespace *)-22L) /* fs/mount.h: ERR_PTR(-EINVAL) */
 #define S_IFMT             0170000
 #define S_IFREG            0100000
 #define PTRACE_MODE_ATTACH 0x02
 #define NAME_MAX           255
 #define FDS_MAX            4096
+#define STORAGE_ROUNDS     4
 #define STEPS_MAX          LSM_PATH_MAX
 #define PATH_MASK          (LSM_PATH_MAX - 1)
 
@@ -54,8 +60,6 @@ struct room {
 	__u64 fds, inode; /* of a search for it among them */
 	__u32 n_fds, is_own;
 	char path[LSM_PATH_MAX + NAME_MAX + 1]; /* ... and ends at LSM_PATH_MAX */
-	struct lsm_event event;
-	char told[LSM_PATH_MAX]; /* right behind the event */
 };
 
 struct {
@@ -64,6 +68,32 @@ struct {
 	__type(key, int);
 	__type(value, struct room);
 } rooms SEC(".maps");
+
+/* What is told of it, by itself: Linux 7 gives a task no more than 8 KB of one map. */
+struct telling {
+	struct lsm_event event;
+	char path[LSM_PATH_MAX]; /* right behind the event */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct telling);
+} tellings SEC(".maps");
+
+/*
+ * A task's entry, made where there is none. Since Linux 7 the kernel gives up rather than wait for
+ * a lock of its allocator, so it is asked again.
+ */
+static __always_inline void *storage_of(void *map, struct task_struct *task)
+{
+	void *found = 0;
+
+	for (int i = 0; i < STORAGE_ROUNDS && !found; i++)
+		found = bpf_task_storage_get(map, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return found;
+}
 
 /* ---- who */
 
@@ -75,7 +105,7 @@ int BPF_PROG(lsm_task_alloc, struct task_struct *task, unsigned long flags)
 
 	if (!own)
 		return 0;
-	mark = bpf_task_storage_get(&marks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	mark = storage_of(&marks, task);
 	if (!mark)
 		return -ENOMEM;
 	*mark = *own;
@@ -235,16 +265,19 @@ static __always_inline void fill(struct lsm_event *e, struct task_struct *task, 
 static __always_inline bool tell(struct room *r, struct task_struct *task, __u32 slot, __u32 op,
 				 __u32 verdict)
 {
+	struct telling *t = storage_of(&tellings, task);
 	__u64 size, length = r->is_whole && r->at < LSM_PATH_MAX ? LSM_PATH_MAX - r->at : 0;
 	void *ring = ring_of(slot, verdict);
 
-	fill(&r->event, task, op, verdict);
+	if (!t)
+		return false;
+	fill(&t->event, task, op, verdict);
 	length = MASKED(length, PATH_MASK); /* the longest that there is has 4095 */
-	if (length && bpf_probe_read_kernel(r->told, length, &r->path[MASKED(r->at, PATH_MASK)]))
+	if (length && bpf_probe_read_kernel(t->path, length, &r->path[MASKED(r->at, PATH_MASK)]))
 		length = 0;
-	r->event.n_path = length;
-	size = sizeof(r->event) + MASKED(length, PATH_MASK);
-	return ring && bpf_ringbuf_output(ring, &r->event, size, 0) == 0;
+	t->event.n_path = length;
+	size = sizeof(t->event) + MASKED(length, PATH_MASK);
+	return ring && bpf_ringbuf_output(ring, &t->event, size, 0) == 0;
 }
 
 /* Return: 0, or the errno of a refusal. */
@@ -293,13 +326,36 @@ static __always_inline bool is_own(struct room *r, struct task_struct *task, str
 	return r->is_own;
 }
 
+/*
+ * What the kernel opens for itself in a task's call, such as the layers of an overlay file system
+ * when it lists a directory: below a mount that is in no namespace, of a file system that can be
+ * mounted, so that this is no pipe and no memfd of somebody's. Also what comes of other calls than
+ * opens, which nobody asks about: message queues; and a namespace's file, which can be given to
+ * setns(2) and tells no more than stat(2).
+ */
+static __always_inline bool is_of_kernel(struct mount *mount, struct dentry *dentry)
+{
+	const struct super_block *sb = BPF_CORE_READ(dentry, d_inode, i_sb);
+	const unsigned long magic = BPF_CORE_READ(sb, s_magic);
+
+	if (magic == NSFS_MAGIC)
+		return true;
+	if (BPF_CORE_READ(mount, mnt_parent) != mount)
+		return false;
+	if (magic == MQUEUE_MAGIC)
+		return true;
+	return BPF_CORE_READ(mount, mnt_ns) == MNT_NS_INTERNAL && magic != HUGETLBFS_MAGIC &&
+	       !(BPF_CORE_READ(sb, s_flags) & SB_NOUSER);
+}
+
 /* Of what has no path, or one that is too long. */
 static __always_inline int decide_nameless(struct room *r, struct task_struct *task,
-					   struct dentry *dentry, const struct ours *o, __u32 ops)
+					   struct vfsmount *mount, struct dentry *dentry,
+					   const struct ours *o, __u32 ops)
 {
 	__u32 op = LSM_READ;
 
-	if (o->config->is_audit)
+	if (o->config->is_audit || is_of_kernel((struct mount *)mount_of(mount), dentry))
 		return 0;
 	if (r->at > NAME_MAX + 1 && (!(ops & o->config->decides) || is_own(r, task, dentry)))
 		return 0;
@@ -329,11 +385,11 @@ static __always_inline int decide(struct vfsmount *mount, struct dentry *dentry,
 	ops &= o.config->floor | o.config->decides;
 	if (!ops)
 		return 0;
-	r = bpf_task_storage_get(&rooms, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	r = storage_of(&rooms, task);
 	if (!r)
 		return -ENOMEM;
 	if (!find_path(r, task, mount, dentry))
-		return decide_nameless(r, task, dentry, &o, ops);
+		return decide_nameless(r, task, mount, dentry, &o, ops);
 	all = look_up(r, &o);
 	for (op = 0; op < _LSM_FILE_OP_MAX; op++) {
 		if (!(ops & LSM_BIT(op)))

@@ -14,6 +14,7 @@
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_flags, s_magic;
 };
 
 struct inode {
@@ -36,10 +37,13 @@ struct vfsmount {
 	struct dentry *mnt_root;
 };
 
+struct mnt_namespace;
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {

@@ -64,6 +64,31 @@ cat >/tmp/expected <<-END
 END
 check "each read has its record" diff /tmp/reads /tmp/expected
 check "the kernel and the policies agree" bash -c '! grep layers-disagree /var/tmp/a.jsonl && holdfast verify /var/tmp/a.jsonl'
+# What the kernel opens for itself in the session's calls, what no path leads to, and whoever ends before his record is read.
+mkdir -p /tmp/over/{lower,upper,work,all}/in && mount -t overlay -o lowerdir=/tmp/over/lower,upperdir=/tmp/over/upper,workdir=/tmp/over/work overlay /tmp/over/all
+cat >/tmp/odd.py <<-'END'
+	import ctypes, os
+	os.listdir("/tmp/over/all")
+	os.listdir("/tmp/over/all/in")
+	libc = ctypes.CDLL(None, use_errno=True)
+	if min(libc.syscall(240, b"holdfast", os.O_CREAT | os.O_RDWR, 0o600, None), libc.syscall(240, b"holdfast", os.O_RDONLY, 0, None)) < 0:
+	    raise OSError(ctypes.get_errno(), "mq_open")
+	for name in "/proc/self/ns/net", "/proc/self/maps", f"/proc/self/fd/{os.memfd_create('x')}", os.ttyname(os.openpty()[1]):
+	    os.close(os.open(name, os.O_RDONLY | os.O_NOCTTY))
+	for i in range(50):
+	    if os.fork() == 0:
+	        open("/proc/self/stat").close()
+	        os._exit(0)
+END
+for layers in -bpf bpf-lsm; do
+	rm -f /var/tmp/odd.jsonl
+	check "with $layers what is nobody's file is opened" session "$layers" odd python3 /tmp/odd.py
+done
+check "and a process that has ended has its record" test "$(jq -r 'select(.op == "read" and (.object | test("^/proc/[0-9]+/stat$"))) | .verdict' /var/tmp/odd.jsonl | sort | uniq -c | tr -s ' ')" = " 50 allow"
+mkdir -p /etc/holdfast && : >/etc/holdfast/broker.yaml
+check "nor is Holdfast's own configuration read, though no rule speaks of it" bash -c '! holdfast run -q --ask deny --layers bpf-lsm --policy /tmp/lsm.yaml --log /var/tmp/key.jsonl -- cat /etc/holdfast/broker.yaml'
+check "and the record says why" test "$(jq -r 'select(.rule == "own-key") | [.layer, .verdict, .reason == "layers-disagree"] | join(" ")' /var/tmp/key.jsonl)" = "bpf-lsm deny false"
+rm /etc/holdfast/broker.yaml
 mkfifo /tmp/fifo
 session bpf-lsm c bash -c 'echo >/tmp/ready; read -r _ <>/tmp/fifo; ! cat secret' 2>/dev/null &
 until [[ -e /tmp/ready ]]; do :; done

@@ -72,12 +72,42 @@ static void test_what_hides_is_kept_from_others(void **state)
 	assert_int_equal(waitpid(hides, NULL, 0), hides);
 }
 
+/* What the kernel decided is told after the call, when whoever made it may have ended. */
+static void test_the_kernels_record_of_one_who_has_ended(void **state)
+{
+	static const char *const paths[] = {"/proc/1/status", "/proc/4194304/maps", "/tmp/7/x"};
+	struct harness *h = *state;
+	struct action_of_kernel k = {.op = OP_READ, .syscall = "open", .ppid = 1};
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	k.pid = k.tid = pid;
+	for (int foreign = 0; foreign < 2; foreign++) {
+		for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+			k.object = bytes_of(paths[i]);
+			action_from_kernel(h->d, &k, &h->a);
+			assert_int_equal(h->a.error, 0);
+			assert_int_equal(h->a.n_steps, 1);
+			assert_int_equal(h->a.pid, pid);
+			assert_null(h->a.exe.p);
+			assert_false(h->a.hits_guard);
+			assert_true(bytes_eq_str(h->a.object, paths[i]));
+		}
+		/* From here on every directory may be a procfs. */
+		action_decoder_set_foreign_roots(h->d);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_programs_that_hide_are_remembered_up_to_a_limit),
 		T(test_what_hides_is_kept_from_others),
+		T(test_the_kernels_record_of_one_who_has_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -543,13 +543,14 @@ static int setup(void **state _unused_)
 	const struct lsm_wishes wishes = {.floor = ~FILES, .decides = FILES, .records = FILES};
 	char reason[LAYERS_REASON_MAX];
 	struct lsm_tables t;
+	const struct pathmap_kept kept = {};
 	const char *why;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		(void)mkdir(directories[i], 0700);
 	w.h = harness_one(policy);
-	assert_int_equal(pathmap_new(w.h.stack, &w.map, &why), 0);
+	assert_int_equal(pathmap_new(w.h.stack, &kept, &w.map, &why), 0);
 	t = (struct lsm_tables){.classes = w.map->bytes,
 				.n_classes = w.map->n_classes,
 				.cells = w.map->cells,

@@ -27,12 +27,14 @@ static enum verdict ask_stack(const struct harness *h, enum action_op op, struct
 	return r.verdict;
 }
 
-static struct pathmap *make(const struct harness *h)
+static const struct pathmap_kept nothing;
+
+static struct pathmap *make(const struct harness *h, const struct pathmap_kept *kept)
 {
 	struct pathmap *m = NULL;
 	const char *why;
 
-	assert_int_equal(pathmap_new(h->stack, &m, &why), 0);
+	assert_int_equal(pathmap_new(h->stack, kept, &m, &why), 0);
 	return m;
 }
 
@@ -116,7 +118,7 @@ static void test_equals_stack(void **state _unused_)
 					    ".env",   "k.pem", "y",     "certs", "b.d",    "tmp",
 					    "z1z",    "zz",    "."};
 	struct harness h = harness_stack(texts, 2, false);
-	struct pathmap *m = make(&h);
+	struct pathmap *m = make(&h, &nothing);
 
 	assert_int_equal(m->ops, OPS_PATH);
 	compare(&h, m, words, ARRAY_SIZE(words), ROUNDS);
@@ -149,7 +151,7 @@ static void test_shipped(void **state _unused_)
 		if (io_read_file_at(AT_FDCWD, path, &text) < 0)
 			fail_msg("cannot read %s; run in the root of the tree", path);
 		h = harness_one(strbuf_str(&text));
-		m = make(&h);
+		m = make(&h, &nothing);
 		printf("# %s: %zu states of %zu classes, %zu verdicts\n", names[i], m->n_states,
 		       m->n_classes, m->n_verdicts);
 		assert_int_equal(m->ops, OPS_PATH);
@@ -169,11 +171,44 @@ static void test_obstacles(void **state _unused_)
 		"  - {name: cwd, match: {path: '/a/**', op: delete, cwd: '/a/**'}, action: deny}\n"
 		"  - {name: who, match: {path: '/a/**', op: read}, unless: {parent: cat}, action: allow}\n"
 		"  - {name: when, match: {tool: git, time: 'mon-fri 09:00-17:00'}, action: deny}\n");
-	struct pathmap *m = make(&h);
+	struct pathmap *m = make(&h, &nothing);
 
 	assert_int_equal(m->ops, OPS_PATH & ~(OP_BIT(OP_READ) | OP_BIT(OP_DELETE)));
 	assert_string_equal(m->why_not[OP_DELETE - OP_READ], "a rule on files has `cwd`");
 	assert_string_equal(m->why_not[0], "a rule on files has `parent`");
+	pathmap_free(m);
+	harness_fini(&h);
+}
+
+/* What Holdfast keeps from everybody is denied, and changes nothing of the rest. */
+static void test_kept(void **state _unused_)
+{
+	static const char *const paths[] = {"/etc/holdfast/broker.yaml", "/a/b/key[1]*"};
+	static const struct {
+		const char *path;
+		enum verdict verdict;
+	} rows[] = {
+		{"/etc/holdfast/broker.yaml", VERDICT_DENY},
+		{"/etc/holdfast/broker.yaml/x", VERDICT_DENY},
+		{"/etc/holdfast/broker.yaml2", VERDICT_ALLOW},
+		{"/etc/holdfast", VERDICT_ALLOW},
+		{"/a/b/key[1]*", VERDICT_DENY},
+		{"/a/b/key1", VERDICT_FLAG},
+		{"/a/b", VERDICT_FLAG},
+	};
+	const struct pathmap_kept kept = {.paths = paths, .n = ARRAY_SIZE(paths)};
+	struct harness h = harness_one("version: 1\n"
+				       "name: a\n"
+				       "default: allow\n"
+				       "rules:\n"
+				       "  - {name: b, match: {path: '/a/b/**'}, action: flag}\n");
+	struct pathmap *m = make(&h, &kept);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (unsigned op = OP_READ; op <= OP_TIMES; op++)
+			assert_int_equal(
+				pathmap_verdict(m, (enum action_op)op, bytes_of(rows[i].path)),
+				rows[i].verdict);
 	pathmap_free(m);
 	harness_fini(&h);
 }
@@ -184,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_equals_stack),
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_obstacles),
+		cmocka_unit_test(test_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

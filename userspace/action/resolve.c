@@ -202,6 +202,13 @@ static bool is_guard_task(const struct decode *c, pid_t number)
 	return false;
 }
 
+/* Of one who has ended by the time that the kernel's record of him is read, nothing is known; then
+ * his number is looked at like any other. */
+static bool is_callers(const struct decode *c, pid_t number)
+{
+	return c->t && (number == c->t->tgid || number == c->t->tid);
+}
+
 bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_first)
 {
 	while (text.len) {
@@ -216,8 +223,8 @@ bool resolve_names_guard(const struct decode *c, struct bytes text, bool only_fi
 				      .len = slash ? (size_t)(slash - text.p) : text.len};
 		text.p += name.len;
 		text.len -= name.len;
-		if (parse_u64(name, INT32_MAX, &number) == 0 && (pid_t)number != c->t->tgid &&
-		    (pid_t)number != c->t->tid && is_guard_task(c, (pid_t)number))
+		if (parse_u64(name, INT32_MAX, &number) == 0 && !is_callers(c, (pid_t)number) &&
+		    is_guard_task(c, (pid_t)number))
 			return true;
 		if (only_first)
 			break;

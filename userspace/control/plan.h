@@ -10,6 +10,7 @@
 #include "loader/landlock.h"
 #include "loader/layers.h"
 #include "policy/netmap.h"
+#include "policy/pathmap.h"
 #include "policy/policy.h"
 
 #define PLAN_CLASSES 13
@@ -59,9 +60,10 @@ struct plan {
 struct plan_config {
 	struct layer_wishes wishes;
 	const char *agent;
-	bool has_names;     /* questions to the DNS are led to the helper */
-	bool guards_socket; /* some unix socket must be out of reach that does not see to that
-			       itself */
+	bool has_names;           /* questions to the DNS are led to the helper */
+	bool guards_socket;       /* some unix socket must be out of reach that does not see to that
+				     itself */
+	struct pathmap_kept kept; /* Holdfast's own, that the session must not even read */
 };
 
 struct plan_layer {
@@ -93,7 +95,7 @@ const char *plan_start_net(const struct policy_stack *stack, const struct plan_c
  * from the session by itself. Return: as plan_start_net(); *ret_leaves_reads as struct plan_part
  * has it.
  */
-const char *plan_start_lsm(const struct policy_stack *stack, const struct layer_wishes *wishes,
+const char *plan_start_lsm(const struct policy_stack *stack, const struct plan_config *config,
 			   struct lsm **ret, const char **ret_leaves_reads,
 			   char reason[static LAYERS_REASON_MAX]);
 /*

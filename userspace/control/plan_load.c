@@ -62,11 +62,11 @@ static const char *try_net(const struct policy_stack *stack, const struct plan_c
 	return why;
 }
 
-static const char *try_lsm(const struct policy_stack *stack, const struct layer_wishes *wishes,
+static const char *try_lsm(const struct policy_stack *stack, const struct plan_config *config,
 			   const char **ret_leaves_reads, char reason[static LAYERS_REASON_MAX])
 {
 	struct lsm *lsm = NULL;
-	const char *why = plan_start_lsm(stack, wishes, &lsm, ret_leaves_reads, reason);
+	const char *why = plan_start_lsm(stack, config, &lsm, ret_leaves_reads, reason);
 
 	lsm_free(lsm);
 	return why;
@@ -92,7 +92,7 @@ void plan_try(const struct policy_stack *stack, const struct plan_config *config
 		    i == LAYER_BPF_NET)
 			why = try_net(stack, config, reasons[i]);
 		else if (!why && i == LAYER_BPF_LSM)
-			why = try_lsm(stack, &config->wishes, &leaves_reads, reasons[i]);
+			why = try_lsm(stack, config, &leaves_reads, reasons[i]);
 		else if (!why && i == LAYER_SIGHT)
 			why = try_sight(reasons[i]);
 		ret_parts[i] = (struct plan_part){

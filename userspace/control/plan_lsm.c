@@ -123,7 +123,7 @@ static struct lsm_tables tables_of(const struct pathmap *m)
 	return t;
 }
 
-const char *plan_start_lsm(const struct policy_stack *stack, const struct layer_wishes *wished,
+const char *plan_start_lsm(const struct policy_stack *stack, const struct plan_config *config,
 			   struct lsm **ret, const char **ret_leaves_reads,
 			   char reason[static LAYERS_REASON_MAX])
 {
@@ -131,13 +131,13 @@ const char *plan_start_lsm(const struct policy_stack *stack, const struct layer_
 	struct lsm_wishes wishes = {.is_audit = policy_stack_is_audit(stack)};
 	struct lsm_tables tables;
 	const char *why;
-	int r = pathmap_new(stack, &m, &why);
+	int r = pathmap_new(stack, &config->kept, &m, &why);
 
 	*ret_leaves_reads = "";
 	if (r < 0)
 		return why ? why : strerror(-r);
 	tables = tables_of(m);
-	*ret_leaves_reads = find_read_obstacle(stack, wished, m);
+	*ret_leaves_reads = find_read_obstacle(stack, &config->wishes, m);
 	wishes.floor = (m->ops >> PATHMAP_FIRST_OP & FLOOR_OPS) | system_floor(stack);
 	if (!*ret_leaves_reads)
 		wishes.decides = wishes.records = LSM_BIT(LSM_READ);

@@ -40,8 +40,8 @@ void session_lsm_init(struct session *s)
 	struct plan_part *part = &s->parts[LAYER_BPF_LSM];
 
 	if (layer_is_wished(&s->plan_config.wishes, LAYER_BPF_LSM, &part->why))
-		part->why = plan_start_lsm(s->config->policies->stack, &s->plan_config.wishes,
-					   &s->lsm, &part->leaves_reads, s->lsm_reason);
+		part->why = plan_start_lsm(s->config->policies->stack, &s->plan_config, &s->lsm,
+					   &part->leaves_reads, s->lsm_reason);
 	if (s->lsm)
 		part->why = "";
 	part->is_there = s->lsm != NULL;

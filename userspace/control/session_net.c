@@ -74,6 +74,7 @@ int session_plan(struct session *s)
 		.agent = c->agent,
 		.has_names = c->names != NULL,
 		.guards_socket = c->ask == ASK_TMUX,
+		.kept = {.paths = c->secret_paths, .n = c->n_secrets},
 	};
 	session_sight_init(s);
 	init(s);

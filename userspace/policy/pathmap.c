@@ -8,6 +8,7 @@
 
 #define MEM_MAX   ((size_t)256 << 20)
 #define KINDS_MAX 1024
+#define KEPT      UINT32_MAX /* no policy has this number */
 
 _Static_assert(OP_TIMES - OP_READ + 1 == PATHMAP_OPS, "it has them all");
 
@@ -83,16 +84,20 @@ static enum pathmap_part part_of(const struct glob *g)
 	return has_gap(g, 0) ? PATHMAP_ANCHORED_GAPS : PATHMAP_ANCHORED;
 }
 
+/* To the list that comes next. */
+static void add_glob(struct pathmap_building *b, const struct glob *g)
+{
+	b->alternatives[b->n_alternatives++] = (struct alternative){.glob = g,
+								    .list = (uint32_t)b->n_lists,
+								    .first = (uint32_t)b->n_places,
+								    .part = part_of(g)};
+	b->n_places += pathmap_places(g);
+}
+
 static void add_list(struct pathmap_building *b, const struct matcher *m, struct list list)
 {
-	for (const struct glob *g = m->paths; g; g = g->next) {
-		b->alternatives[b->n_alternatives++] =
-			(struct alternative){.glob = g,
-					     .list = (uint32_t)b->n_lists,
-					     .first = (uint32_t)b->n_places,
-					     .part = part_of(g)};
-		b->n_places += pathmap_places(g);
-	}
+	for (const struct glob *g = m->paths; g; g = g->next)
+		add_glob(b, g);
 	b->lists[b->n_lists++] = list;
 }
 
@@ -141,9 +146,28 @@ static int collect_policy(struct pathmap_building *b, const struct policy *p, ui
 	return 0;
 }
 
-static int reserve(struct pathmap_building *b, const struct policy_stack *s)
+/* A tree of which the path says nothing but its letters. */
+static int collect_kept(struct pathmap_building *b, const struct pathmap_kept *kept)
 {
-	size_t n_globs = 0, n_lists = 0;
+	static const struct glob_token tree = {.type = GLOB_TREE};
+	const struct list list = {.policy = KEPT, .ops = OPS_PATH, .decides = true};
+
+	for (size_t i = 0; i < kept->n; i++) {
+		struct glob *g = arena_alloc(&b->mem, sizeof(*g));
+
+		if (!g)
+			return -ENOMEM;
+		*g = (struct glob){
+			.prefix = bytes_of(kept->paths[i]), .tokens = &tree, .n_tokens = 1};
+		add_glob(b, g);
+	}
+	b->lists[b->n_lists++] = list;
+	return 0;
+}
+
+static int reserve(struct pathmap_building *b, const struct policy_stack *s, size_t n_kept)
+{
+	size_t n_globs = n_kept, n_lists = 1;
 
 	for (size_t i = 0; i < policy_stack_size(s); i++) {
 		const struct policy *p = policy_stack_get(s, i);
@@ -160,9 +184,10 @@ static int reserve(struct pathmap_building *b, const struct policy_stack *s)
 	return b->alternatives && b->lists ? 0 : -ENOMEM;
 }
 
-static int collect(struct pathmap_building *b, const struct policy_stack *s)
+static int collect(struct pathmap_building *b, const struct policy_stack *s,
+		   const struct pathmap_kept *kept)
 {
-	int r = reserve(b, s);
+	int r = reserve(b, s, kept->n);
 
 	for (size_t i = 0; r == 0 && i < policy_stack_size(s); i++) {
 		const struct policy *p = policy_stack_enforcing(s, i);
@@ -170,6 +195,8 @@ static int collect(struct pathmap_building *b, const struct policy_stack *s)
 		if (p && !p->dialect)
 			r = collect_policy(b, p, (uint32_t)i);
 	}
+	if (r == 0)
+		r = collect_kept(b, kept);
 	b->owner = r == 0 ? calloc(b->n_places + 1, sizeof(*b->owner)) : NULL;
 	if (!b->owner)
 		return -ENOMEM;
@@ -271,7 +298,7 @@ static bool does_rule_match(const struct rule *rule, enum action_op op, const bo
 
 static enum verdict judge(const struct pathmap_building *b, enum action_op op, const bool *is_in)
 {
-	enum verdict strictest = VERDICT_ALLOW;
+	enum verdict strictest = is_in[b->n_lists - 1] ? VERDICT_DENY : VERDICT_ALLOW;
 
 	for (size_t i = 0; i < b->n_judges; i++) {
 		enum verdict v = b->judges[i].otherwise[op];
@@ -349,7 +376,8 @@ static struct pathmap_building *building_free(struct pathmap_building *b)
 	return NULL;
 }
 
-int pathmap_new(const struct policy_stack *s, struct pathmap **ret, const char **ret_why)
+int pathmap_new(const struct policy_stack *s, const struct pathmap_kept *kept, struct pathmap **ret,
+		const char **ret_why)
 {
 	struct pathmap_building *b = calloc(1, sizeof(*b));
 	struct pathmap *m = calloc(1, sizeof(*m));
@@ -361,7 +389,7 @@ int pathmap_new(const struct policy_stack *s, struct pathmap **ret, const char *
 		m->ops = OPS_PATH;
 		for (size_t i = 0; i < policy_stack_size(s); i++)
 			find_obstacles(m, policy_stack_enforcing(s, i));
-		r = collect(b, s);
+		r = collect(b, s, kept);
 	}
 	if (r == 0)
 		r = pathmap_build_states(b, m);

@@ -47,6 +47,13 @@ struct pathmap {
 	const char *why_not[PATHMAP_OPS]; /* of the others, by the operation's place */
 };
 
+/* Absolute, resolved paths of files or trees that nobody may read or change, whatever the policies
+ * say. Borrowed. */
+struct pathmap_kept {
+	const char *const *paths;
+	size_t n;
+};
+
 static inline size_t pathmap_width(const struct pathmap *m)
 {
 	return m->n_classes + 1;
@@ -57,7 +64,7 @@ static inline size_t pathmap_width(const struct pathmap *m)
  * too many globs, and *ret_why is a phrase that says so; -ENOMEM. That rules of some operation look
  * at more than paths is no error: it is not among ret->ops then.
  */
-int pathmap_new(const struct policy_stack *s, struct pathmap **ret,
+int pathmap_new(const struct policy_stack *s, const struct pathmap_kept *kept, struct pathmap **ret,
 		const char **ret_why) _must_check_;
 struct pathmap *pathmap_free(struct pathmap *m);
 /* As the kernel's program looks it up. @op: one of m->ops. */

@@ -40,7 +40,7 @@ struct pathmap_building {
 	struct arena mem;
 	struct alternative *alternatives;
 	size_t n_alternatives;
-	struct list *lists;
+	struct list *lists; /* the last: of what is kept from everybody */
 	size_t n_lists;
 	uint32_t *owner; /* the alternative of each place */
 	size_t n_places;

@@ -8,16 +8,20 @@
 
 #include "supervise/images.h"
 
-#define PLACES        256 /* a power of two */
+#define SETS          32 /* a power of two */
+#define WAYS          8  /* the oldest of a set goes */
 #define PATH_MAX_KEPT 512
 
 struct images {
 	pthread_mutex_t lock;
-	struct image {
-		ino_t inode; /* 0: free */
-		size_t length;
-		char path[PATH_MAX_KEPT];
-	} places[PLACES];
+	struct set {
+		struct image {
+			ino_t inode; /* 0: free */
+			size_t length;
+			char path[PATH_MAX_KEPT];
+		} images[WAYS];
+		unsigned oldest;
+	} sets[SETS];
 };
 
 struct images *images_new(void)
@@ -38,18 +42,31 @@ struct images *images_free(struct images *i)
 	return NULL;
 }
 
-static struct image *place_of(struct images *i, ino_t inode)
+static struct set *set_of(struct images *i, ino_t inode)
 {
-	return &i->places[(inode * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (PLACES - 1)];
+	return &i->sets[(inode * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (SETS - 1)];
+}
+
+/* Return: NULL: it is not there. */
+static struct image *find(struct set *set, ino_t inode)
+{
+	for (size_t i = 0; i < WAYS; i++)
+		if (set->images[i].inode == inode)
+			return &set->images[i];
+	return NULL;
 }
 
 void images_note(struct images *i, ino_t inode, struct bytes path)
 {
-	struct image *image = place_of(i, inode);
+	struct set *set = set_of(i, inode);
+	struct image *image;
 
 	if (!inode || !path.p)
 		return;
 	(void)pthread_mutex_lock(&i->lock);
+	image = find(set, inode);
+	if (!image)
+		image = &set->images[set->oldest++ % WAYS];
 	image->inode = path.len <= sizeof(image->path) ? inode : 0;
 	image->length = MIN(path.len, sizeof(image->path));
 	memcpy(image->path, path.p, image->length);
@@ -58,11 +75,12 @@ void images_note(struct images *i, ino_t inode, struct bytes path)
 
 size_t images_find(struct images *i, ino_t inode, char *ret, size_t size)
 {
-	struct image *image = place_of(i, inode);
+	const struct image *image;
 	size_t n = 0;
 
 	(void)pthread_mutex_lock(&i->lock);
-	if (inode && image->inode == inode && image->length <= size) {
+	image = inode ? find(set_of(i, inode), inode) : NULL;
+	if (image && image->length <= size) {
 		n = image->length;
 		memcpy(ret, image->path, n);
 	}
