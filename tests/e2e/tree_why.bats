@@ -103,14 +103,14 @@ told_log() {
 		    line(second, "action", pid=pid, tid=pid, ppid=ppid, exe=exe, kind="tool" if op == "exec" else "path", op=op, object=object,
 		         argv=[object] if op == "exec" else None, verdict=verdict, would_have=verdict)
 		def told(second, what, pid, ppid, **more):
-		    return dict(time=f"2026-11-21T05:00:{second:02}.000000000Z", what=what, pid=pid, ppid=ppid, comm="c", **more)
+		    return dict(dict(time=f"2026-11-21T05:00:{second:02}.000000000Z", what=what, pid=pid, ppid=ppid, comm="c"), **more)
 		line(1, "session_start", command=["sh"], pid=10, supervisor=9)
 		record(2, 10, 9, "/bin/sh")
 		record(5, 12, 9, "/bin/sh", "exec", "/bin/orphan")   # whoever started it has gone
 		record(6, 12, 9, "/bin/orphan", object="/secret", verdict="deny")
 		record(7, 13, 10, "/bin/sh")
 		line(8, "processes", list=[
-		    told(1, "fork", 10, 9), told(3, "fork", 11, 10), told(4, "fork", 12, 11), told(4, "exit", 11, 10, exit=0),
+		    told(1, "fork", 10, 9), told(3, "fork", 11, 10), told(4, "fork", 12, 11), told(4, "exit", 11, 10, exit=0, comm="sub\x1b"),
 		    told(6, "exit", 12, 9, exit=3), told(6, "fork", 13, 10), told(7, "exit", 13, 10, signal=9)])
 		record(9, 14, 9, "/bin/sh")                          # from here on it is known beforehand
 		line(9, "processes", list=[told(8, "fork", 14, 10)])
@@ -126,11 +126,12 @@ told_log() {
 	assert_line --index 0 --regexp "^10 /bin/sh .started no program.  1 action, path 1$"
 	assert_line --index 1 --regexp "^├─ 13 /bin/sh .started no program.  1 action, path 1  ended by signal 9$"
 	assert_line --index 2 --regexp "^├─ 14 /bin/sh .started no program.  2 actions, path 2$"
-	assert_line --index 3 --regexp "^└─ 11 .no record of its own.$"
+	assert_line --index 3 --regexp "^└─ 11 sub.x1b .no record of its own.$"
 	assert_line --index 4 --regexp "^   └─ 12 /bin/orphan  2 actions, tool 1, path 1 .deny 1.  exit status 3$"
 	run "$HOLDFAST" tree --json "$LOG"
 	assert_equal "$(jq -c '[.list[] | [.pid, .ppid, .began[17:19], .ended[17:19], .exit, .signal]]' <<<"$output")" \
 		'[[10,9,"01","10",0,null],[13,10,"06","07",null,9],[14,9,"08","10",0,null],[11,10,"03","04",0,null],[12,9,"04","06",3,null]]'
+	assert_equal "$(jq -c '[.list[] | .comm]' <<<"$output")" '["c","c","c","sub\u001b","c"]'
 }
 
 @test "why has the ancestry that the kernel told, also where it stands behind the record" {
@@ -139,7 +140,7 @@ told_log() {
 	assert_success
 	assert_equal "$(jq -c '[.ancestry[] | [.pid, .exe]]' <<<"$output")" '[[12,"/bin/orphan"],[11,null],[10,"/bin/sh"]]'
 	run "$HOLDFAST" why --last "$LOG"
-	assert_line --regexp "^  started by  11 "
+	assert_line --regexp "^  started by  11  sub.x1b .no record of its own.$"
 }
 
 @test "why --last: the record, the ancestry, the rule with its line and text, what was before" {

@@ -68,11 +68,15 @@ static int begin(struct proclives *l, const struct proclife *life)
 	return 0;
 }
 
-static void end(struct proclives *l, const struct proclife *told)
+/* What is told later of a process that began. */
+static void go_on(struct proclives *l, const struct proclife *told)
 {
 	size_t i = proclives_find(l, told->session, told->pid, told->began_ns);
 
 	if (i == PROCLIVES_NONE)
+		return;
+	memcpy(l->list[i].comm, told->comm, sizeof(told->comm));
+	if (told->end == PROCLIFE_UNKNOWN)
 		return;
 	l->list[i].ended_ns = told->began_ns;
 	l->list[i].end = told->end;
@@ -83,7 +87,7 @@ static void end(struct proclives *l, const struct proclife *told)
 static int learn(struct proclives *l, uint64_t session, const json_t *event)
 {
 	const bool is_signal = json_is_integer(json_object_get(event, "signal"));
-	const char *what = reader_word(event, "what");
+	const char *what = reader_word(event, "what"), *comm = reader_word(event, "comm");
 	struct proclife life = {.session = session,
 				.pid = reader_u64(event, "pid"),
 				.ppid = reader_u64(event, "ppid"),
@@ -92,13 +96,15 @@ static int learn(struct proclives *l, uint64_t session, const json_t *event)
 
 	if (!life.pid || clock_parse_rfc3339(reader_word(event, "time"), &life.began_ns) < 0)
 		return 0;
+	if (strlen(comm) < sizeof(life.comm))
+		memcpy(life.comm, comm, strlen(comm));
 	if (streq(what, "fork"))
 		return begin(l, &life);
 	if (streq(what, "exit")) {
 		life.end = is_signal ? PROCLIFE_SIGNAL : PROCLIFE_EXIT;
 		life.status = reader_u64(event, is_signal ? "signal" : "exit");
-		end(l, &life);
 	}
+	go_on(l, &life);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #define PROCLIVES_MAX  ((size_t)1 << 16)
 #define PROCLIVES_NONE SIZE_MAX
+#define PROCLIVES_COMM 64 /* 15 bytes, each of which may be written as \xNN */
 
 enum proclife_end {
 	PROCLIFE_UNKNOWN, /* it lives, or what was told of its end was lost */
@@ -22,9 +23,10 @@ struct proclife {
 	uint64_t pid, ppid;
 	uint64_t began_ns, ended_ns; /* realtime; ended_ns: UINT64_MAX as long as it is not known */
 	enum proclife_end end;
-	uint64_t status; /* with which it exited, or the signal's number */
-	size_t node;     /* the reader's; PROCLIVES_NONE at first */
-	size_t next;     /* of the same bucket, an older one */
+	uint64_t status;           /* with which it exited, or the signal's number */
+	char comm[PROCLIVES_COMM]; /* what it was called last; "": not known */
+	size_t node;               /* the reader's; PROCLIVES_NONE at first */
+	size_t next;               /* of the same bucket, an older one */
 };
 
 struct proclives;

@@ -65,6 +65,7 @@ static void add_life(const struct proctree *t, const struct process *p, json_t *
 		p->life == PROCLIVES_NONE ? &unknown : proclives_get(t->lives, p->life);
 
 	(void)json_object_set_new(o, "began", time_or_null(life->began_ns));
+	(void)json_object_set_new(o, "comm", life->comm[0] ? json_string(life->comm) : json_null());
 	(void)json_object_set_new(o, "ended", time_or_null(life->ended_ns));
 	(void)json_object_set_new(o, "exit", status_of(life, PROCLIFE_EXIT));
 	(void)json_object_set_new(o, "signal", status_of(life, PROCLIFE_SIGNAL));

@@ -160,6 +160,14 @@ static void add_end(const json_t *process, struct strbuf *out)
 		strbuf_add_fmt(out, "  exit status %" PRIu64, exit);
 }
 
+/* Known as somebody's parent; and by its name, where the kernel told of it. */
+static void add_silent(const json_t *process, struct strbuf *out)
+{
+	if (show_string(process, "comm", TREE_COMMAND_MAX, out))
+		strbuf_add_char(out, ' ');
+	strbuf_add_str(out, "(no record of its own)");
+}
+
 static void add_title(const struct view *v, const struct proctree_row *row)
 {
 	const json_t *commands = json_object_get(row->process, "commands");
@@ -168,7 +176,7 @@ static void add_title(const struct view *v, const struct proctree_row *row)
 	strbuf_add_fmt(v->out, "%" PRIu64 " ", reader_u64(row->process, "pid"));
 	if (!show_string(last, "command", TREE_COMMAND_MAX, v->out) &&
 	    !show_string(row->process, "exe", TREE_COMMAND_MAX, v->out))
-		strbuf_add_str(v->out, "(no record of its own)");
+		add_silent(row->process, v->out);
 	else if (!last)
 		strbuf_add_str(v->out, " (started no program)");
 	add_colour(v, COLOUR_DIM);

@@ -187,8 +187,11 @@ static void add_process(const struct proctree_row *row, struct strbuf *out)
 	strbuf_add_fmt(out, "<span class=\"dim\">%" PRIu64 "</span> ",
 		       reader_u64(row->process, "pid"));
 	if (!html_string(last, "command", HTML_OBJECT_MAX, out) &&
-	    !html_string(row->process, "exe", HTML_OBJECT_MAX, out))
+	    !html_string(row->process, "exe", HTML_OBJECT_MAX, out)) {
+		if (html_string(row->process, "comm", HTML_OBJECT_MAX, out))
+			strbuf_add_char(out, ' ');
 		strbuf_add_str(out, "(no record of its own)");
+	}
 	strbuf_add_str(out, " <span class=\"dim\">");
 	if (row->n > 1) {
 		strbuf_add_str(out, "and ");

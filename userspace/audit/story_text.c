@@ -97,8 +97,11 @@ static void add_process(const json_t *process, const char *label, struct strbuf 
 	add_label(label, out);
 	strbuf_add_fmt(out, "%" PRIu64 "  ", reader_u64(process, "pid"));
 	if (!show_string(last, "command", STORY_COMMAND_MAX, out) &&
-	    !show_string(process, "exe", STORY_COMMAND_MAX, out))
+	    !show_string(process, "exe", STORY_COMMAND_MAX, out)) {
+		if (show_string(process, "comm", STORY_COMMAND_MAX, out))
+			strbuf_add_char(out, ' ');
 		strbuf_add_str(out, "(no record of its own)");
+	}
 	if (json_is_string(json_object_get(process, "exe"))) {
 		strbuf_add_str(out, "  [");
 		(void)show_string(process, "exe", STORY_COMMAND_MAX, out);
