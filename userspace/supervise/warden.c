@@ -102,6 +102,7 @@ static void hire(struct receivers *r, uint64_t now_ns)
 {
 	unsigned lacking = r->n_helpers - MIN(r->at_work[DUTY_HELP], r->n_helpers);
 	bool is_urgent = false;
+	unsigned wanted;
 	int e = 0;
 
 	if (r->at_work[DUTY_LEAD] == 0 || (r->jobs && r->at_work[DUTY_JOBS] == 0))
@@ -109,8 +110,10 @@ static void hire(struct receivers *r, uint64_t now_ns)
 	lacking += (r->at_work[DUTY_LEAD] == 0) + (r->jobs && r->at_work[DUTY_JOBS] == 0);
 	if (lacking && r->n_spare)
 		(void)pthread_cond_broadcast(&r->spares);
-	while (e == 0 && now_ns >= r->hire_after_ns &&
-	       lacking + SPARES_MIN > r->n_spare + r->n_starting)
+	/* The others a tick later: they would take the CPU that the command starts with, and a
+	 * command of one moment never needs them. */
+	wanted = r->is_started ? lacking + SPARES_MIN : 1;
+	while (e == 0 && now_ns >= r->hire_after_ns && wanted > r->n_spare + r->n_starting)
 		e = start_thread(r);
 	if (e)
 		r->hire_after_ns = now_ns + HIRE_RETRY_NS;
