@@ -2,13 +2,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/chains.h"
 #include "base/clock.h"
 #include "policy/naming.h"
 
 #include "names/table.h"
 
-#define BUCKETS   4096 /* a power of two */
-#define ASKERS    1024 /* likewise */
+#define ASKERS    1024 /* a power of two */
 #define TTL_MIN_S 60
 #define TTL_MAX_S (24 * 60 * 60)
 /* Programs keep addresses longer than they should: a pool of connections, a loop of retries. */
@@ -18,7 +18,7 @@
 #define FIXED_AT_ADDRESS (NAMES_AT_ADDRESS / 2)
 
 struct entry {
-	struct entry *next;
+	struct chain chain;
 	uint64_t expires_ns;
 	struct dns_address address;
 	bool is_alias;
@@ -34,8 +34,7 @@ struct asker {
 
 struct names_table {
 	pthread_mutex_t lock;
-	size_t n;
-	struct entry *buckets[BUCKETS];
+	struct chains entries;
 	struct asker askers[ASKERS];
 };
 
@@ -54,24 +53,20 @@ struct names_table *names_table_free(struct names_table *t)
 {
 	if (!t)
 		return NULL;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct entry *e = t->buckets[i], *next; e; e = next) {
-			next = e->next;
-			free(e);
-		}
+	chains_drop_all(&t->entries, NULL, NULL);
 	(void)pthread_mutex_destroy(&t->lock);
 	free(t);
 	return NULL;
 }
 
 /* FNV-1a. Who makes many addresses fall into one bucket waits longer for its own connects. */
-static struct entry **bucket_of(struct names_table *t, const struct dns_address *a)
+static struct chain **chain_of(struct names_table *t, const struct dns_address *a)
 {
 	uint32_t hash = 2166136261u;
 
 	for (size_t i = 0; i < (a->is_v4 ? 4u : 16u); i++)
 		hash = (hash ^ a->ip[i]) * 16777619u;
-	return &t->buckets[(hash ^ hash >> 16) & (BUCKETS - 1)];
+	return chains_of(&t->entries, hash ^ hash >> 16);
 }
 
 static bool is_address(const struct entry *e, const struct dns_address *a)
@@ -79,30 +74,27 @@ static bool is_address(const struct entry *e, const struct dns_address *a)
 	return e->address.is_v4 == a->is_v4 && memcmp(e->address.ip, a->ip, a->is_v4 ? 4 : 16) == 0;
 }
 
-static void drop_expired(struct names_table *t, struct entry **at, uint64_t now_ns)
+static bool is_expired(const struct chain *c, const void *now_ns)
 {
-	while (*at) {
-		struct entry *e = *at;
+	return ((const struct entry *)c)->expires_ns <= *(const uint64_t *)now_ns;
+}
 
-		if (e->expires_ns > now_ns) {
-			at = &e->next;
-			continue;
-		}
-		*at = e->next;
-		free(e);
-		t->n--;
-	}
+/* Entries begin with their chain. */
+static struct entry *entry_of(struct chain *c)
+{
+	return (struct entry *)c;
 }
 
 /* @expires_ns NEVER: it is fixed. */
 static int learn_one(struct names_table *t, const struct dns_address *a, const char *name,
 		     bool is_alias, uint64_t now_ns, uint64_t expires_ns)
 {
-	struct entry **bucket = bucket_of(t, a), *e;
+	struct chain **chain = chain_of(t, a);
 	size_t len = strnlen(name, DNS_NAME_SIZE - 1), n_here = 0;
+	struct entry *e;
 
-	drop_expired(t, bucket, now_ns);
-	for (e = *bucket; e; e = e->next) {
+	chains_drop(&t->entries, chain, is_expired, &now_ns);
+	for (e = entry_of(*chain); e; e = entry_of(e->chain.next)) {
 		if (!is_address(e, a))
 			continue;
 		n_here++;
@@ -113,24 +105,21 @@ static int learn_one(struct names_table *t, const struct dns_address *a, const c
 		e->is_fixed &= expires_ns == NEVER || is_alias;
 		return 0;
 	}
-	if (t->n == NAMES_MAX)
-		for (size_t i = 0; i < BUCKETS; i++)
-			drop_expired(t, &t->buckets[i], now_ns);
+	if (t->entries.n == NAMES_MAX)
+		chains_drop_all(&t->entries, is_expired, &now_ns);
 	if (n_here == (expires_ns == NEVER ? FIXED_AT_ADDRESS : NAMES_AT_ADDRESS) ||
-	    t->n == NAMES_MAX)
+	    t->entries.n == NAMES_MAX)
 		return -ENOSPC;
 	e = malloc(sizeof(*e) + len);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct entry){.next = *bucket,
-			    .expires_ns = expires_ns,
+	*e = (struct entry){.expires_ns = expires_ns,
 			    .address = *a,
 			    .is_alias = is_alias,
 			    .is_fixed = expires_ns == NEVER,
 			    .len = (uint8_t)len};
 	memcpy(e->name, name, len);
-	*bucket = e;
-	t->n++;
+	chains_insert(&t->entries, chain, &e->chain);
 	return 0;
 }
 
@@ -256,7 +245,7 @@ static void copy_name(const struct entry *e, struct names_found *ret)
 static void copy_names(struct names_table *t, const struct dns_address *key, enum entry_kind kind,
 		       uint64_t now_ns, struct names_found *ret)
 {
-	for (const struct entry *e = *bucket_of(t, key); e; e = e->next)
+	for (const struct entry *e = entry_of(*chain_of(t, key)); e; e = entry_of(e->chain.next))
 		if (is_address(e, key) && kind_of(e) == kind && e->expires_ns > now_ns &&
 		    ret->n < NAMES_AT_ADDRESS)
 			copy_name(e, ret);
@@ -289,7 +278,7 @@ size_t names_table_count(struct names_table *t)
 	size_t n;
 
 	(void)pthread_mutex_lock(&t->lock);
-	n = t->n;
+	n = t->entries.n;
 	(void)pthread_mutex_unlock(&t->lock);
 	return n;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 
+#include "base/chains.h"
+
 #include "names/lead.h"
 
-#define BUCKETS 4096 /* a power of two */
-
 struct entry {
-	struct entry *next;
+	struct chain chain;
 	struct lead_end from, to;
 	struct lead_ticket ticket;
 	unsigned n;  /* connections with these ends that are not known to have ended */
@@ -15,9 +15,14 @@ struct entry {
 
 struct lead_tickets {
 	pthread_mutex_t lock;
-	size_t n;
-	struct entry *buckets[BUCKETS];
+	struct chains entries;
 };
+
+/* It is the first of its members. */
+static struct entry *entry_at(struct chain *const *at)
+{
+	return (struct entry *)*at;
+}
 
 int lead_tickets_new(struct lead_tickets **ret)
 {
@@ -34,11 +39,7 @@ struct lead_tickets *lead_tickets_free(struct lead_tickets *t)
 {
 	if (!t)
 		return NULL;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct entry *e = t->buckets[i], *next; e; e = next) {
-			next = e->next;
-			free(e);
-		}
+	chains_drop_all(&t->entries, NULL, NULL);
 	(void)pthread_mutex_destroy(&t->lock);
 	free(t);
 	return NULL;
@@ -52,50 +53,42 @@ bool lead_end_equal(const struct lead_end *a, const struct lead_end *b)
 
 /* The agent's own port is another for each of its connections, or nearly so. Return: where the
  * entry is, or where one would go. */
-static struct entry **place_of(struct lead_tickets *t, const struct lead_end *from,
+static struct chain **place_of(struct lead_tickets *t, const struct lead_end *from,
 			       const struct lead_end *to)
 {
-	struct entry **at = &t->buckets[from->port & (BUCKETS - 1)];
+	struct chain **at = chains_of(&t->entries, from->port);
 
-	while (*at && !(lead_end_equal(&(*at)->from, from) && lead_end_equal(&(*at)->to, to)))
+	while (*at && !(lead_end_equal(&entry_at(at)->from, from) &&
+			lead_end_equal(&entry_at(at)->to, to)))
 		at = &(*at)->next;
 	return at;
 }
 
-static void drop_old(struct lead_tickets *t)
+static bool is_old(const struct chain *c, const void *arg _unused_)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct entry **at = &t->buckets[i], *e; (e = *at);) {
-			if (!e->is_old) {
-				at = &e->next;
-				continue;
-			}
-			*at = e->next;
-			free(e);
-			t->n--;
-		}
+	return ((const struct entry *)c)->is_old;
 }
 
 int lead_tickets_add(struct lead_tickets *t, const struct lead_end *from, const struct lead_end *to,
 		     const struct lead_ticket *ticket)
 {
-	struct entry **at, *e;
+	struct chain **at;
+	struct entry *e;
 	int r = 0;
 
 	(void)pthread_mutex_lock(&t->lock);
-	if (t->n == LEAD_MAX)
-		drop_old(t);
+	if (t->entries.n == LEAD_MAX)
+		chains_drop_all(&t->entries, is_old, NULL);
 	at = place_of(t, from, to);
-	e = *at;
-	if (!e && t->n == LEAD_MAX)
+	e = entry_at(at);
+	if (!e && t->entries.n == LEAD_MAX)
 		r = -ENOBUFS;
 	if (!e && r == 0) {
 		e = malloc(sizeof(*e));
 		r = e ? 0 : -ENOMEM;
 		if (e) {
 			*e = (struct entry){.from = *from, .to = *to};
-			*at = e;
-			t->n++;
+			chains_insert(&t->entries, at, &e->chain);
 		}
 	}
 	if (r == 0) {
@@ -112,7 +105,7 @@ bool lead_tickets_find(struct lead_tickets *t, const struct lead_end *from,
 	const struct entry *e;
 
 	(void)pthread_mutex_lock(&t->lock);
-	e = *place_of(t, from, to);
+	e = entry_at(place_of(t, from, to));
 	if (e)
 		*ret = e->ticket;
 	(void)pthread_mutex_unlock(&t->lock);
@@ -122,27 +115,21 @@ bool lead_tickets_find(struct lead_tickets *t, const struct lead_end *from,
 void lead_tickets_drop(struct lead_tickets *t, const struct lead_end *from,
 		       const struct lead_end *to)
 {
-	struct entry **at, *e;
+	struct chain **at;
 
 	(void)pthread_mutex_lock(&t->lock);
 	at = place_of(t, from, to);
-	e = *at;
 	/* The agent may have used the same port again before the end of the last was told. */
-	if (e && --e->n) {
-		e = NULL;
-	} else if (e) {
-		*at = e->next;
-		t->n--;
-	}
+	if (*at && --entry_at(at)->n == 0)
+		free(chains_take(&t->entries, at));
 	(void)pthread_mutex_unlock(&t->lock);
-	free(e);
 }
 
 void lead_tickets_age(struct lead_tickets *t)
 {
 	(void)pthread_mutex_lock(&t->lock);
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct entry *e = t->buckets[i]; e; e = e->next)
-			e->is_old = true;
+	for (size_t i = 0; i < CHAINS; i++)
+		for (struct chain **at = &t->entries.first[i]; *at; at = &(*at)->next)
+			entry_at(at)->is_old = true;
 	(void)pthread_mutex_unlock(&t->lock);
 }
