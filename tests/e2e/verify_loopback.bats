@@ -59,6 +59,12 @@ many 300 300"
 	assert_failure
 }
 
+# docs/limits.md says so. Not so with a namespace: verify.bats.
+@test "on loopback: a program that asks is told the leader's address" {
+	run client_contained ends
+	assert_output --regexp "^ends \('127\.0\.0\.1', [0-9]+\) 127\.0\.0\.1$"
+}
+
 @test "on loopback: strangers, and ports that are used again, get nowhere" {
 	run client_contained stranger port_again
 	assert_success
