@@ -75,6 +75,21 @@ EOF
 	assert_output --partial hello
 }
 
+@test "connections by name are flagged and charged as others are" {
+	policy paid <<EOF
+default: {tool: allow, path: allow, network: deny, unix: allow, resolve: allow}
+budget: {max_spend: 0.5}
+rules:
+  - {name: paid, match: {domain: [good.example], op: connect}, action: flag, cost: 0.3}
+EOF
+	run hf_world bash -c "for i in 1 2; do curl -sS -m 10 http://good.example/x; done"
+	assert_failure 7
+	assert_line hello
+	session_ended
+	log_has '.op == "connect" and .domains == ["good.example"] and .verdict == "flag" and .rule == "paid" and .cost == 0.3'
+	log_has '.op == "connect" and .domains == ["good.example"] and .verdict == "deny" and .rule == "budget"'
+}
+
 @test "a name does not lead to an inner address" {
 	run hf_world curl -sS -m 10 http://home.good.example/x
 	assert_failure 7
