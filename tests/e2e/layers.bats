@@ -97,6 +97,35 @@ records() { # NAME
 	assert_equal "$(jq -s '[.[] | select(.op == "connect")] | length' "$T/a.jsonl")" "${RACE_ROUNDS:-2000}"
 }
 
+@test "of many messages in one call none reaches what is denied, whoever decides" {
+	local layers combinations=(-bpf)
+
+	if ((EUID == 0)) && [[ -x ${HOLDFAST%/*}/holdfast-loader ]]; then
+		combinations+=(auto)
+	fi
+	P=$T/mixed.yaml
+	cat >"$P" <<-'EOF'
+		version: 1
+		name: mixed
+		denials: {on_limit: none}
+		default: {tool: allow, path: allow, network: deny, unix: allow}
+		rules:
+		  - {name: here, match: {address: 127.0.0.1, port: 20000-20999}, action: allow}
+		  - {name: serve, match: {op: bind}, action: allow}
+	EOF
+	install -m 644 "$HELPERS/mixed.py" "$T/mixed.py"
+	for layers in "${combinations[@]}"; do
+		session "$layers" "mixed$layers" /usr/bin/python3 -I "$T/mixed.py" "${RACE_ROUNDS:-500}" >"$T/mixed$layers.out"
+		run grep -c " 0$" "$T/mixed$layers.out" # what arrived where nothing may
+		assert_output "$(wc -l <"$T/mixed$layers.out")"
+		grep -q "^race both" "$T/mixed$layers.out"
+		diff "$T/mixed-bpf.out" "$T/mixed$layers.out"
+	done
+	# One action, of which the strictest verdict counts.
+	assert_equal "$(sed -n '1p;6p' "$T/mixed-bpf.out" | cut -d" " -f 5-)" "sent EACCES arrived 0 0
+sent 3 arrived 3 0"
+}
+
 @test "what the kernel's tables cannot say is notified, and the plan says why" {
 	needs_net
 	P=$T/ask.yaml
