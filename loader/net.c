@@ -129,6 +129,11 @@ int net_join(const struct net *n, char reterr_reason[static LAYERS_REASON_MAX])
 	return layers_join(&n->layers, LAYERS_JOIN, PATIENCE_MS, reterr_reason);
 }
 
+int net_cgroup_fd(const struct net *n)
+{
+	return n->fds[LAYERS_NET_FD_CGROUP];
+}
+
 int net_cgroup_path(const struct net *n, char *ret, size_t size)
 {
 	char link[32];

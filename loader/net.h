@@ -36,6 +36,8 @@ struct net *net_free(struct net *n);
  * PR_SET_NO_NEW_PRIVS. Async-signal-safe but for snprintf(3). Return: 0, -errno.
  */
 int net_join(const struct net *n, char reterr_reason[static LAYERS_REASON_MAX]);
+/* Of the session's cgroup; borrowed. */
+int net_cgroup_fd(const struct net *n);
 /* Where it is. Return: 0, -errno. */
 int net_cgroup_path(const struct net *n, char *ret, size_t size);
 /* To be watched for EPOLLIN. Borrowed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -106,14 +107,15 @@ static void child_exec(const struct spawn_config *c)
 }
 
 /* Everything that binds the command, before any of its code runs. Return: 0, -errno. */
-static int child_confine(const struct spawn_config *c, struct spawn_report *report)
+static int child_confine(const struct spawn_config *c, bool has_joined, struct spawn_report *report)
 {
 	char reason[LAYERS_REASON_MAX];
 	int r = 0;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	if ((c->net && net_join(c->net, reason) < 0) || (c->lsm && lsm_join(c->lsm, reason) < 0))
+	if ((c->net && !has_joined && net_join(c->net, reason) < 0) ||
+	    (c->lsm && lsm_join(c->lsm, reason) < 0))
 		return -ENOLINK;
 	if (c->drops_caps)
 		r = caps_keep(c->kept_caps);
@@ -125,8 +127,8 @@ static int child_confine(const struct spawn_config *c, struct spawn_report *repo
 	return MIN(report->listener, 0);
 }
 
-static _Noreturn void child_main(const struct spawn_config *c, int report_fd, int exec_status,
-				 pid_t parent)
+static _Noreturn void child_main(const struct spawn_config *c, bool has_joined, int report_fd,
+				 int exec_status, pid_t parent)
 {
 	struct spawn_report report = {.listener = -1};
 	int error;
@@ -137,7 +139,7 @@ static _Noreturn void child_main(const struct spawn_config *c, int report_fd, in
 	if (getppid() != parent)
 		_exit(125);
 	(void)setpgid(0, c->process_group);
-	report.error = -child_confine(c, &report);
+	report.error = -child_confine(c, has_joined, &report);
 	child_write(report_fd, &report, sizeof(report));
 	if (report.error)
 		_exit(125);
@@ -178,11 +180,25 @@ static int spawn_read_report(int fd, int pidfd, struct spawn_report *ret)
 
 /*
  * fork() with a shared descriptor table. glibc has no wrapper for that; the raw call leaves out its
- * fork handlers, of which this single-threaded moment needs none. A flags-only clone has the
- * argument order (flags, stack, ...) on both architectures when the stack is NULL.
+ * fork handlers, of which this single-threaded moment needs none. Whoever may (root) makes the
+ * child in the cgroup of @c->net, as *ret_joined says: to move it there the kernel waits for RCU. A
+ * flags-only clone has the argument order (flags, stack, ...) on both architectures when the stack
+ * is NULL.
  */
-static pid_t spawn_clone(void)
+static pid_t spawn_clone(const struct spawn_config *c, bool *ret_joined)
 {
+	struct clone_args args = {.flags = CLONE_FILES | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+	pid_t pid;
+
+	/* The child finds it set as well. */
+	*ret_joined = true;
+	if (c->net) {
+		args.cgroup = (uint64_t)net_cgroup_fd(c->net);
+		pid = (pid_t)syscall(__NR_clone3, &args, sizeof(args));
+		if (pid >= 0)
+			return pid;
+	}
+	*ret_joined = false;
 	return (pid_t)syscall(__NR_clone, SIGCHLD | CLONE_FILES, NULL, NULL, NULL, NULL);
 }
 
@@ -193,6 +209,7 @@ int spawn_agent(const struct spawn_config *config, struct spawn_result *ret)
 	_cleanup_(fd_closep) int pidfd = -1;
 	struct spawn_report loaded = {.listener = -1}, unshared = {.listener = -1};
 	pid_t pid, parent = getpid();
+	bool has_joined;
 	int r;
 
 	r = spawn_pipe_init(&report_pipe);
@@ -200,11 +217,11 @@ int spawn_agent(const struct spawn_config *config, struct spawn_result *ret)
 		r = spawn_pipe_init(&exec_pipe);
 	if (r < 0)
 		return r;
-	pid = spawn_clone();
+	pid = spawn_clone(config, &has_joined);
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		child_main(config, report_pipe.write, exec_pipe.write, parent);
+		child_main(config, has_joined, report_pipe.write, exec_pipe.write, parent);
 	pidfd = (int)syscall(__NR_pidfd_open, pid, 0);
 	r = pidfd < 0 ? -errno : spawn_read_report(report_pipe.read, pidfd, &loaded);
 	if (r == 0)

@@ -18,8 +18,9 @@ enum canary {
 /*
  * A child that waits for a byte and then does what must be refused, @act, whose value becomes its
  * exit status. Its number is needed before it acts, and it must not open anything else meanwhile.
- * Return: its process id, and in *ret_go where it waits; -errno.
+ * @cgroup: a descriptor of where it lives; -1: where we do. Return: its process id, and in *ret_go
+ * where it waits; -errno.
  */
-pid_t canary_start(int (*act)(const void *), const void *argument, int *ret_go);
+pid_t canary_start(int (*act)(const void *), const void *argument, int cgroup, int *ret_go);
 /* Lets the canary act and waits for it. @go is consumed. Return: what its exit status says. */
 enum canary canary_finish(pid_t pid, int go);

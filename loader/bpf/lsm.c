@@ -184,7 +184,7 @@ static int see_canary(const struct lsm_layers *l, struct lsm_config config,
 		      char reterr_reason[static LAYERS_REASON_MAX])
 {
 	int go, r;
-	pid_t pid = canary_start(open_something, NULL, &go);
+	pid_t pid = canary_start(open_something, NULL, -1, &go);
 	_cleanup_(fd_closep) int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0U) : -1;
 
 	if (pid < 0)

@@ -57,15 +57,12 @@ static void probe_task_storage(struct layers_finding *ret)
 }
 
 /* UDP: connect(2) sends nothing, and the hook is the same. */
-static int connect_from(const void *argument)
+static int connect_from(const void *argument _unused_)
 {
 	const struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	const int *cgroup = argument;
 	int fd;
 
-	if (cgroup_join(*cgroup, 0) < 0)
-		return CANARY_FAILED;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return CANARY_FAILED;
@@ -82,7 +79,7 @@ static void try_cgroup(struct probe_cgroup_bpf *skeleton, int cgroup, struct lay
 
 	if (!link)
 		return refused(ret, errno);
-	pid = canary_start(connect_from, &cgroup, &go);
+	pid = canary_start(connect_from, NULL, cgroup, &go);
 	judge(ret, pid < 0 ? CANARY_FAILED : canary_finish(pid, go));
 	(void)bpf_link__destroy(link);
 }
@@ -123,7 +120,7 @@ static void probe_trace(struct layers_finding *ret)
 	if (probe_trace_bpf__attach(skeleton) < 0) {
 		refused(ret, errno);
 	} else {
-		pid = canary_start(just_end, NULL, &go);
+		pid = canary_start(just_end, NULL, -1, &go);
 		if (pid > 0) {
 			skeleton->bss->canary = pid;
 			canary = canary_finish(pid, go);
@@ -157,7 +154,7 @@ static void probe_lsm(struct layers_finding *ret)
 	if (probe_lsm_bpf__attach(skeleton) < 0) {
 		refused(ret, errno);
 	} else {
-		pid = canary_start(open_something, NULL, &go);
+		pid = canary_start(open_something, NULL, -1, &go);
 		if (pid > 0) {
 			skeleton->bss->canary = pid;
 			canary = canary_finish(pid, go);
