@@ -30,9 +30,9 @@ struct names_config {
 };
 
 struct behalf_config {
-	int listener; /* borrowed; to ask whether the call is still waiting before anything takes
-			 effect */
-	int proc;     /* borrowed: O_PATH of our /proc */
+	int listener;    /* borrowed; to ask whether the call is still waiting before anything takes
+			    effect */
+	int proc;        /* borrowed: O_PATH of our /proc */
 	bool has_thread; /* as action_decoder_config.has_thread */
 	/* Borrowed: which task put itself under Landlock. */
 	struct domains *domains;

@@ -125,8 +125,8 @@ static struct stamp stamp_of(const struct stat *st)
 		.dev = st->st_dev,
 		.ino = st->st_ino,
 		.size = (uint64_t)st->st_size,
-		.ctime_ns = (uint64_t)st->st_ctim.tv_sec * NS_PER_SEC +
-			    (uint64_t)st->st_ctim.tv_nsec,
+		.ctime_ns =
+			(uint64_t)st->st_ctim.tv_sec * NS_PER_SEC + (uint64_t)st->st_ctim.tv_nsec,
 	};
 }
 

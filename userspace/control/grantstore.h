@@ -29,9 +29,10 @@ int grantstore_read(struct grantstore *s, struct grantlist *ret,
 int grantstore_change(struct grantstore *s, int (*fn)(struct grantlist *l, void *arg), void *arg,
 		      struct diag *reterr_diag) _must_check_;
 /*
- * Whether the file may be another than grantstore_read() has read: asked before each use rather than
- * told by inotify(7), which is late, and whose end takes the kernel some 6 ms, which every session
- * would wait for (it waits until no other CPU can still see the mark: fsnotify_destroy_group()).
+ * Whether the file may be another than grantstore_read() has read: asked before each use rather
+ * than told by inotify(7), which is late, and whose end takes the kernel some 6 ms, which every
+ * session would wait for (it waits until no other CPU can still see the mark:
+ * fsnotify_destroy_group()).
  */
 bool grantstore_has_changed(const struct grantstore *s);
 /* Of this boot, "" when the kernel does not say. */
