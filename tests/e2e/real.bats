@@ -478,13 +478,13 @@ find_once() {
 	grep -q '^64 threads' "$T/native.out"
 }
 
-@test "2000 short processes" {
+@test "5000 short processes" {
 	cat >"$T/script" <<-'END'
-		"$HF_HELPERS/load" spawn 1500 /bin/true
+		"$HF_HELPERS/load" spawn 4000 /bin/true
 		i=0
-		while ((i < 500)); do /bin/true || echo failed; i=$((i + 1)); done
+		while ((i < 1000)); do /bin/true || echo failed; i=$((i + 1)); done
 		(exit 3); echo $?
 	END
 	transparent "$T/script"
-	grep -qx '1500 of 1500' "$T/native.out"
+	grep -qx '4000 of 4000' "$T/native.out"
 }
