@@ -113,6 +113,20 @@ verdict() {
 	is_denied python3 -c 'import socket; socket.socket().connect(("127.0.0.1", 9))'
 }
 
+# By names of eight letters, digits and underscores. A part of one may look random by itself, or like a prefix.
+@test "how python looks for a directory of temporary files" {
+	local name probe='import os, sys; f = os.path.join(os.environ["TMPDIR"], sys.argv[1]); os.close(os.open(f, os.O_RDWR | os.O_CREAT | os.O_EXCL)); os.unlink(f)'
+	export TMPDIR=$T/tmp
+	mkdir "$TMPDIR"
+	for name in y_eu8m67 1p5s881_ ccstjtuj tqp93941 wordlike; do
+		learn -- python3 -c "$probe" "$name"
+		for other in zq4f_0da seconded; do
+			runs python3 -c "$probe" "$other"
+		done
+	done
+	is_denied python3 -c "$probe" other.txt
+}
+
 @test "node, tar" {
 	mkdir src && for i in $(seq 12); do echo "$i" >"src/f$i.txt"; done
 	learn -- sh -c 'tar czf out.tgz src; mkdir -p t; tar xzf out.tgz -C t; rm -r t out.tgz'

@@ -147,15 +147,20 @@ static int fold(struct learn *l, struct learn_node *dir, uint32_t class, unsigne
 	return 0;
 }
 
-/* The whole name is random: python looks for a usable directory of temporary files so. */
+/*
+ * The whole name is random: python looks for a usable directory of temporary files so. Some of it
+ * may have been taken to be random already ("y_*"), and the rest for what stays.
+ */
 static bool is_probe(const struct learn_node *n)
 {
 	const uint32_t made_and_gone = OP_BIT(OP_CREATE) | OP_BIT(OP_DELETE);
+	struct bytes name = n->is_wild ? bytes_base_name(n->example) : n->name;
 
-	if (n->first || n->is_wild || n->name.len != 8 || (n->ops & made_and_gone) != made_and_gone)
+	if (n->first || name.len != 8 || (n->ops & made_and_gone) != made_and_gone ||
+	    bytes_eq_str(n->name, "*"))
 		return false;
-	for (size_t i = 0; i < n->name.len; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_", n->name.p[i]))
+	for (size_t i = 0; i < name.len; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_", name.p[i]))
 			return false;
 	return true;
 }
@@ -200,7 +205,8 @@ static int fold_probes(struct learn *l)
 		any->ops |= n->ops;
 		any->count += n->count;
 		any->example = n->example;
-		n->ops = 0;
+		if (!n->is_wild) /* else it may be others' name, too */
+			n->ops = 0;
 	}
 	return 0;
 }
