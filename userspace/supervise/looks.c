@@ -4,25 +4,21 @@
  * decided on once more, and recorded, before anything of it leaves.
  */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 
-#include "supervise/supervise_private.h"
+#include "supervise/desk.h"
 
 #define ASKED_SIZE (HTTP_METHOD_SIZE + DNS_NAME_SIZE + HTTP_PATH_SIZE + 16)
 
 struct looks_desk {
-	struct supervise *supervise;
-	struct engine *engine;
-	struct redact_scratch *scratch; /* NULL: nothing is redacted */
+	struct desk base;
 	struct strbuf domains;
 	/* Limits on what is sent, each in its slot; domains are malloc'd. */
 	struct engine_limit limits[LEAD_LIMITS_MAX];
 	size_t n_limits;
-	pthread_t thread;
 };
 
 /* What was looked at, and whose it is; everything points into the request or here. */
@@ -181,12 +177,12 @@ static void note_limit(struct looks_desk *desk, const struct lead_request *q)
 		       (int)limit->domain.len, limit->domain.p ? limit->domain.p : "",
 		       limit->max_bytes_sent, to);
 	r.note = bytes_of(note);
-	(void)supervise_record(desk->supervise, &r);
+	(void)supervise_record(desk->base.supervise, &r);
 }
 
 static void decide(struct looks_desk *desk, const struct looked *l, struct lead_reply *reply)
 {
-	struct supervise *s = desk->supervise;
+	struct supervise *s = desk->base.supervise;
 	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
 					.realtime_ns = clock_realtime_ns()};
 	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = now.realtime_ns};
@@ -195,15 +191,15 @@ static void decide(struct looks_desk *desk, const struct looked *l, struct lead_
 	bool is_allowed;
 
 	make_action(l, &a);
-	engine_decide(desk->engine, &a, &now, &d);
+	engine_decide(desk->base.engine, &a, &now, &d);
 	is_allowed = d.verdict < VERDICT_ASK && add_limits(desk, &d, reply);
 	supervise_fill_record(&r, &a, &d);
 	supervise_add_domains(&desk->domains, &d, &r);
 	r.layer = layer_of(l->look.kind);
 	r.result = is_allowed ? AUDIT_RESULT_PERFORMED : AUDIT_RESULT_REFUSED;
 	r.error = is_allowed ? 0 : ECONNRESET;
-	if (desk->scratch)
-		redact_record(s->config.redact, desk->scratch, &r);
+	if (desk->base.scratch)
+		redact_record(s->config.redact, desk->base.scratch, &r);
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
 	if (supervise_record(s, &r) < 0 && !r.is_audit)
 		is_allowed = false; /* what cannot be recorded does not happen */
@@ -212,7 +208,7 @@ static void decide(struct looks_desk *desk, const struct looked *l, struct lead_
 
 static void answer(struct looks_desk *desk, const struct lead_request *q)
 {
-	struct lead_tickets *tickets = desk->supervise->config.names->tickets;
+	struct lead_tickets *tickets = desk->base.supervise->config.names->tickets;
 	struct lead_reply reply = {.seq = q->seq};
 	struct lead_ticket ticket;
 	struct looked looked;
@@ -230,7 +226,7 @@ static void answer(struct looks_desk *desk, const struct lead_request *q)
 			reply.dest = ticket.dest;
 		break;
 	case LEAD_LOOK:
-		if (look_up(desk->supervise, q, &looked))
+		if (look_up(desk->base.supervise, q, &looked))
 			decide(desk, &looked, &reply);
 		break;
 	case LEAD_LIMIT:
@@ -239,14 +235,14 @@ static void answer(struct looks_desk *desk, const struct lead_request *q)
 	default:
 		break; /* nothing that it could be: no */
 	}
-	(void)send(desk->supervise->config.names->helper.looks, &reply, sizeof(reply),
+	(void)send(desk->base.supervise->config.names->helper.looks, &reply, sizeof(reply),
 		   MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void *desk_main(void *arg)
 {
 	struct looks_desk *desk = arg;
-	const struct names_config *names = desk->supervise->config.names;
+	const struct names_config *names = desk->base.supervise->config.names;
 	struct lead_request q;
 
 	for (;;) {
@@ -261,8 +257,6 @@ static void *desk_main(void *arg)
 
 static void desk_free(struct looks_desk *desk)
 {
-	engine_free(desk->engine);
-	redact_scratch_free(desk->scratch);
 	for (size_t i = 0; i < desk->n_limits; i++)
 		free((void *)(uintptr_t)desk->limits[i].domain.p);
 	strbuf_fini(&desk->domains);
@@ -279,15 +273,8 @@ int supervise_looks_start(struct supervise *s)
 	desk = calloc(1, sizeof(*desk));
 	if (!desk)
 		return -ENOMEM;
-	desk->supervise = s;
 	desk->domains = STRBUF_INIT(SUPERVISE_DOMAINS_BYTES);
-	r = engine_new(&s->config.engine, &desk->engine);
-	if (r == 0 && s->config.redact) {
-		desk->scratch = redact_scratch_new();
-		r = desk->scratch ? 0 : -ENOMEM;
-	}
-	if (r == 0)
-		r = -pthread_create(&desk->thread, NULL, desk_main, desk);
+	r = desk_start(&desk->base, s, s->config.names->helper.looks, desk_main, desk);
 	if (r < 0) {
 		desk_free(desk);
 		return r;
@@ -300,8 +287,7 @@ void supervise_looks_stop(struct supervise *s)
 {
 	if (!s || !s->looks)
 		return;
-	(void)shutdown(s->config.names->helper.looks, SHUT_RDWR);
-	(void)pthread_join(s->looks->thread, NULL);
+	desk_stop(&s->looks->base);
 	desk_free(s->looks);
 	s->looks = NULL;
 }

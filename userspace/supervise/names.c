@@ -9,12 +9,11 @@
  * that gave up meanwhile, or cannot wait, asks again when it is run again: so the answer holds for
  * the name a little longer (ANSWER_HOLDS_NS).
  */
-#include <pthread.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 
-#include "supervise/supervise_private.h"
+#include "supervise/desk.h"
 
 #define LAYER "dns"
 /* Names that are held, or were answered a moment ago. */
@@ -33,10 +32,7 @@ struct question {
 };
 
 struct names_desk {
-	struct supervise *supervise;
-	struct engine *engine;
-	struct redact_scratch *scratch; /* NULL: nothing is redacted */
-	pthread_t thread;
+	struct desk base;
 	unsigned n_resolvers; /* that have started */
 	atomic_bool is_stopping;
 	pthread_mutex_t lock; /* of what is below; the main thread gives answers */
@@ -99,7 +95,7 @@ static enum dns_rcode rcode_of(const struct names_request *q, const struct decis
 
 static void send_reply(struct names_desk *desk, const struct names_reply *reply)
 {
-	(void)send(desk->supervise->config.names->helper.questions, reply, sizeof(*reply),
+	(void)send(desk->base.supervise->config.names->helper.questions, reply, sizeof(*reply),
 		   MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -172,7 +168,7 @@ static enum names_verdict hold(struct names_desk *desk, const struct names_reque
 	k = add_question(desk, q->facts.names[0]);
 	if (k) {
 		request.question = k->number;
-		e = add_waiter(k, q) ? supervise_hold(desk->supervise, &request, r) : -ENOSPC;
+		e = add_waiter(k, q) ? supervise_hold(desk->base.supervise, &request, r) : -ENOSPC;
 		if (e < 0)
 			*k = (struct question){};
 	}
@@ -228,14 +224,14 @@ static enum names_verdict carry_out(struct names_desk *desk, const struct names_
 	}
 	r->result = v == NAMES_YES ? AUDIT_RESULT_PERFORMED : AUDIT_RESULT_REFUSED;
 	r->error = v == NAMES_YES ? 0 : EACCES;
-	if (supervise_record(desk->supervise, r) < 0 && !r->is_audit)
+	if (supervise_record(desk->base.supervise, r) < 0 && !r->is_audit)
 		v = NAMES_NO; /* what cannot be recorded does not happen */
 	return v;
 }
 
 static void decide(struct names_desk *desk, const struct names_request *q, struct names_reply *ret)
 {
-	struct supervise *s = desk->supervise;
+	struct supervise *s = desk->base.supervise;
 	const struct engine_time now = {.monotonic_ns = clock_monotonic_ns(),
 					.realtime_ns = clock_realtime_ns()};
 	struct audit_record r = {.event = AUDIT_ACTION, .time_ns = now.realtime_ns};
@@ -247,11 +243,11 @@ static void decide(struct names_desk *desk, const struct names_request *q, struc
 
 	(void)names_table_get_asker(s->config.names->table, protocol, q->port, &asker);
 	make_action(q, &asker, policy_record_format(q->type, record), &a);
-	engine_decide(desk->engine, &a, &now, &d);
+	engine_decide(desk->base.engine, &a, &now, &d);
 	supervise_fill_record(&r, &a, &d);
 	r.layer = LAYER;
-	if (desk->scratch)
-		redact_record(s->config.redact, desk->scratch, &r);
+	if (desk->base.scratch)
+		redact_record(s->config.redact, desk->base.scratch, &r);
 	r.latency_ns = clock_monotonic_ns() - now.monotonic_ns;
 	ret->verdict = carry_out(desk, q, &d, &r);
 	ret->rcode = rcode_of(q, &d);
@@ -266,7 +262,7 @@ static void tell(struct names_desk *desk, struct bytes note)
 	const struct audit_record r = {
 		.event = AUDIT_NOTICE, .time_ns = clock_realtime_ns(), .note = note};
 
-	(void)supervise_record(desk->supervise, &r);
+	(void)supervise_record(desk->base.supervise, &r);
 }
 
 static void note_resolver(struct names_desk *desk)
@@ -279,7 +275,7 @@ static void note_resolver(struct names_desk *desk)
 static void *desk_main(void *arg)
 {
 	struct names_desk *desk = arg;
-	const struct names_config *names = desk->supervise->config.names;
+	const struct names_config *names = desk->base.supervise->config.names;
 	struct names_request q;
 
 	for (;;) {
@@ -314,8 +310,6 @@ static void *desk_main(void *arg)
 static void desk_free(struct names_desk *desk)
 {
 	(void)pthread_mutex_destroy(&desk->lock);
-	engine_free(desk->engine);
-	redact_scratch_free(desk->scratch);
 	free(desk);
 }
 
@@ -329,15 +323,8 @@ int supervise_names_start(struct supervise *s)
 	desk = calloc(1, sizeof(*desk));
 	if (!desk)
 		return -ENOMEM;
-	desk->supervise = s;
 	(void)pthread_mutex_init(&desk->lock, NULL);
-	r = engine_new(&s->config.engine, &desk->engine);
-	if (r == 0 && s->config.redact) {
-		desk->scratch = redact_scratch_new();
-		r = desk->scratch ? 0 : -ENOMEM;
-	}
-	if (r == 0)
-		r = -pthread_create(&desk->thread, NULL, desk_main, desk);
+	r = desk_start(&desk->base, s, s->config.names->helper.questions, desk_main, desk);
 	if (r < 0) {
 		desk_free(desk);
 		return r;
@@ -351,8 +338,7 @@ void supervise_names_stop(struct supervise *s)
 	if (!s || !s->names)
 		return;
 	atomic_store(&s->names->is_stopping, true);
-	(void)shutdown(s->config.names->helper.questions, SHUT_RDWR);
-	(void)pthread_join(s->names->thread, NULL);
+	desk_stop(&s->names->base);
 	desk_free(s->names);
 	s->names = NULL;
 }
