@@ -354,7 +354,12 @@ int roster_report(struct roster *r, size_t i, const char *what)
 			return -ENOSPC;
 	q.reason_len = MIN(strlen(what), sizeof(q.reason));
 	memcpy(q.reason, what, q.reason_len);
-	return add_request(r, r->peers[i], &q);
+	if (add_request(r, r->peers[i], &q) < 0)
+		return -ENOMEM;
+	/* Now, if it waits for nothing else: who tried may end, and the session with it, as soon as
+	 * he has his answer. */
+	(void)peer_tick(r->peers[i], clock_monotonic_ns());
+	return 0;
 }
 
 void roster_hurry(struct roster *r)

@@ -510,6 +510,8 @@ static void session_teardown(struct session *s)
 	supervise_names_stop(s->supervise);
 	supervise_looks_stop(s->supervise);
 	if (s->supervise) {
+		/* What came together with the end, such as the broker's report of an attempt. */
+		control_server_dispatch(s->server);
 		while ((h = held_table_take_any(s->held)))
 			supervise_end_hold(s->supervise, h, HOLD_SHUTDOWN, BYTES_NULL, BYTES_NULL);
 		session_sight_end(s);
