@@ -11,7 +11,7 @@
 #include "broker/program.h"
 
 /* The program has to be told that it was too late before the session's own deadline says so:
- * a tenth of the time, but not more than this. */
+ * a quarter of the time, but not more than this: a busy machine lets one wait that long. */
 #define MARGIN_MAX_MS 1000
 
 struct asker {
@@ -64,7 +64,7 @@ static bool on_question(struct asker *a, const char *id, struct bytes rest)
 		      &left_ms) < 0)
 		return false;
 	question = (struct bytes){newline + 1, rest.len - (size_t)(newline + 1 - rest.p)};
-	left_ms -= MIN(left_ms / 10, (uint64_t)MARGIN_MAX_MS);
+	left_ms -= MIN(left_ms / 4, (uint64_t)MARGIN_MAX_MS);
 	r = program_start(p, a->config->command, id, question,
 			  clock_monotonic_ns() + left_ms * NS_PER_MSEC);
 	if (r < 0)
