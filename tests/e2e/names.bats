@@ -166,6 +166,12 @@ tunnel 0"
 		count() { pgrep -c --ns $$ --nslist net holdfast-dns; }
 		"$HOLDFAST" run --log "$LOG" --policy "$1" -- bash -c 'touch "$T/on"; until [[ -e $T/off ]]; do sleep 0.05; done' &
 		until [[ -e $T/on ]]; do sleep 0.05; done
+		# It may get its name a moment after the command has begun.
+		for ((i = 0; i < 100; i++)); do
+			[[ $(count) == 1 ]] && break
+			[[ $1 == *none.yaml ]] && break
+			sleep 0.05
+		done
 		echo "in it: $(count)"
 		touch "$T/off"
 		wait $!
