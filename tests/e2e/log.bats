@@ -194,16 +194,18 @@ except OSError as e:
 @test "holdfast log -f goes on in the new file after a rotation" {
 	mkfifo "$T/go"
 	"$HOLDFAST" run --policy "$POLICY" --log "$LOG" --log-rotate 64K -- sh -c '
-		for i in 1 2 3 4; do read -r line <"$1"; for j in 1 2 3 4 5 6 7 8; do ls -l /usr >/dev/null; done; done; cat "$2"' \
-		- "$T/go" "$T/denied" >/dev/null 2>&1 3>&- &
+		for i in 1 2 3 4; do read -r line <"$1"; for j in 1 2 3 4 5 6 7 8; do ls -l /usr >/dev/null; done; : >"$3$i"; done; cat "$2"' \
+		- "$T/go" "$T/denied" "$T/round" >/dev/null 2>&1 3>&- &
 	started $!
 	wait_for log_has '.event == "session_start"'
 	"$HOLDFAST" log "$LOG" -f --json >"$T/followed" 3>&- &
 	local follower=$!
 	started "$follower"
 	wait_for grep -q session_start "$T/followed"
-	for _ in 1 2 3 4; do
+	# One after the other: what is written before the reader has closed the pipe is lost with it.
+	for i in 1 2 3 4; do
 		timeout 20 sh -c 'echo go >"$1"' - "$T/go"
+		wait_for test -e "$T/round$i"
 	done
 	wait_for grep -q session_end "$T/followed"
 	[[ -e $LOG.1 && -e $LOG.2 ]]
