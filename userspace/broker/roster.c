@@ -347,6 +347,7 @@ int roster_answer(struct roster *r, const struct control_request *q)
 int roster_report(struct roster *r, size_t i, const char *what)
 {
 	struct control_request q = {.op = CONTROL_ATTEMPT};
+	int error;
 
 	/* One at a time: whoever tries often must not keep answers from going out. */
 	for (size_t k = 0; k < r->peers[i]->n_answers; k++)
@@ -354,12 +355,12 @@ int roster_report(struct roster *r, size_t i, const char *what)
 			return -ENOSPC;
 	q.reason_len = MIN(strlen(what), sizeof(q.reason));
 	memcpy(q.reason, what, q.reason_len);
-	if (add_request(r, r->peers[i], &q) < 0)
-		return -ENOMEM;
+	error = add_request(r, r->peers[i], &q);
 	/* Now, if it waits for nothing else: who tried may end, and the session with it, as soon as
 	 * he has his answer. */
-	(void)peer_tick(r->peers[i], clock_monotonic_ns());
-	return 0;
+	if (error == 0)
+		(void)peer_tick(r->peers[i], clock_monotonic_ns());
+	return error;
 }
 
 void roster_hurry(struct roster *r)
